@@ -1,1 +1,27 @@
-//! skeleton
+//! Pure: Lambda's resources and the rules they obey.
+//!
+//! Nothing here knows HTTP, JSON on the wire, a database, an engine or the time of day: what happened and when it
+//! happened are arguments. Everything else in the control plane may use this crate; it uses nobody.
+
+pub mod arn;
+pub mod code;
+pub mod configuration;
+pub mod error;
+pub mod function;
+pub mod limits;
+pub mod runtime;
+
+pub use arn::{FunctionId, FunctionReference, Qualifier, Scope};
+pub use code::Code;
+pub use configuration::{Architecture, Configuration, PackageType};
+pub use error::Error;
+pub use function::{Function, LastUpdate, Reason, ReasonCode, State, Version};
+pub use limits::Limits;
+pub use runtime::Runtime;
+
+/// Milliseconds since the Unix epoch.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);

@@ -1,0 +1,180 @@
+//! What users set on a function, frozen with each version.
+
+use serde::{Deserialize, Serialize};
+
+/// `Architectures`: exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "AWS's words")]
+pub enum Architecture {
+    #[default]
+    X86_64,
+    Arm64,
+}
+
+impl Architecture {
+    /// AWS's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// The architecture with AWS's word `text`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "x86_64" => Some(Self::X86_64),
+            "arm64" => Some(Self::Arm64),
+            _ => None,
+        }
+    }
+}
+
+/// `PackageType`: how code is given; cannot change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "AWS's words")]
+pub enum PackageType {
+    #[default]
+    Zip,
+    Image,
+}
+
+impl PackageType {
+    /// AWS's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Zip => "Zip",
+            Self::Image => "Image",
+        }
+    }
+}
+
+/// `VpcConfig`: stored and shown; containers stay on the engine's networks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "AWS's words")]
+pub struct VpcConfig {
+    pub subnet_ids: Vec<String>,
+    pub security_group_ids: Vec<String>,
+    pub vpc_id: String,
+    pub ipv6_allowed_for_dual_stack: bool,
+}
+
+/// `FileSystemConfigs`: stored and shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "AWS's words")]
+pub struct FileSystemConfig {
+    pub arn: String,
+    pub local_mount_path: String,
+}
+
+/// `ImageConfig`: overrides of a container image's own settings.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "AWS's words")]
+pub struct ImageConfig {
+    pub entry_point: Option<Vec<String>>,
+    pub command: Option<Vec<String>>,
+    pub working_directory: Option<String>,
+}
+
+impl ImageConfig {
+    /// Whether it overrides nothing; then it is not shown.
+    pub fn is_empty(&self) -> bool {
+        self.entry_point.is_none() && self.command.is_none() && self.working_directory.is_none()
+    }
+}
+
+/// `TracingConfig.Mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "AWS's words")]
+pub enum TracingMode {
+    #[default]
+    PassThrough,
+    Active,
+}
+
+impl TracingMode {
+    /// AWS's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PassThrough => "PassThrough",
+            Self::Active => "Active",
+        }
+    }
+}
+
+/// `LoggingConfig`. The levels exist only with the JSON format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Plain text.
+    Text,
+    /// JSON objects, filtered by level.
+    Json {
+        /// `ApplicationLogLevel`, AWS's word.
+        application_level: String,
+        /// `SystemLogLevel`, AWS's word.
+        system_level: String,
+    },
+}
+
+impl LogFormat {
+    /// The JSON format with AWS's default levels.
+    pub fn json() -> Self {
+        Self::Json { application_level: "INFO".to_owned(), system_level: "INFO".to_owned() }
+    }
+}
+
+/// A layer version that a function uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerUse {
+    /// ARN of the layer version.
+    pub arn: String,
+    /// Bytes of its archive.
+    pub code_size: u64,
+}
+
+/// Everything about a version that its owner chose, apart from the code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// How code is given.
+    pub package_type: PackageType,
+    /// Runtime identifier; none for images.
+    pub runtime: Option<String>,
+    /// Execution role.
+    pub role: String,
+    /// `Handler`; none for images.
+    pub handler: Option<String>,
+    /// Up to 256 characters.
+    pub description: String,
+    /// `Timeout` in seconds, 1 to 900.
+    pub timeout_s: u32,
+    /// `MemorySize` in MB, 128 to 10240.
+    pub memory_mb: u32,
+    /// `EphemeralStorage` in MB, 512 to 10240.
+    pub ephemeral_storage_mb: u32,
+    /// Exactly one.
+    pub architecture: Architecture,
+    /// Variables in the order given; `None` if never given, which is shown differently from none.
+    pub environment: Option<Vec<(String, String)>>,
+    /// Customer key for the variables.
+    pub kms_key_arn: Option<String>,
+    /// `TracingConfig`.
+    pub tracing: TracingMode,
+    /// `VpcConfig`.
+    pub vpc: Option<VpcConfig>,
+    /// `DeadLetterConfig.TargetArn`.
+    pub dead_letter_target: Option<String>,
+    /// In order of application.
+    pub layers: Vec<LayerUse>,
+    /// At most one.
+    pub file_systems: Vec<FileSystemConfig>,
+    /// Overrides of an image's settings.
+    pub image_config: ImageConfig,
+    /// `SnapStart.ApplyOn` is `PublishedVersions`.
+    pub snap_start_on_published_versions: bool,
+    /// `LoggingConfig.LogFormat` and levels.
+    pub log_format: LogFormat,
+    /// `LoggingConfig.LogGroup`.
+    pub log_group: String,
+}

@@ -1,0 +1,339 @@
+//! A function and its state model: what is shown, what is served, what is refused meanwhile.
+//!
+//! ```text
+//! create ─▶ Pending ──prepared──▶ Active, Successful ◀─────────────prepared──┐
+//!              │                      │                                       │
+//!              └─failed─▶ Failed      └──update──▶ Active, InProgress ──failed─▶ Active, Failed
+//! ```
+//! While an update is prepared, and after one that failed, invocations run what was served before.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Code, Configuration, Error, FunctionId, Timestamp};
+
+/// `StateReasonCode` and `LastUpdateStatusReasonCode`, as far as something here causes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "AWS's words")]
+pub enum ReasonCode {
+    Creating,
+    InternalError,
+    InvalidImage,
+    ImageAccessDenied,
+    InvalidZipFileException,
+    InvalidRuntime,
+}
+
+impl ReasonCode {
+    /// AWS's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "Creating",
+            Self::InternalError => "InternalError",
+            Self::InvalidImage => "InvalidImage",
+            Self::ImageAccessDenied => "ImageAccessDenied",
+            Self::InvalidZipFileException => "InvalidZipFileException",
+            Self::InvalidRuntime => "InvalidRuntime",
+        }
+    }
+}
+
+/// Why something is not (yet) as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// For programs.
+    pub code: ReasonCode,
+    /// For people.
+    pub text: String,
+}
+
+impl Reason {
+    /// What AWS says of functions being created *and* updated. [AWS: recorded for both]
+    fn creating() -> Self {
+        Self { code: ReasonCode::Creating, text: "The function is being created.".to_owned() }
+    }
+}
+
+/// `State`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Being prepared for the first time.
+    Pending(Reason),
+    /// Can be invoked.
+    Active,
+    /// Could not be prepared.
+    Failed(Reason),
+}
+
+impl State {
+    /// AWS's word.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pending(_) => "Pending",
+            Self::Active => "Active",
+            Self::Failed(_) => "Failed",
+        }
+    }
+
+    /// Shown unless Active.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Pending(reason) | Self::Failed(reason) => Some(reason),
+            Self::Active => None,
+        }
+    }
+}
+
+/// `LastUpdateStatus`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "AWS's words")]
+pub enum LastUpdate {
+    Successful,
+    InProgress(Reason),
+    Failed(Reason),
+}
+
+impl LastUpdate {
+    /// AWS's word.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Successful => "Successful",
+            Self::InProgress(_) => "InProgress",
+            Self::Failed(_) => "Failed",
+        }
+    }
+
+    /// Shown unless Successful.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::InProgress(reason) | Self::Failed(reason) => Some(reason),
+            Self::Successful => None,
+        }
+    }
+}
+
+/// Names one combination of code and configuration: environments that run one never run another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DeploymentId(pub String);
+
+/// Fresh identifiers for one step of a function, from the edge where randomness lives.
+#[derive(Debug, Clone)]
+pub struct Fresh {
+    /// UUID for `RevisionId`.
+    pub revision: String,
+    /// For the deployment that the step starts, if it starts one.
+    pub deployment: DeploymentId,
+}
+
+/// `$LATEST` or a published version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// What was chosen.
+    pub configuration: Configuration,
+    /// What runs.
+    pub code: Code,
+    /// Names code and configuration together.
+    pub deployment: DeploymentId,
+    /// Changed with every change that a client can see.
+    pub revision: String,
+    /// Of code or configuration.
+    pub last_modified: Timestamp,
+    /// Whether it can be invoked.
+    pub state: State,
+    /// Absent until it was first prepared.
+    pub last_update: Option<LastUpdate>,
+}
+
+/// What invocations run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Serving {
+    /// What was chosen.
+    pub configuration: Configuration,
+    /// What runs.
+    pub code: Code,
+    /// Names both together.
+    pub deployment: DeploymentId,
+}
+
+/// A function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Function {
+    /// Its name and place.
+    pub id: FunctionId,
+    /// `$LATEST`.
+    pub latest: Version,
+    /// What invocations of `$LATEST` run; behind `latest` while an update is being prepared or has failed.
+    pub serving: Option<Serving>,
+    /// Shown by GetFunction only.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Function {
+    /// A new function, Pending.
+    pub fn create(
+        id: FunctionId,
+        configuration: Configuration,
+        code: Code,
+        tags: BTreeMap<String, String>,
+        now: Timestamp,
+        fresh: Fresh,
+    ) -> Self {
+        let latest = Version {
+            configuration,
+            code,
+            deployment: fresh.deployment,
+            revision: fresh.revision,
+            last_modified: now,
+            state: State::Pending(Reason::creating()),
+            last_update: None,
+        };
+        Self { id, latest, serving: None, tags }
+    }
+
+    /// Whether code and configuration may be changed now.
+    ///
+    /// # Errors
+    /// A conflict while the function is created, has failed, or is being updated; a mismatch if the client's
+    /// `revision` is not the latest.
+    pub fn check_update(&self, revision: Option<&str>) -> Result<(), Error> {
+        self.check_state()?;
+        if let Some(LastUpdate::InProgress(_)) = self.latest.last_update {
+            return Err(Error::Conflict(format!(
+                "The operation cannot be performed at this time. An update is in progress for resource: {}",
+                self.id.arn()
+            )));
+        }
+        match revision {
+            Some(revision) if revision != self.latest.revision => Err(Error::RevisionMismatch),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes configuration and code; they are served once prepared.
+    ///
+    /// # Errors
+    /// As [`Function::check_update`].
+    pub fn update(
+        &mut self,
+        configuration: Configuration,
+        code: Code,
+        revision: Option<&str>,
+        now: Timestamp,
+        fresh: Fresh,
+    ) -> Result<(), Error> {
+        self.check_update(revision)?;
+        self.latest = Version {
+            configuration,
+            code,
+            deployment: fresh.deployment,
+            revision: fresh.revision,
+            last_modified: now,
+            state: State::Active,
+            last_update: Some(LastUpdate::InProgress(Reason::creating())),
+        };
+        Ok(())
+    }
+
+    /// Whether `deployment` is what is being prepared: not one that was replaced or deleted meanwhile.
+    pub fn is_preparing(&self, deployment: &DeploymentId) -> bool {
+        self.latest.deployment == *deployment
+            && (matches!(self.latest.state, State::Pending(_))
+                || matches!(self.latest.last_update, Some(LastUpdate::InProgress(_))))
+    }
+
+    /// Tells how preparation goes on. `false`: nothing of the kind is going on.
+    pub fn report_progress(&mut self, deployment: &DeploymentId, text: &str) -> bool {
+        if !self.is_preparing(deployment) {
+            return false;
+        }
+        let reason = Reason { code: ReasonCode::Creating, text: text.to_owned() };
+        match &mut self.latest.state {
+            State::Pending(current) => *current = reason,
+            _ => self.latest.last_update = Some(LastUpdate::InProgress(reason)),
+        }
+        true
+    }
+
+    /// `deployment` can be served from now on. `false`: it is no longer wanted.
+    pub fn prepared(&mut self, deployment: &DeploymentId, revision: String) -> bool {
+        if !self.is_preparing(deployment) {
+            return false;
+        }
+        self.latest.state = State::Active;
+        self.latest.last_update = Some(LastUpdate::Successful);
+        self.latest.revision = revision;
+        self.serving = Some(Serving {
+            configuration: self.latest.configuration.clone(),
+            code: self.latest.code.clone(),
+            deployment: deployment.clone(),
+        });
+        true
+    }
+
+    /// `deployment` cannot be served. `false`: it is no longer wanted.
+    pub fn preparation_failed(
+        &mut self,
+        deployment: &DeploymentId,
+        reason: Reason,
+        revision: String,
+    ) -> bool {
+        if !self.is_preparing(deployment) {
+            return false;
+        }
+        if let State::Pending(_) = self.latest.state {
+            self.latest.state = State::Failed(reason.clone());
+        }
+        self.latest.last_update = Some(LastUpdate::Failed(reason));
+        self.latest.revision = revision;
+        true
+    }
+
+    /// After a restart: whatever the engine had is to be looked at again. A function that was served, or could not
+    /// be, becomes Pending, as after a creation. An update that was in progress goes on; after one that failed, the
+    /// code before it is served as it was.
+    pub fn restart(&mut self) {
+        let settled = matches!(self.latest.last_update, None | Some(LastUpdate::Successful));
+        if settled || self.serving.is_none() {
+            self.latest.state = State::Pending(Reason::creating());
+        }
+    }
+
+    /// What an invocation of `$LATEST` runs.
+    ///
+    /// # Errors
+    /// A conflict while the function is created or if that failed.
+    pub fn serving(&self) -> Result<&Serving, Error> {
+        self.check_state()?;
+        self.serving.as_ref().ok_or_else(|| self.wrong_state("Pending"))
+    }
+
+    fn check_state(&self) -> Result<(), Error> {
+        match &self.latest.state {
+            State::Active => Ok(()),
+            state @ (State::Pending(_) | State::Failed(_)) => Err(self.wrong_state(state.as_str())),
+        }
+    }
+
+    fn wrong_state(&self, state: &str) -> Error {
+        Error::Conflict(format!(
+            "The operation cannot be performed at this time. The function is currently in the following state: {state}"
+        ))
+    }
+
+    /// Everything that must be kept for this function to run: digests of its archives.
+    pub fn archives(&self) -> impl Iterator<Item = &crate::code::Digest> {
+        let codes =
+            std::iter::once(&self.latest.code).chain(self.serving.iter().map(|serving| &serving.code));
+        codes.filter_map(|code| match code {
+            Code::Zip { digest, .. } => Some(digest),
+            Code::Image { .. } => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
