@@ -1,1 +1,7 @@
-//! skeleton
+//! AWS Lambda on your own Docker engine: the control plane.
+//!
+//! `docs/ARCHITECTURE.md` shows the rooms of this crate and which may use which.
+
+pub mod code;
+pub mod config;
+pub mod store;

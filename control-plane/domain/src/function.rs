@@ -292,13 +292,17 @@ impl Function {
         true
     }
 
-    /// After a restart: whatever the engine had is to be looked at again. A function that was served, or could not
-    /// be, becomes Pending, as after a creation. An update that was in progress goes on; after one that failed, the
-    /// code before it is served as it was.
+    /// Whether something is still to be prepared before `latest` is served.
+    pub fn needs_preparation(&self) -> bool {
+        self.is_preparing(&self.latest.deployment)
+    }
+
+    /// A restart is a second chance for a creation that failed: the engine may be there now. Everything else is as
+    /// it was; what was in preparation goes on being prepared.
     pub fn restart(&mut self) {
-        let settled = matches!(self.latest.last_update, None | Some(LastUpdate::Successful));
-        if settled || self.serving.is_none() {
+        if let State::Failed(_) = self.latest.state {
             self.latest.state = State::Pending(Reason::creating());
+            self.latest.last_update = None;
         }
     }
 

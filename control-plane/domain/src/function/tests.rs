@@ -141,25 +141,21 @@ fn progress_is_shown_as_the_reason() {
 }
 
 #[test]
-fn after_a_restart_everything_is_prepared_again() {
-    for mut function in [created(), active(), updating()] {
-        function.restart();
-        let deployment = function.latest.deployment.clone();
-        assert!(function.is_preparing(&deployment));
-        assert!(function.prepared(&deployment, "revision-z".into()));
-        assert_eq!(function.serving().unwrap().code, function.latest.code);
-    }
-}
+fn a_restart_tries_a_failed_creation_again_and_leaves_the_rest_as_it_was() {
+    let mut failed = created();
+    let reason = Reason { code: ReasonCode::InternalError, text: "no engine".into() };
+    assert!(failed.preparation_failed(&deployment(1), reason.clone(), "revision-b".into()));
+    assert!(!failed.needs_preparation());
+    failed.restart();
+    assert!(failed.needs_preparation());
 
-#[test]
-fn a_restart_after_a_failed_update_goes_on_serving_the_code_before_it() {
-    let mut function = updating();
-    let reason = Reason { code: ReasonCode::InvalidImage, text: "no such image".into() };
-    assert!(function.preparation_failed(&deployment(2), reason, "revision-b".into()));
-    let before = function.clone();
-    function.restart();
-    assert_eq!(function, before);
-    assert_eq!(function.serving().unwrap().code, zip("one"));
+    let mut failed_update = updating();
+    assert!(failed_update.preparation_failed(&deployment(2), reason, "revision-b".into()));
+    for mut function in [created(), active(), updating(), failed_update] {
+        let before = function.clone();
+        function.restart();
+        assert_eq!(function, before);
+    }
 }
 
 #[test]

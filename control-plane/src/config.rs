@@ -1,0 +1,165 @@
+//! Pure: settings, read from environment variables under LocalStack's names.
+//!
+//! [`VARIABLES`] is the one list of them; `lambdock --help` and `docs/configuration.md` are written from it.
+
+mod table;
+mod value;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lambdock_domain::Limits;
+use lambdock_domain::runtime::ImageMapping;
+
+pub use table::{VARIABLES, Variable};
+pub use value::{Fault, Source};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where the public API listens.
+    pub gateway_listen: Vec<SocketAddr>,
+    /// Host and port in URLs that clients are given, such as `Code.Location`.
+    pub external_host: String,
+    /// Where the uplink listens; `None`: chosen by where the engine's containers can reach it.
+    pub uplink_listen: Option<SocketAddr>,
+    /// How containers reach this process; `None`: found out.
+    pub host_from_containers: Option<String>,
+    /// Folder for state; with persistence, what is in it survives.
+    pub state_dir: PathBuf,
+    /// Whether resources survive a restart.
+    pub persistence: bool,
+    /// How long invocations in flight may take to finish when the process is asked to stop.
+    pub shutdown_grace: Duration,
+    /// Which image runs which runtime.
+    pub image_mapping: ImageMapping,
+    /// Put before every image reference that is pulled.
+    pub image_prefix: String,
+    /// `DOCKER_HOST`.
+    pub docker_host: Option<String>,
+    /// `DOCKER_SOCK`.
+    pub docker_socket: Option<PathBuf>,
+    /// Networks of function containers, the first is the main one.
+    pub docker_networks: Vec<String>,
+    /// Extra flags of function containers, as for `docker run`.
+    pub docker_flags: String,
+    /// Name server of function containers.
+    pub docker_dns: Option<String>,
+    /// Leave the platform to the engine.
+    pub ignore_architecture: bool,
+    /// Remove containers once stopped.
+    pub remove_containers: bool,
+    /// First part of the names of function containers.
+    pub main_container_name: String,
+    /// How long an idle environment is kept; zero: every invocation is cold.
+    pub keep_alive: Duration,
+    /// How long an environment may take to become ready.
+    pub environment_timeout: Duration,
+    /// User of functions inside their containers; `None`: `sbx_user1051`.
+    pub init_user: Option<String>,
+    /// Log level of the agents.
+    pub init_log_level: Option<String>,
+    /// Another init binary than the built-in one.
+    pub init_path: Option<PathBuf>,
+    /// Do not set `AWS_ENDPOINT_URL` in functions.
+    pub disable_endpoint_url: bool,
+    /// CreateFunction answers once the function is Active or Failed.
+    pub synchronous_create: bool,
+    /// Refuse runtimes that AWS has retired.
+    pub runtime_validation: bool,
+    /// Account ids are decoded from `AKIA…` and `ASIA…` keys too.
+    pub parity_access_keys: bool,
+    /// Length at which lines of functions are cut on the console.
+    pub truncate_stdout: usize,
+    /// Quotas.
+    pub limits: Limits,
+    /// Log filter in the words of `tracing`.
+    pub log_filter: String,
+}
+
+impl Config {
+    /// Reads all settings from `environment`. `in_container`: this process runs in a container, so it listens on
+    /// all addresses by default, since its network is its own.
+    ///
+    /// # Errors
+    /// Every value that cannot be used, not just the first.
+    pub fn read(environment: &dyn Fn(&str) -> Option<String>, in_container: bool) -> Result<Self, Vec<Fault>> {
+        let mut source = Source::new(environment);
+        let config = Self::from_source(&mut source, in_container);
+        let faults = source.into_faults();
+        if faults.is_empty() { Ok(config) } else { Err(faults) }
+    }
+
+    fn from_source(source: &mut Source<'_>, in_container: bool) -> Self {
+        let listen_host = if in_container { "0.0.0.0" } else { "127.0.0.1" };
+        let gateway_listen = source
+            .parsed("GATEWAY_LISTEN", |text| value::addresses(text, listen_host))
+            .unwrap_or_else(|| vec![value::default_address(listen_host)]);
+        let port = gateway_listen.first().map_or(value::DEFAULT_PORT, SocketAddr::port);
+        let host = source.text("LOCALSTACK_HOST").unwrap_or_else(|| "localhost.localstack.cloud".to_owned());
+        let state_dir = source.text("LAMBDOCK_STATE_DIR").map_or_else(
+            || {
+                if in_container {
+                    return PathBuf::from("/var/lib/lambdock");
+                }
+                let state = source.outside("XDG_STATE_HOME").map(PathBuf::from);
+                let home = || source.outside("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+                state.or_else(home).unwrap_or_else(|| PathBuf::from("/var/lib")).join("lambdock")
+            },
+            PathBuf::from,
+        );
+        let defaults = Limits::default();
+        Self {
+            external_host: if host.contains(':') { host } else { format!("{host}:{port}") },
+            gateway_listen,
+            uplink_listen: source.parsed("LAMBDOCK_UPLINK_LISTEN", value::address),
+            host_from_containers: source.text("HOSTNAME_FROM_LAMBDA"),
+            state_dir,
+            persistence: source.flag("PERSISTENCE"),
+            shutdown_grace: source.seconds("LAMBDOCK_SHUTDOWN_GRACE").unwrap_or(Duration::from_secs(10)),
+            image_mapping: source.parsed("LAMBDA_RUNTIME_IMAGE_MAPPING", value::image_mapping).unwrap_or_default(),
+            image_prefix: source.text("DOCKER_GLOBAL_IMAGE_PREFIX").unwrap_or_default(),
+            docker_host: source.text("DOCKER_HOST"),
+            docker_socket: source.text("DOCKER_SOCK").map(PathBuf::from),
+            docker_networks: source.text("LAMBDA_DOCKER_NETWORK").map(|text| value::list(&text)).unwrap_or_default(),
+            docker_flags: source.text("LAMBDA_DOCKER_FLAGS").unwrap_or_default(),
+            docker_dns: source.text("LAMBDA_DOCKER_DNS"),
+            ignore_architecture: source.flag("LAMBDA_IGNORE_ARCHITECTURE"),
+            remove_containers: source.unless_denied("LAMBDA_REMOVE_CONTAINERS"),
+            main_container_name: source.text("MAIN_CONTAINER_NAME").unwrap_or_else(|| "lambdock".to_owned()),
+            keep_alive: source.milliseconds("LAMBDA_KEEPALIVE_MS").unwrap_or(Duration::from_millis(600_000)),
+            environment_timeout: source
+                .seconds("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT")
+                .unwrap_or(Duration::from_secs(20)),
+            init_user: source.text("LAMBDA_INIT_USER"),
+            init_log_level: source.parsed("LOCALSTACK_INIT_LOG_LEVEL", value::init_log_level),
+            init_path: source.text("LAMBDA_INIT_BIN_PATH").map(PathBuf::from),
+            disable_endpoint_url: source.flag("LAMBDA_DISABLE_AWS_ENDPOINT_URL"),
+            synchronous_create: source.flag("LAMBDA_SYNCHRONOUS_CREATE"),
+            runtime_validation: source.flag("LAMBDA_RUNTIME_VALIDATION"),
+            parity_access_keys: source.flag("PARITY_AWS_ACCESS_KEY_ID"),
+            truncate_stdout: source.number("LAMBDA_TRUNCATE_STDOUT").unwrap_or(2000),
+            limits: Limits {
+                code_size_zipped: source.number("LAMBDA_LIMITS_CODE_SIZE_ZIPPED").unwrap_or(defaults.code_size_zipped),
+                code_size_unzipped: source
+                    .number("LAMBDA_LIMITS_CODE_SIZE_UNZIPPED")
+                    .unwrap_or(defaults.code_size_unzipped),
+                create_function_request: source
+                    .number("LAMBDA_LIMITS_CREATE_FUNCTION_REQUEST_SIZE")
+                    .unwrap_or(defaults.create_function_request),
+                environment: source
+                    .number("LAMBDA_LIMITS_MAX_FUNCTION_ENVVAR_SIZE_BYTES")
+                    .unwrap_or(defaults.environment),
+                response_payload: source
+                    .number("LAMBDA_LIMITS_MAX_FUNCTION_PAYLOAD_SIZE_BYTES")
+                    .unwrap_or(defaults.response_payload),
+                ..defaults
+            },
+            log_filter: value::log_filter(source.text("LS_LOG").as_deref(), source.flag("DEBUG")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Pure: the list of variables.
+
+/// One variable, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// Without LocalStack's prefix, unless it is part of the name.
+    pub name: &'static str,
+    /// What holds when it is not set.
+    pub default: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+const fn variable(name: &'static str, default: &'static str, about: &'static str) -> Variable {
+    Variable { name, default, about }
+}
+
+/// Every variable that Lambdock reads.
+pub const VARIABLES: &[Variable] = &[
+    variable(
+        "GATEWAY_LISTEN",
+        "127.0.0.1:4566, in a container 0.0.0.0:4566",
+        "Addresses the API listens on, separated by commas.",
+    ),
+    variable(
+        "LOCALSTACK_HOST",
+        "localhost.localstack.cloud:<port>",
+        "Host, and port if it differs, in URLs that clients are given.",
+    ),
+    variable(
+        "PERSISTENCE",
+        "0",
+        "1: functions and their code survive a restart, in LAMBDOCK_STATE_DIR.",
+    ),
+    variable(
+        "LAMBDOCK_STATE_DIR",
+        "$XDG_STATE_HOME/lambdock or ~/.local/state/lambdock, in a container /var/lib/lambdock",
+        "Folder for the store and the code archives.",
+    ),
+    variable(
+        "LAMBDOCK_SHUTDOWN_GRACE",
+        "10",
+        "Seconds that invocations in flight may take to finish when Lambdock is asked to stop.",
+    ),
+    variable(
+        "DOCKER_HOST",
+        "the first engine found",
+        "The container engine: unix:///path, tcp://host:port.",
+    ),
+    variable("DOCKER_SOCK", "/var/run/docker.sock", "The engine's socket, where DOCKER_HOST is not set."),
+    variable(
+        "LAMBDA_RUNTIME_IMAGE_MAPPING",
+        "public.ecr.aws/lambda/…",
+        "Images that run functions: a name with <runtime> in it, or a JSON object from runtimes to images.",
+    ),
+    variable("DOCKER_GLOBAL_IMAGE_PREFIX", "", "Put before the name of every image that is pulled."),
+    variable(
+        "LAMBDA_KEEPALIVE_MS",
+        "600000",
+        "Milliseconds that an idle container is kept for the next invocation; 0: every invocation starts one.",
+    ),
+    variable(
+        "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT",
+        "20",
+        "Seconds that a container may take until it can be given an invocation.",
+    ),
+    variable(
+        "LAMBDA_REMOVE_CONTAINERS",
+        "1",
+        "0: stopped containers are kept, to look at their logs and files.",
+    ),
+    variable(
+        "LAMBDA_DOCKER_NETWORK",
+        "Lambdock's own network in a container, else the bridge",
+        "Networks of function containers, separated by commas; the first is the main one.",
+    ),
+    variable(
+        "LAMBDA_DOCKER_FLAGS",
+        "",
+        "More flags for function containers, as for docker run: -e, --env-file, -v, -p, --add-host, --network, \
+         -l, --ulimit, -u, --platform, --privileged, --dns.",
+    ),
+    variable("LAMBDA_DOCKER_DNS", "the engine's", "Name server of function containers."),
+    variable(
+        "LAMBDA_IGNORE_ARCHITECTURE",
+        "0",
+        "1: the engine chooses the platform, whatever the function's architecture is.",
+    ),
+    variable("MAIN_CONTAINER_NAME", "lambdock", "First part of the names of function containers."),
+    variable("HOSTNAME_FROM_LAMBDA", "found out", "Host name or address of Lambdock as function containers see it."),
+    variable(
+        "LAMBDOCK_UPLINK_LISTEN",
+        "an address that only containers reach, any port",
+        "Address and port that function containers dial back to.",
+    ),
+    variable("LAMBDA_INIT_USER", "sbx_user1051", "User that functions run as inside their containers."),
+    variable("LAMBDA_INIT_BIN_PATH", "built in", "Another init binary for function containers."),
+    variable(
+        "LOCALSTACK_INIT_LOG_LEVEL",
+        "warn",
+        "Log level inside function containers: trace, debug, info, warn, error, fatal, panic.",
+    ),
+    variable(
+        "LAMBDA_DISABLE_AWS_ENDPOINT_URL",
+        "0",
+        "1: AWS_ENDPOINT_URL is not set for functions, so that their SDKs call AWS.",
+    ),
+    variable(
+        "LAMBDA_SYNCHRONOUS_CREATE",
+        "0",
+        "1: CreateFunction answers when the function is Active or Failed, after 10 seconds at the latest.",
+    ),
+    variable("LAMBDA_RUNTIME_VALIDATION", "0", "1: runtimes that AWS has retired are refused."),
+    variable(
+        "PARITY_AWS_ACCESS_KEY_ID",
+        "0",
+        "1: account ids are decoded from access keys that begin with AKIA or ASIA.",
+    ),
+    variable("LAMBDA_TRUNCATE_STDOUT", "2000", "Length at which functions' lines are cut on the console."),
+    variable("LAMBDA_LIMITS_CODE_SIZE_ZIPPED", "52428800", "Largest archive in a request, in bytes."),
+    variable("LAMBDA_LIMITS_CODE_SIZE_UNZIPPED", "262144000", "Code must unpack to less than this, in bytes."),
+    variable("LAMBDA_LIMITS_CREATE_FUNCTION_REQUEST_SIZE", "70167211", "Largest CreateFunction request, in bytes."),
+    variable(
+        "LAMBDA_LIMITS_MAX_FUNCTION_ENVVAR_SIZE_BYTES",
+        "4096",
+        "Largest environment of a function, as JSON, in bytes.",
+    ),
+    variable("LAMBDA_LIMITS_MAX_FUNCTION_PAYLOAD_SIZE_BYTES", "6291556", "Largest answer of a function, in bytes."),
+    variable("DEBUG", "0", "1: log at debug level, functions' own output included."),
+    variable("LS_LOG", "info", "Log level: trace, debug, info, warn, error; wins over DEBUG."),
+];

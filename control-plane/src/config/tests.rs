@@ -1,0 +1,101 @@
+use std::collections::{BTreeSet, HashMap};
+
+use super::*;
+
+fn read(pairs: &[(&str, &str)], in_container: bool) -> Result<Config, Vec<Fault>> {
+    let map: HashMap<String, String> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Config::read(&|name| map.get(name).cloned(), in_container)
+}
+
+fn listen(text: &str) -> Vec<String> {
+    let config = read(&[("GATEWAY_LISTEN", text)], false).unwrap();
+    config.gateway_listen.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_table_and_the_reading_know_the_same_variables() {
+    let nothing = |_: &str| None;
+    let mut source = Source::new(&nothing);
+    Config::from_source(&mut source, false);
+    let table: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
+    assert_eq!(source.asked, table);
+    assert_eq!(table.len(), VARIABLES.len(), "no variable twice");
+}
+
+#[test]
+fn the_documentation_lists_every_variable() {
+    let mut text = String::from(
+        "# Configuration\n\nLambdock is configured by environment variables, with LocalStack's names where it has \
+         one. Each may carry the\nprefix `LOCALSTACK_`, which then wins. Written from the table in \
+         `control-plane/src/config/table.rs` by a test\n(`UPDATE=1 cargo test -p lambdock documentation`).\n\n\
+         | Variable | Default | Meaning |\n|---|---|---|\n",
+    );
+    for Variable { name, default, about } in VARIABLES {
+        let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+        text.push_str(&format!("| `{name}` | {default} | {about} |\n").replace("  ", " "));
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), text, "run it with UPDATE=1 and look at the change");
+}
+
+#[test]
+fn without_variables_everything_has_its_default() {
+    let config = read(&[], false).unwrap();
+    assert_eq!(config.gateway_listen, ["127.0.0.1:4566".parse().unwrap()]);
+    assert_eq!(config.external_host, "localhost.localstack.cloud:4566");
+    assert_eq!(config.keep_alive, Duration::from_secs(600));
+    assert!(config.remove_containers && !config.persistence);
+    assert_eq!(read(&[], true).unwrap().gateway_listen, ["0.0.0.0:4566".parse().unwrap()]);
+}
+
+#[test]
+fn every_bad_value_is_reported_at_once() {
+    let faults = read(&[("LAMBDA_KEEPALIVE_MS", "ten"), ("LOCALSTACK_GATEWAY_LISTEN", "nowhere")], false).unwrap_err();
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "LOCALSTACK_GATEWAY_LISTEN=\"nowhere\" cannot be used: expected addresses such as 127.0.0.1:4566, \
+             separated by commas",
+            "LAMBDA_KEEPALIVE_MS=\"ten\" cannot be used: expected a whole number",
+        ]
+    );
+}
+
+#[test]
+fn the_prefixed_variable_wins_and_an_empty_one_counts_as_unset() {
+    let both = [("LAMBDA_KEEPALIVE_MS", "1"), ("LOCALSTACK_LAMBDA_KEEPALIVE_MS", "2")];
+    assert_eq!(read(&both, false).unwrap().keep_alive, Duration::from_millis(2));
+    let empty = [("LAMBDA_KEEPALIVE_MS", "1"), ("LOCALSTACK_LAMBDA_KEEPALIVE_MS", "")];
+    assert_eq!(read(&empty, false).unwrap().keep_alive, Duration::from_millis(1));
+}
+
+#[test]
+fn addresses_may_leave_out_host_or_port_and_collapse() {
+    assert_eq!(listen(":5000"), ["127.0.0.1:5000"]);
+    assert_eq!(listen("0.0.0.0"), ["0.0.0.0:4566"]);
+    assert_eq!(listen("127.0.0.1:4566, localhost:4566"), ["127.0.0.1:4566"]);
+    assert_eq!(listen("127.0.0.1:4566,0.0.0.0:4566,127.0.0.1:443"), ["0.0.0.0:4566", "127.0.0.1:443"]);
+}
+
+#[test]
+fn images_are_mapped_by_pattern_or_by_object() {
+    let mapping = |text| read(&[("LAMBDA_RUNTIME_IMAGE_MAPPING", text)], false).map(|config| config.image_mapping);
+    assert_eq!(mapping("mine/<runtime>"), Ok(ImageMapping::Pattern("mine/<runtime>".into())));
+    let object = ImageMapping::PerRuntime(vec![("python3.12".into(), "py".into())]);
+    assert_eq!(mapping(r#"{"python3.12": "py"}"#), Ok(object));
+    assert!(mapping("just-a-name").is_err());
+    assert!(mapping(r#"{"python9": "py"}"#).unwrap_err()[0].to_string().contains("\"python9\" is none"));
+}
+
+#[test]
+fn log_levels_are_localstacks() {
+    let filter = |pairs: &[(&str, &str)]| read(pairs, false).unwrap().log_filter;
+    assert_eq!(filter(&[]), "warn,lambdock=info");
+    assert_eq!(filter(&[("DEBUG", "1")]), "warn,lambdock=debug");
+    assert_eq!(filter(&[("DEBUG", "1"), ("LS_LOG", "error")]), "warn,lambdock=error");
+    assert_eq!(filter(&[("LS_LOG", "trace-internal")]), "trace");
+}

@@ -1,0 +1,185 @@
+//! Pure: how the text of a variable becomes a value.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use lambdock_domain::Runtime;
+use lambdock_domain::runtime::{ImageMapping, RUNTIME_PLACEHOLDER};
+
+use super::VARIABLES;
+
+/// LocalStack's port.
+pub(super) const DEFAULT_PORT: u16 = 4566;
+
+/// A variable whose value cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Name, with the prefix if it was set with it.
+    pub variable: String,
+    /// Its text.
+    pub value: String,
+    /// What would be right.
+    pub expected: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={:?} cannot be used: expected {}", self.variable, self.value, self.expected)
+    }
+}
+
+/// Looks variables up and collects what is wrong with them.
+///
+/// Each variable may carry LocalStack's prefix, which then wins, as its container's entrypoint has it. An empty
+/// value counts as unset.
+pub struct Source<'a> {
+    environment: &'a dyn Fn(&str) -> Option<String>,
+    faults: Vec<Fault>,
+    pub(super) asked: BTreeSet<&'static str>,
+}
+
+const PREFIX: &str = "LOCALSTACK_";
+
+impl<'a> Source<'a> {
+    /// A source over `environment`.
+    pub fn new(environment: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { environment, faults: Vec::new(), asked: BTreeSet::new() }
+    }
+
+    pub(super) fn into_faults(self) -> Vec<Fault> {
+        self.faults
+    }
+
+    /// A variable of the system, not one of ours.
+    pub(super) fn outside(&self, name: &str) -> Option<String> {
+        (self.environment)(name).filter(|value| !value.is_empty())
+    }
+
+    fn lookup(&mut self, name: &'static str) -> Option<(String, String)> {
+        debug_assert!(VARIABLES.iter().any(|variable| variable.name == name), "{name} is not in the table");
+        self.asked.insert(name);
+        let prefixed = (!name.starts_with(PREFIX)).then(|| format!("{PREFIX}{name}"));
+        prefixed
+            .and_then(|prefixed| Some((self.outside(&prefixed)?, prefixed)))
+            .or_else(|| Some((self.outside(name)?, name.to_owned())))
+            .map(|(value, name)| (name, value))
+    }
+
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        Some(self.lookup(name)?.1)
+    }
+
+    pub(super) fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let (variable, value) = self.lookup(name)?;
+        match parse(value.trim()) {
+            Ok(parsed) => Some(parsed),
+            Err(expected) => {
+                self.faults.push(Fault { variable, value, expected });
+                None
+            }
+        }
+    }
+
+    pub(super) fn number<T: FromStr>(&mut self, name: &'static str) -> Option<T> {
+        self.parsed(name, |text| text.parse().map_err(|_| "a whole number".to_owned()))
+    }
+
+    pub(super) fn seconds(&mut self, name: &'static str) -> Option<Duration> {
+        self.parsed(name, |text| {
+            let seconds = text.parse::<f64>().ok();
+            seconds
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+                .ok_or_else(|| "a number of seconds".to_owned())
+        })
+    }
+
+    pub(super) fn milliseconds(&mut self, name: &'static str) -> Option<Duration> {
+        self.number(name).map(Duration::from_millis)
+    }
+
+    /// False unless set to `1` or `true`.
+    pub(super) fn flag(&mut self, name: &'static str) -> bool {
+        self.text(name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+    }
+
+    /// True unless set to `0` or `false`.
+    pub(super) fn unless_denied(&mut self, name: &'static str) -> bool {
+        self.text(name).is_none_or(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+    }
+}
+
+pub(super) fn default_address(host: &str) -> SocketAddr {
+    let host = host.parse().expect("the default hosts are addresses");
+    SocketAddr::new(host, DEFAULT_PORT)
+}
+
+/// `host:port`, where the host is an address or `localhost`.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.replace("localhost", "127.0.0.1").parse().map_err(|_| "an address and a port, such as 0.0.0.0:4566".to_owned())
+}
+
+/// A comma list of `host:port`, `host` or `:port`; an address of all interfaces makes others on its port redundant.
+pub(super) fn addresses(text: &str, default_host: &str) -> Result<Vec<SocketAddr>, String> {
+    let expected = || "addresses such as 127.0.0.1:4566, separated by commas".to_owned();
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for part in list(text) {
+        let part = part.replace("localhost", "127.0.0.1");
+        let address = if let Some(port) = part.strip_prefix(':') {
+            let host: IpAddr = default_host.parse().map_err(|_| expected())?;
+            SocketAddr::new(host, port.parse().map_err(|_| expected())?)
+        } else if let Ok(host) = part.parse::<IpAddr>() {
+            SocketAddr::new(host, DEFAULT_PORT)
+        } else {
+            part.parse().map_err(|_| expected())?
+        };
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    let everywhere: Vec<SocketAddr> = addresses.iter().copied().filter(|a| a.ip().is_unspecified()).collect();
+    addresses.retain(|address| {
+        everywhere.contains(address) || everywhere.iter().all(|other| other.port() != address.port())
+    });
+    if addresses.is_empty() { Err(expected()) } else { Ok(addresses) }
+}
+
+pub(super) fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+pub(super) fn image_mapping(text: &str) -> Result<ImageMapping, String> {
+    if text.contains(RUNTIME_PLACEHOLDER) && !text.starts_with('{') {
+        return Ok(ImageMapping::Pattern(text.to_owned()));
+    }
+    let images: std::collections::BTreeMap<String, String> = serde_json::from_str(text).map_err(|_| {
+        format!("an image with {RUNTIME_PLACEHOLDER} in its name, or a JSON object from runtimes to images")
+    })?;
+    if let Some(unknown) = images.keys().find(|name| Runtime::find(name).is_none()) {
+        return Err(format!("names of Lambda runtimes as keys; {unknown:?} is none"));
+    }
+    Ok(ImageMapping::PerRuntime(images.into_iter().collect()))
+}
+
+pub(super) fn init_log_level(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 7] = ["trace", "debug", "info", "warn", "error", "fatal", "panic"];
+    if LEVELS.contains(&text) { Ok(text.to_owned()) } else { Err(format!("one of {}", LEVELS.join(", "))) }
+}
+
+/// `LS_LOG` wins over `DEBUG`. Libraries stay quiet unless everything was asked for.
+pub(super) fn log_filter(ls_log: Option<&str>, debug: bool) -> String {
+    let level = match ls_log.map(str::to_ascii_lowercase).as_deref() {
+        Some("trace-internal") => return "trace".to_owned(),
+        Some(level @ ("trace" | "debug" | "info" | "warn" | "error")) => level.to_owned(),
+        Some("warning") => "warn".to_owned(),
+        _ if debug => "debug".to_owned(),
+        _ => "info".to_owned(),
+    };
+    format!("warn,lambdock={level}")
+}

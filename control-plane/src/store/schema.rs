@@ -1,0 +1,46 @@
+//! Tables, and how a database of an older Lambdock becomes one of this.
+
+use rusqlite::Connection;
+
+use super::Error;
+
+/// One step per schema version, in order; never changed once released.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE functions (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        -- 0 while something is to be prepared or has failed to be created: what a restart has to look at.
+        settled INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (account, region, name)
+    ) WITHOUT ROWID;
+    CREATE INDEX functions_unsettled ON functions (account) WHERE settled = 0;
+    CREATE TABLE archive_uses (
+        owner TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        PRIMARY KEY (owner, digest)
+    ) WITHOUT ROWID;
+    CREATE INDEX archive_uses_by_digest ON archive_uses (digest);
+"];
+
+/// Sets the connection up and brings the schema to the newest version, each step in its own transaction.
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), Error> {
+    // A commit is in the log before a request is answered; only a power failure can take the last ones back, and
+    // even then the database is whole.
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    let known = i64::try_from(MIGRATIONS.len()).expect("there are few migrations");
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > known {
+        return Err(Error::Newer { found, known });
+    }
+    for (version, step) in (1..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(0)) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
