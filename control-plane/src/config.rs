@@ -84,7 +84,10 @@ impl Config {
     ///
     /// # Errors
     /// Every value that cannot be used, not just the first.
-    pub fn read(environment: &dyn Fn(&str) -> Option<String>, in_container: bool) -> Result<Self, Vec<Fault>> {
+    pub fn read(
+        environment: &dyn Fn(&str) -> Option<String>,
+        in_container: bool,
+    ) -> Result<Self, Vec<Fault>> {
         let mut source = Source::new(environment);
         let config = Self::from_source(&mut source, in_container);
         let faults = source.into_faults();
@@ -118,11 +121,16 @@ impl Config {
             state_dir,
             persistence: source.flag("PERSISTENCE"),
             shutdown_grace: source.seconds("LAMBDOCK_SHUTDOWN_GRACE").unwrap_or(Duration::from_secs(10)),
-            image_mapping: source.parsed("LAMBDA_RUNTIME_IMAGE_MAPPING", value::image_mapping).unwrap_or_default(),
+            image_mapping: source
+                .parsed("LAMBDA_RUNTIME_IMAGE_MAPPING", value::image_mapping)
+                .unwrap_or_default(),
             image_prefix: source.text("DOCKER_GLOBAL_IMAGE_PREFIX").unwrap_or_default(),
             docker_host: source.text("DOCKER_HOST"),
             docker_socket: source.text("DOCKER_SOCK").map(PathBuf::from),
-            docker_networks: source.text("LAMBDA_DOCKER_NETWORK").map(|text| value::list(&text)).unwrap_or_default(),
+            docker_networks: source
+                .text("LAMBDA_DOCKER_NETWORK")
+                .map(|text| value::list(&text))
+                .unwrap_or_default(),
             docker_flags: source.text("LAMBDA_DOCKER_FLAGS").unwrap_or_default(),
             docker_dns: source.text("LAMBDA_DOCKER_DNS"),
             ignore_architecture: source.flag("LAMBDA_IGNORE_ARCHITECTURE"),
@@ -141,7 +149,9 @@ impl Config {
             parity_access_keys: source.flag("PARITY_AWS_ACCESS_KEY_ID"),
             truncate_stdout: source.number("LAMBDA_TRUNCATE_STDOUT").unwrap_or(2000),
             limits: Limits {
-                code_size_zipped: source.number("LAMBDA_LIMITS_CODE_SIZE_ZIPPED").unwrap_or(defaults.code_size_zipped),
+                code_size_zipped: source
+                    .number("LAMBDA_LIMITS_CODE_SIZE_ZIPPED")
+                    .unwrap_or(defaults.code_size_zipped),
                 code_size_unzipped: source
                     .number("LAMBDA_LIMITS_CODE_SIZE_UNZIPPED")
                     .unwrap_or(defaults.code_size_unzipped),

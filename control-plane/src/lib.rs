@@ -4,4 +4,6 @@
 
 pub mod code;
 pub mod config;
+pub mod gateway;
+pub mod invoke;
 pub mod store;

@@ -24,7 +24,9 @@ pub enum Error {
     #[error("a stored resource cannot be read: {0}")]
     Document(#[from] serde_json::Error),
     /// Written by a newer Lambdock.
-    #[error("the store has schema version {found}, newer than {known}, the newest this Lambdock knows; start a newer one or another state folder")]
+    #[error(
+        "the store has schema version {found}, newer than {known}, the newest this Lambdock knows; start a newer one or another state folder"
+    )]
     Newer {
         /// Version found.
         found: i64,
@@ -131,7 +133,11 @@ impl Store {
     ///
     /// # Errors
     /// There is no such function, `change` refused, or the store failed; then nothing has changed.
-    pub async fn change_function<T, F>(&self, id: &FunctionId, change: F) -> Result<(Function, T), ChangeError>
+    pub async fn change_function<T, F>(
+        &self,
+        id: &FunctionId,
+        change: F,
+    ) -> Result<(Function, T), ChangeError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Function) -> Result<T, lambdock_domain::Error> + Send + 'static,
@@ -162,7 +168,8 @@ impl Store {
             let transaction = connection.transaction()?;
             let Some(function) = read_function(&transaction, &id)? else { return Ok(None) };
             let key = params![id.scope.account, id.scope.region, id.name];
-            transaction.execute("DELETE FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3", key)?;
+            transaction
+                .execute("DELETE FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3", key)?;
             transaction.execute("DELETE FROM archive_uses WHERE owner = ?1", [id.arn()])?;
             transaction.commit()?;
             Ok(Some(function))
@@ -174,7 +181,12 @@ impl Store {
     ///
     /// # Errors
     /// The store failed.
-    pub async fn functions(&self, scope: &Scope, after: Option<&str>, limit: usize) -> Result<Vec<Function>, Error> {
+    pub async fn functions(
+        &self,
+        scope: &Scope,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Function>, Error> {
         let (scope, after) = (scope.clone(), after.unwrap_or_default().to_owned());
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.run(move |connection| {
@@ -257,7 +269,8 @@ fn read_function(connection: &Connection, id: &FunctionId) -> Result<Option<Func
 
 fn write_function(transaction: &Transaction<'_>, function: &Function) -> Result<(), Error> {
     let id = &function.id;
-    let settled = matches!(function.latest.state, lambdock_domain::State::Active) && !function.needs_preparation();
+    let settled =
+        matches!(function.latest.state, lambdock_domain::State::Active) && !function.needs_preparation();
     transaction
         .prepare_cached(
             "INSERT INTO functions (account, region, name, settled, document) VALUES (?1, ?2, ?3, ?4, ?5)

@@ -27,11 +27,7 @@ pub const VARIABLES: &[Variable] = &[
         "localhost.localstack.cloud:<port>",
         "Host, and port if it differs, in URLs that clients are given.",
     ),
-    variable(
-        "PERSISTENCE",
-        "0",
-        "1: functions and their code survive a restart, in LAMBDOCK_STATE_DIR.",
-    ),
+    variable("PERSISTENCE", "0", "1: functions and their code survive a restart, in LAMBDOCK_STATE_DIR."),
     variable(
         "LAMBDOCK_STATE_DIR",
         "$XDG_STATE_HOME/lambdock or ~/.local/state/lambdock, in a container /var/lib/lambdock",
@@ -42,11 +38,7 @@ pub const VARIABLES: &[Variable] = &[
         "10",
         "Seconds that invocations in flight may take to finish when Lambdock is asked to stop.",
     ),
-    variable(
-        "DOCKER_HOST",
-        "the first engine found",
-        "The container engine: unix:///path, tcp://host:port.",
-    ),
+    variable("DOCKER_HOST", "the first engine found", "The container engine: unix:///path, tcp://host:port."),
     variable("DOCKER_SOCK", "/var/run/docker.sock", "The engine's socket, where DOCKER_HOST is not set."),
     variable(
         "LAMBDA_RUNTIME_IMAGE_MAPPING",
@@ -87,7 +79,11 @@ pub const VARIABLES: &[Variable] = &[
         "1: the engine chooses the platform, whatever the function's architecture is.",
     ),
     variable("MAIN_CONTAINER_NAME", "lambdock", "First part of the names of function containers."),
-    variable("HOSTNAME_FROM_LAMBDA", "found out", "Host name or address of Lambdock as function containers see it."),
+    variable(
+        "HOSTNAME_FROM_LAMBDA",
+        "found out",
+        "Host name or address of Lambdock as function containers see it.",
+    ),
     variable(
         "LAMBDOCK_UPLINK_LISTEN",
         "an address that only containers reach, any port",
@@ -118,14 +114,26 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable("LAMBDA_TRUNCATE_STDOUT", "2000", "Length at which functions' lines are cut on the console."),
     variable("LAMBDA_LIMITS_CODE_SIZE_ZIPPED", "52428800", "Largest archive in a request, in bytes."),
-    variable("LAMBDA_LIMITS_CODE_SIZE_UNZIPPED", "262144000", "Code must unpack to less than this, in bytes."),
-    variable("LAMBDA_LIMITS_CREATE_FUNCTION_REQUEST_SIZE", "70167211", "Largest CreateFunction request, in bytes."),
+    variable(
+        "LAMBDA_LIMITS_CODE_SIZE_UNZIPPED",
+        "262144000",
+        "Code must unpack to less than this, in bytes.",
+    ),
+    variable(
+        "LAMBDA_LIMITS_CREATE_FUNCTION_REQUEST_SIZE",
+        "70167211",
+        "Largest CreateFunction request, in bytes.",
+    ),
     variable(
         "LAMBDA_LIMITS_MAX_FUNCTION_ENVVAR_SIZE_BYTES",
         "4096",
         "Largest environment of a function, as JSON, in bytes.",
     ),
-    variable("LAMBDA_LIMITS_MAX_FUNCTION_PAYLOAD_SIZE_BYTES", "6291556", "Largest answer of a function, in bytes."),
+    variable(
+        "LAMBDA_LIMITS_MAX_FUNCTION_PAYLOAD_SIZE_BYTES",
+        "6291556",
+        "Largest answer of a function, in bytes.",
+    ),
     variable("DEBUG", "0", "1: log at debug level, functions' own output included."),
     variable("LS_LOG", "info", "Log level: trace, debug, info, warn, error; wins over DEBUG."),
 ];

@@ -3,7 +3,8 @@ use std::collections::{BTreeSet, HashMap};
 use super::*;
 
 fn read(pairs: &[(&str, &str)], in_container: bool) -> Result<Config, Vec<Fault>> {
-    let map: HashMap<String, String> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let map: HashMap<String, String> =
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     Config::read(&|name| map.get(name).cloned(), in_container)
 }
 
@@ -38,7 +39,11 @@ fn the_documentation_lists_every_variable() {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(path, &text).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), text, "run it with UPDATE=1 and look at the change");
+    assert_eq!(
+        std::fs::read_to_string(path).unwrap_or_default(),
+        text,
+        "run it with UPDATE=1 and look at the change"
+    );
 }
 
 #[test]
@@ -53,7 +58,8 @@ fn without_variables_everything_has_its_default() {
 
 #[test]
 fn every_bad_value_is_reported_at_once() {
-    let faults = read(&[("LAMBDA_KEEPALIVE_MS", "ten"), ("LOCALSTACK_GATEWAY_LISTEN", "nowhere")], false).unwrap_err();
+    let faults =
+        read(&[("LAMBDA_KEEPALIVE_MS", "ten"), ("LOCALSTACK_GATEWAY_LISTEN", "nowhere")], false).unwrap_err();
     let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
@@ -83,7 +89,8 @@ fn addresses_may_leave_out_host_or_port_and_collapse() {
 
 #[test]
 fn images_are_mapped_by_pattern_or_by_object() {
-    let mapping = |text| read(&[("LAMBDA_RUNTIME_IMAGE_MAPPING", text)], false).map(|config| config.image_mapping);
+    let mapping =
+        |text| read(&[("LAMBDA_RUNTIME_IMAGE_MAPPING", text)], false).map(|config| config.image_mapping);
     assert_eq!(mapping("mine/<runtime>"), Ok(ImageMapping::Pattern("mine/<runtime>".into())));
     let object = ImageMapping::PerRuntime(vec![("python3.12".into(), "py".into())]);
     assert_eq!(mapping(r#"{"python3.12": "py"}"#), Ok(object));

@@ -122,7 +122,9 @@ pub(super) fn default_address(host: &str) -> SocketAddr {
 
 /// `host:port`, where the host is an address or `localhost`.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.replace("localhost", "127.0.0.1").parse().map_err(|_| "an address and a port, such as 0.0.0.0:4566".to_owned())
+    text.replace("localhost", "127.0.0.1")
+        .parse()
+        .map_err(|_| "an address and a port, such as 0.0.0.0:4566".to_owned())
 }
 
 /// A comma list of `host:port`, `host` or `:port`; an address of all interfaces makes others on its port redundant.

@@ -99,7 +99,8 @@ async fn a_reopened_store_has_everything_and_knows_what_is_unsettled() {
     let store = Store::open(&path).unwrap();
     store.create_function(function("pending", "a")).await.unwrap();
     store.create_function(function("active", "a")).await.unwrap();
-    let prepared = |function: &mut Function| Ok(function.prepared(&DeploymentId("d-active".into()), "r2".into()));
+    let prepared =
+        |function: &mut Function| Ok(function.prepared(&DeploymentId("d-active".into()), "r2".into()));
     assert!(store.change_function(&id("active"), prepared).await.unwrap().1);
     drop(store);
 

@@ -1,0 +1,4 @@
+//! Port 4566: whose request it is and which room answers it.
+
+pub mod scope;
+pub mod server;

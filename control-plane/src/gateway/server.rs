@@ -1,0 +1,138 @@
+//! Connections: accepts them, speaks HTTP on them, lets them finish.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+/// A body of a response, whole or as it is produced.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Answers requests.
+pub trait Handler: Send + Sync + 'static {
+    /// The answer to one request; there always is one.
+    fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// Time that a client has to send the head of a request. Bodies have their own limit, where they are read.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Serves HTTP/1.1 on any number of listeners and on streams that arrive some other way.
+pub struct Server<H> {
+    handler: Arc<H>,
+    connections: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl<H> Clone for Server<H> {
+    fn clone(&self) -> Self {
+        Self { handler: Arc::clone(&self.handler), connections: self.connections.clone(), stop: self.stop.clone() }
+    }
+}
+
+impl<H: Handler> Server<H> {
+    /// A server without connections yet.
+    pub fn new(handler: H) -> Self {
+        Self { handler: Arc::new(handler), connections: TaskTracker::new(), stop: CancellationToken::new() }
+    }
+
+    /// Accepts connections until the server is told to stop.
+    pub async fn accept(&self, listener: TcpListener) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.stop.cancelled() => return,
+            };
+            match accepted {
+                Ok((stream, _peer)) => self.serve_tcp(stream),
+                Err(error) => {
+                    // Out of file descriptors, mostly: connections that end make room.
+                    warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    fn serve_tcp(&self, stream: TcpStream) {
+        // Answers are written in one piece; waiting for more would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "the connection was gone at once");
+        }
+        self.serve(stream);
+    }
+
+    /// Serves one connection in the background.
+    pub fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S) {
+        let handler = Arc::clone(&self.handler);
+        let stop = self.stop.clone();
+        self.connections.spawn(async move {
+            let service = service_fn(|request| {
+                let handler = Arc::clone(&handler);
+                async move { Ok::<_, Infallible>(handler.handle(request).await) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .serve_connection(TokioIo::new(stream), service);
+            tokio::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stop.cancelled() => {
+                    // The request in flight is answered, then the connection closes.
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                debug!(%error, "a client's connection ended early");
+            }
+        });
+    }
+
+    /// Takes no new connections or requests; those being answered go on.
+    pub fn stop(&self) {
+        self.stop.cancel();
+        self.connections.close();
+    }
+
+    /// Waits until every connection has ended. Call [`Server::stop`] first.
+    pub async fn stopped(&self) {
+        self.connections.wait().await;
+    }
+}
+
+/// Binds all `addresses`.
+///
+/// # Errors
+/// One of them cannot be bound; the message says which and why.
+pub async fn bind(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            let remedy = match error.kind() {
+                io::ErrorKind::AddrInUse => "; end what uses it, or set GATEWAY_LISTEN to another address",
+                io::ErrorKind::PermissionDenied => "; choose a port above 1023 with GATEWAY_LISTEN",
+                io::ErrorKind::AddrNotAvailable => "; GATEWAY_LISTEN must name an address of this machine",
+                _ => "",
+            };
+            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}{remedy}"))
+        })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}

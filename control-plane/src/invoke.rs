@@ -1,0 +1,4 @@
+//! Invocations: from a request to an answer.
+
+pub mod assignment;
+pub mod payload;
