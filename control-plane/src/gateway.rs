@@ -1,4 +1,5 @@
 //! Port 4566: whose request it is and which room answers it.
 
+pub mod endpoints;
 pub mod scope;
 pub mod server;

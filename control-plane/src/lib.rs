@@ -7,3 +7,6 @@ pub mod config;
 pub mod gateway;
 pub mod invoke;
 pub mod store;
+
+/// Version of this Lambdock.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

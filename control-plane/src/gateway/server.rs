@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
-use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -40,7 +40,11 @@ pub struct Server<H> {
 
 impl<H> Clone for Server<H> {
     fn clone(&self) -> Self {
-        Self { handler: Arc::clone(&self.handler), connections: self.connections.clone(), stop: self.stop.clone() }
+        Self {
+            handler: Arc::clone(&self.handler),
+            connections: self.connections.clone(),
+            stop: self.stop.clone(),
+        }
     }
 }
 
