@@ -75,10 +75,17 @@ impl From<rusqlite::Error> for ChangeError {
     }
 }
 
+/// Is told of every change before another one can be made or the changed thing be read.
+pub trait Observer: Send + Sync {
+    /// The function was written or removed. Must be quick and must not use the store.
+    fn changed(&self, id: &FunctionId);
+}
+
 /// Handle to the store; clones share it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
+    observer: Arc<dyn Observer>,
 }
 
 impl Store {
@@ -86,21 +93,21 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be opened, is no database, or is a newer Lambdock's.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::prepare(Connection::open(path)?)
+    pub fn open(path: &Path, observer: Arc<dyn Observer>) -> Result<Self, Error> {
+        Self::prepare(Connection::open(path)?, observer)
     }
 
     /// A store that is gone with the process.
     ///
     /// # Errors
     /// SQLite refused.
-    pub fn in_memory() -> Result<Self, Error> {
-        Self::prepare(Connection::open_in_memory()?)
+    pub fn in_memory(observer: Arc<dyn Observer>) -> Result<Self, Error> {
+        Self::prepare(Connection::open_in_memory()?, observer)
     }
 
-    fn prepare(mut connection: Connection) -> Result<Self, Error> {
+    fn prepare(mut connection: Connection, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         schema::prepare(&mut connection)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), observer })
     }
 
     /// Adds a function.
@@ -108,13 +115,16 @@ impl Store {
     /// # Errors
     /// The name is taken, or the store failed.
     pub async fn create_function(&self, function: Function) -> Result<(), CreateError> {
+        let observer = Arc::clone(&self.observer);
         self.run(move |connection| {
             let transaction = connection.transaction()?;
             if read_function(&transaction, &function.id)?.is_some() {
                 return Err(CreateError::Exists);
             }
             write_function(&transaction, &function)?;
-            Ok(transaction.commit()?)
+            transaction.commit()?;
+            observer.changed(&function.id);
+            Ok(())
         })
         .await
         .map_err(CreateError::Store)?
@@ -125,8 +135,20 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub async fn function(&self, id: &FunctionId) -> Result<Option<Function>, Error> {
+        self.read_function(id, |function| function).await
+    }
+
+    /// What `read` makes of the function, before anybody can change it.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn read_function<T, F>(&self, id: &FunctionId, read: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(Option<Function>) -> T + Send + 'static,
+    {
         let id = id.clone();
-        self.run(move |connection| read_function(connection, &id)).await?
+        self.run(move |connection| Ok(read(read_function(connection, &id)?))).await?
     }
 
     /// Changes a function in one transaction and returns it with what `change` gives.
@@ -142,7 +164,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Function) -> Result<T, lambdock_domain::Error> + Send + 'static,
     {
-        let id = id.clone();
+        let (id, observer) = (id.clone(), Arc::clone(&self.observer));
         self.run(move |connection| {
             let transaction = connection.transaction()?;
             let mut function = read_function(&transaction, &id)?.ok_or(ChangeError::Missing)?;
@@ -151,6 +173,7 @@ impl Store {
             if function != before {
                 write_function(&transaction, &function)?;
                 transaction.commit()?;
+                observer.changed(&id);
             }
             Ok((function, value))
         })
@@ -163,7 +186,7 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub async fn delete_function(&self, id: &FunctionId) -> Result<Option<Function>, Error> {
-        let id = id.clone();
+        let (id, observer) = (id.clone(), Arc::clone(&self.observer));
         self.run(move |connection| {
             let transaction = connection.transaction()?;
             let Some(function) = read_function(&transaction, &id)? else { return Ok(None) };
@@ -172,6 +195,7 @@ impl Store {
                 .execute("DELETE FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3", key)?;
             transaction.execute("DELETE FROM archive_uses WHERE owner = ?1", [id.arn()])?;
             transaction.commit()?;
+            observer.changed(&id);
             Ok(Some(function))
         })
         .await?

@@ -34,6 +34,20 @@ fn function(name: &str, digest: &str) -> Function {
     Function::create(id(name), configuration, code, BTreeMap::new(), Timestamp(0), fresh)
 }
 
+/// Remembers what it is told.
+#[derive(Default)]
+struct Recorder(Mutex<Vec<String>>);
+
+impl Observer for Recorder {
+    fn changed(&self, id: &FunctionId) {
+        self.0.lock().unwrap().push(id.name.clone());
+    }
+}
+
+fn in_memory() -> Store {
+    Store::in_memory(Arc::new(Recorder::default())).unwrap()
+}
+
 fn scope() -> Scope {
     Scope { account: "000000000000".into(), region: "us-east-1".into() }
 }
@@ -44,7 +58,7 @@ fn id(name: &str) -> FunctionId {
 
 #[tokio::test]
 async fn a_name_is_given_once_per_account_and_region() {
-    let store = Store::in_memory().unwrap();
+    let store = in_memory();
     store.create_function(function("f", "a")).await.unwrap();
     assert!(matches!(store.create_function(function("f", "b")).await, Err(CreateError::Exists)));
     let mut elsewhere = function("f", "a");
@@ -54,7 +68,7 @@ async fn a_name_is_given_once_per_account_and_region() {
 
 #[tokio::test]
 async fn functions_are_listed_in_pages_by_name() {
-    let store = Store::in_memory().unwrap();
+    let store = in_memory();
     for name in ["b", "a", "c"] {
         store.create_function(function(name, "x")).await.unwrap();
     }
@@ -65,7 +79,7 @@ async fn functions_are_listed_in_pages_by_name() {
 
 #[tokio::test]
 async fn a_refused_change_leaves_no_trace() {
-    let store = Store::in_memory().unwrap();
+    let store = in_memory();
     store.create_function(function("f", "a")).await.unwrap();
     let refused = store
         .change_function(&id("f"), |function| {
@@ -81,7 +95,7 @@ async fn a_refused_change_leaves_no_trace() {
 
 #[tokio::test]
 async fn the_store_knows_which_archives_are_needed() {
-    let store = Store::in_memory().unwrap();
+    let store = in_memory();
     store.create_function(function("f", "shared")).await.unwrap();
     store.create_function(function("g", "shared")).await.unwrap();
     store.delete_function(&id("f")).await.unwrap().unwrap();
@@ -96,7 +110,7 @@ async fn the_store_knows_which_archives_are_needed() {
 async fn a_reopened_store_has_everything_and_knows_what_is_unsettled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lambdock.db");
-    let store = Store::open(&path).unwrap();
+    let store = Store::open(&path, Arc::new(Recorder::default())).unwrap();
     store.create_function(function("pending", "a")).await.unwrap();
     store.create_function(function("active", "a")).await.unwrap();
     let prepared =
@@ -104,7 +118,7 @@ async fn a_reopened_store_has_everything_and_knows_what_is_unsettled() {
     assert!(store.change_function(&id("active"), prepared).await.unwrap().1);
     drop(store);
 
-    let store = Store::open(&path).unwrap();
+    let store = Store::open(&path, Arc::new(Recorder::default())).unwrap();
     assert_eq!(store.functions(&scope(), None, 10).await.unwrap().len(), 2);
     assert_eq!(store.unsettled_functions().await.unwrap(), [id("pending")]);
 }
@@ -114,5 +128,22 @@ fn a_newer_database_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lambdock.db");
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 9999).unwrap();
-    assert!(matches!(Store::open(&path), Err(Error::Newer { found: 9999, .. })));
+    assert!(matches!(
+        Store::open(&path, Arc::new(Recorder::default())),
+        Err(Error::Newer { found: 9999, .. })
+    ));
+}
+
+#[tokio::test]
+async fn the_observer_hears_of_every_change_and_of_nothing_else() {
+    let recorder = Arc::new(Recorder::default());
+    let store = Store::in_memory(recorder.clone()).unwrap();
+    store.create_function(function("f", "a")).await.unwrap();
+    assert!(store.create_function(function("f", "a")).await.is_err());
+    store.change_function(&id("f"), |_| Ok(())).await.unwrap();
+    assert!(store.read_function(&id("f"), |function| function.is_some()).await.unwrap());
+    assert_eq!(*recorder.0.lock().unwrap(), ["f"]);
+    store.delete_function(&id("f")).await.unwrap();
+    store.delete_function(&id("f")).await.unwrap();
+    assert_eq!(*recorder.0.lock().unwrap(), ["f", "f"]);
 }
