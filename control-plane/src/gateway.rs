@@ -1,5 +1,7 @@
 //! Port 4566: whose request it is and which room answers it.
 
+mod body;
+pub mod dispatch;
 pub mod endpoints;
 pub mod scope;
 pub mod server;

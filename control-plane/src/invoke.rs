@@ -1,4 +1,172 @@
-//! Invocations: from a request to an answer.
+//! Invocations: from a function and an event to an answer.
 
+mod answer;
 pub mod assignment;
+mod directory;
 pub mod payload;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use lambdock_domain::runtime::ImageMapping;
+use lambdock_domain::{Code, Function, FunctionId, Runtime};
+use lambdock_protocol::Invoke;
+
+pub use answer::{Answer, LogType, Lost, Outcome};
+pub use directory::Directory;
+
+use crate::executor::ImageRequest;
+use crate::pool::{self, Deployment, Pool};
+use crate::store::{self, Store};
+
+/// The version that unqualified invocations run.
+pub const LATEST: &str = "$LATEST";
+
+/// One invocation that a caller waits for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The function.
+    pub function: FunctionId,
+    /// ARN as it was invoked, with a qualifier only if one was given.
+    pub invoked_arn: String,
+    /// Lower-case UUID.
+    pub request_id: String,
+    /// JSON of the client context.
+    pub client_context: Option<String>,
+    /// `X-Amzn-Trace-Id` as the function sees it.
+    pub trace_id: Option<String>,
+    /// When the answer is complete.
+    pub log_type: LogType,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no function of that name.
+    #[error("no such function")]
+    Missing,
+    /// The function's state does not allow it.
+    #[error(transparent)]
+    Refused(#[from] lambdock_domain::Error),
+    /// No environment could be had.
+    #[error(transparent)]
+    Pool(#[from] pool::Error),
+    /// The environment was lost with the invocation.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl From<directory::Error> for Error {
+    fn from(error: directory::Error) -> Self {
+        match error {
+            directory::Error::Missing => Self::Missing,
+            directory::Error::Refused(error) => Self::Refused(error),
+            directory::Error::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Turns what a function is into what the pool runs.
+#[derive(Debug, Clone)]
+pub struct Deployer {
+    /// What all functions have in common.
+    pub settings: assignment::Settings,
+    /// Which image runs which runtime.
+    pub images: ImageMapping,
+}
+
+impl Deployer {
+    /// The image that the function's code runs in.
+    ///
+    /// # Errors
+    /// Its runtime has no image.
+    pub fn image(
+        &self,
+        configuration: &lambdock_domain::Configuration,
+        code: &Code,
+    ) -> Result<ImageRequest, String> {
+        let reference = match code {
+            Code::Image { uri, .. } => uri.clone(),
+            Code::Zip { .. } => {
+                let name = configuration.runtime.as_deref().unwrap_or_default();
+                let runtime =
+                    Runtime::find(name).ok_or_else(|| format!("there is no image for runtime {name:?}"))?;
+                self.images.image(runtime)
+            }
+        };
+        Ok(ImageRequest { reference, architecture: configuration.architecture })
+    }
+
+    fn deploy(&self, function: &Function) -> Result<Deployment, lambdock_domain::Error> {
+        let serving = function.serving()?;
+        let image = self
+            .image(&serving.configuration, &serving.code)
+            .map_err(lambdock_domain::Error::InvalidParameter)?;
+        Ok(Deployment {
+            id: serving.deployment.clone(),
+            function_name: function.id.name.clone(),
+            function_arn: function.id.qualified_arn(LATEST),
+            version: LATEST.to_owned(),
+            image,
+            memory_size_mb: serving.configuration.memory_mb,
+            assignment: assignment::assignment(&function.id, LATEST, serving, &self.settings),
+        })
+    }
+}
+
+/// The one door to running a function.
+pub struct Invoker {
+    store: Store,
+    directory: Arc<Directory>,
+    deployer: Deployer,
+    pool: Pool,
+}
+
+impl Invoker {
+    /// An invoker over its parts.
+    pub fn new(store: Store, directory: Arc<Directory>, deployer: Deployer, pool: Pool) -> Self {
+        Self { store, directory, deployer, pool }
+    }
+
+    /// What serves the function now.
+    ///
+    /// # Errors
+    /// It is missing or its state does not allow invocations.
+    pub async fn find(&self, id: &FunctionId) -> Result<Arc<Deployment>, Error> {
+        let deployer = self.deployer.clone();
+        Ok(self.directory.find(&self.store, id, move |function| deployer.deploy(function)).await?)
+    }
+
+    /// Runs `deployment` once and waits for the answer.
+    ///
+    /// # Errors
+    /// No environment could be had, or it was lost. That the function failed is no error but an [`Answer`].
+    pub async fn invoke(
+        &self,
+        deployment: &Arc<Deployment>,
+        request: Request,
+        payload: Bytes,
+    ) -> Result<Answer, Error> {
+        let invoke = Invoke {
+            request_id: request.request_id,
+            invoked_function_arn: request.invoked_arn,
+            timeout_ms: deployment.assignment.timeout_ms,
+            trace_id: request.trace_id,
+            client_context: request.client_context,
+            cognito_identity: None,
+            tenant_id: None,
+            content_type: None,
+        };
+        let mut running = self.pool.invoke(deployment, invoke, payload).await?;
+        let mut collector = answer::Collector::new(request.log_type);
+        loop {
+            let event = running.next().await.ok_or_else(|| Lost("it ended without an answer".to_owned()))?;
+            if let Some(answer) = collector.event(event)? {
+                return Ok(answer);
+            }
+        }
+    }
+}

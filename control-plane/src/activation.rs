@@ -1,0 +1,240 @@
+//! Pending → Active: makes sure that what a function needs is there, away from the request that asked for it.
+
+use std::io::BufReader;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lambdock_domain::function::DeploymentId;
+use lambdock_domain::{Code, Configuration, Function, FunctionId, Reason, ReasonCode};
+use tokio::sync::oneshot;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use crate::api::new_id;
+use crate::code::{Archives, Fault, verify};
+use crate::executor::{self, Executor};
+use crate::invoke::Deployer;
+use crate::pool::Pool;
+use crate::store::{ChangeError, Store};
+
+/// Prepares deployments of functions. Clones are the same.
+#[derive(Clone)]
+pub struct Activation {
+    parts: Arc<Parts>,
+    tasks: TaskTracker,
+}
+
+struct Parts {
+    store: Store,
+    archives: Archives,
+    executor: Arc<dyn Executor>,
+    deployer: Deployer,
+    pool: Pool,
+    unzipped_limit: u64,
+}
+
+/// Progress of a pull is written this often at most.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+impl Activation {
+    /// An activation over its parts. `unzipped_limit`: bytes that an archive must stay below when unpacked.
+    pub fn new(
+        store: Store,
+        archives: Archives,
+        executor: Arc<dyn Executor>,
+        deployer: Deployer,
+        pool: Pool,
+        unzipped_limit: u64,
+    ) -> Self {
+        let parts = Parts { store, archives, executor, deployer, pool, unzipped_limit };
+        Self { parts: Arc::new(parts), tasks: TaskTracker::new() }
+    }
+
+    /// Prepares a deployment in the background. The receiver hears when it is done, well or not.
+    pub fn prepare(&self, id: FunctionId, deployment: DeploymentId) -> oneshot::Receiver<()> {
+        let (done, receiver) = oneshot::channel();
+        let parts = Arc::clone(&self.parts);
+        let span = info_span!("activation", function.arn = %id.arn());
+        self.tasks.spawn(
+            async move {
+                parts.prepare(&id, &deployment).await;
+                // Nobody has to be waiting.
+                let _ = done.send(());
+            }
+            .instrument(span),
+        );
+        receiver
+    }
+
+    /// Takes up, after a start, what the last process did not finish, and tries failed creations again.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn resume(&self) -> Result<(), crate::store::Error> {
+        for id in self.parts.store.unsettled_functions().await? {
+            let restarted = self.parts.store.change_function(&id, |function| {
+                function.restart();
+                Ok(())
+            });
+            match restarted.await {
+                Ok((function, ())) if function.needs_preparation() => {
+                    self.prepare(function.id, function.latest.deployment);
+                }
+                Ok(_) | Err(ChangeError::Missing) => {}
+                Err(error) => error!(function.arn = %id.arn(), %error, "cannot take up its preparation"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of what a function had that is no more.
+    pub async fn deleted(&self, function: &Function) {
+        if let Some(serving) = &function.serving {
+            self.parts.pool.retire(&serving.deployment);
+        }
+        for digest in function.archives() {
+            self.parts.discard(digest).await;
+        }
+    }
+
+    /// Waits for preparations that are going on, which end by themselves once the engine answers or its time is up.
+    pub async fn stopped(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Parts {
+    async fn prepare(&self, id: &FunctionId, deployment: &DeploymentId) {
+        let function = match self.store.function(id).await {
+            Ok(Some(function)) if function.is_preparing(deployment) => function,
+            // Deleted or changed again in the meantime; whoever did that takes care of the rest.
+            Ok(_) => return,
+            Err(error) => return error!(%error, "cannot be prepared"),
+        };
+        let before = function.serving.as_ref().map(|serving| serving.deployment.clone());
+        let archives_before: Vec<_> = function.archives().cloned().collect();
+        let outcome =
+            self.make_ready(id, deployment, &function.latest.configuration, &function.latest.code).await;
+        match &outcome {
+            Ok(()) => info!("prepared"),
+            Err(reason) => {
+                warn!(reason.code = reason.code.as_str(), reason = %reason.text, "cannot be prepared")
+            }
+        }
+        let (wanted, revision) = (deployment.clone(), new_id());
+        let written = self.store.change_function(id, move |function| {
+            Ok(match outcome {
+                Ok(()) => function.prepared(&wanted, revision),
+                Err(reason) => function.preparation_failed(&wanted, reason, revision),
+            })
+        });
+        match written.await {
+            Ok((function, true)) => {
+                let serves = function.serving.as_ref().map(|serving| &serving.deployment);
+                if let Some(before) = before.filter(|before| serves != Some(before)) {
+                    self.pool.retire(&before);
+                }
+                let needed: Vec<_> = function.archives().collect();
+                for digest in archives_before.iter().filter(|digest| !needed.contains(digest)) {
+                    self.discard(digest).await;
+                }
+            }
+            Ok((_, false)) | Err(ChangeError::Missing) => {}
+            Err(error) => error!(%error, "its preparation cannot be recorded"),
+        }
+    }
+
+    async fn make_ready(
+        &self,
+        id: &FunctionId,
+        deployment: &DeploymentId,
+        configuration: &Configuration,
+        code: &Code,
+    ) -> Result<(), Reason> {
+        self.verify(code).await?;
+        let image = self
+            .deployer
+            .image(configuration, code)
+            .map_err(|text| Reason { code: ReasonCode::InvalidRuntime, text })?;
+        // The latest word only: a pull has more to tell than anybody reads.
+        let news = Mutex::new(None);
+        let progress = |text: String| *news.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        let mut preparing = self.executor.prepare(&image, &progress);
+        let mut report = interval(PROGRESS_INTERVAL);
+        report.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let prepared = loop {
+            tokio::select! {
+                prepared = &mut preparing => break prepared,
+                _ = report.tick() => {
+                    let latest = news.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if let Some(text) = latest {
+                        self.report(id, deployment, text).await;
+                    }
+                }
+            }
+        };
+        prepared
+            .map(|_| ())
+            .map_err(|error| Reason { code: reason_code(&error), text: format!("{PREFIX}{error}") })
+    }
+
+    async fn report(&self, id: &FunctionId, deployment: &DeploymentId, text: String) {
+        let deployment = deployment.clone();
+        let written =
+            self.store.change_function(id, move |function| Ok(function.report_progress(&deployment, &text)));
+        if let Err(error @ ChangeError::Store(_)) = written.await {
+            warn!(%error, "progress cannot be told");
+        }
+    }
+
+    async fn verify(&self, code: &Code) -> Result<(), Reason> {
+        let Code::Zip { digest, .. } = code else { return Ok(()) };
+        let (archives, digest, limit) = (self.archives.clone(), digest.clone(), self.unzipped_limit);
+        let verified = tokio::task::spawn_blocking(move || {
+            let archive = archives.read(&digest).map_err(|error| Reason {
+                code: ReasonCode::InternalError,
+                text: format!("{PREFIX}its code archive cannot be read: {error}"),
+            })?;
+            verify(BufReader::new(archive), limit).map_err(|fault: Fault| Reason {
+                code: ReasonCode::InvalidZipFileException,
+                text: fault.to_string(),
+            })
+        });
+        verified.await.unwrap_or_else(|_| {
+            Err(Reason {
+                code: ReasonCode::InternalError,
+                text: format!("{PREFIX}Lambdock is shutting down."),
+            })
+        })
+    }
+
+    async fn discard(&self, digest: &lambdock_domain::code::Digest) {
+        match self.store.archive_is_in_use(digest).await {
+            Ok(true) => {}
+            Ok(false) => {
+                if let Err(error) = self.archives.discard(digest) {
+                    warn!(%error, archive = %digest.0, "an archive that nobody needs cannot be removed");
+                }
+            }
+            Err(error) => warn!(%error, "cannot tell whether an archive is needed"),
+        }
+    }
+}
+
+/// Where users of LocalStack look for it.
+const PREFIX: &str = "Error while creating lambda: ";
+
+fn reason_code(error: &executor::Error) -> ReasonCode {
+    match error {
+        executor::Error::ImageNotFound { .. } | executor::Error::WrongArchitecture { .. } => {
+            ReasonCode::InvalidImage
+        }
+        executor::Error::ImageAccessDenied { .. } => ReasonCode::ImageAccessDenied,
+        executor::Error::Unavailable(_)
+        | executor::Error::Timeout { .. }
+        | executor::Error::Pull { .. }
+        | executor::Error::Refused { .. } => ReasonCode::InternalError,
+    }
+}

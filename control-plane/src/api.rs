@@ -1,0 +1,106 @@
+//! The Lambda API: one file per operation, in terms of resources, free of HTTP.
+//!
+//! An operation takes the shape that AWS's model gives for its input, already bound and, where nothing comes
+//! before it, validated; it returns the output shape or an [`Error`]. Status codes, headers and error bodies are
+//! [`crate::wire`]'s.
+
+pub mod functions;
+pub mod invocations;
+pub mod resolve;
+
+use std::sync::Arc;
+
+use lambdock_domain::function::{DeploymentId, Fresh};
+use lambdock_domain::{Error as DomainError, Scope, Timestamp};
+use uuid::Uuid;
+
+use crate::activation::Activation;
+use crate::code::Archives;
+use crate::invoke::Invoker;
+use crate::store::{self, Store};
+use crate::wire::Violation;
+
+/// What operations work with.
+pub struct Context {
+    /// Resources.
+    pub store: Store,
+    /// Code archives.
+    pub archives: Archives,
+    /// Prepares what was created or updated.
+    pub activation: Activation,
+    /// Runs functions.
+    pub invoker: Arc<Invoker>,
+    /// What this installation allows.
+    pub rules: functions::choose::Rules,
+    /// Whether CreateFunction waits until the function is Active or Failed.
+    pub creation: Creation,
+    /// Host and port of URLs that clients are given.
+    pub external_host: String,
+}
+
+/// `LAMBDA_SYNCHRONOUS_CREATE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creation {
+    /// As AWS: the function is Pending when CreateFunction answers.
+    Asynchronous,
+    /// CreateFunction waits, for 10 seconds at most.
+    Synchronous,
+}
+
+/// Who asks, and under which request id.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Account and region that the request acts for.
+    pub scope: Scope,
+    /// Told in every answer; for invocations the function's own request id.
+    pub request_id: String,
+}
+
+/// Why an operation did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A rule of Lambda's.
+    #[error(transparent)]
+    Domain(#[from] DomainError),
+    /// Members that break constraints of the model.
+    #[error("{} members are not valid", .0.len())]
+    Validation(Vec<Violation>),
+    /// A function name that is too long for CreateFunction: a violation that AWS words like one of the model but
+    /// gives another type. [AWS: recorded]
+    #[error("{0}")]
+    ViolationAsParameter(String),
+    /// The event is not JSON.
+    #[error("{0}")]
+    RequestContent(String),
+    /// The event is larger than the invocation type allows.
+    #[error("{0}")]
+    PayloadTooLarge(String),
+    /// We, the engine or the disk are at fault. The text is for the client and says what to do.
+    #[error("{0}")]
+    Service(String),
+    /// Part of AWS's API that is not there yet.
+    #[error("{0}")]
+    NotImplemented(String),
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::Service(error.to_string())
+    }
+}
+
+/// Identifiers for one step of a function.
+pub fn fresh() -> Fresh {
+    Fresh { revision: new_id(), deployment: DeploymentId(new_id()) }
+}
+
+/// A random UUID in lower case.
+pub fn new_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// The time of day.
+pub fn now() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}

@@ -1,0 +1,278 @@
+//! Pure: from what a client sends to a function's configuration.
+
+use lambdock_domain::configuration::{
+    Architecture, Configuration, FileSystemConfig, ImageConfig, LogFormat, TracingMode, VpcConfig,
+};
+use lambdock_domain::runtime::Support;
+use lambdock_domain::{Error, Limits, PackageType, Runtime};
+
+use crate::wire::{recorded, shapes};
+
+/// What an installation allows.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Quotas.
+    pub limits: Limits,
+    /// Whether runtimes that AWS has retired are refused, as AWS does.
+    pub runtime_validation: RuntimeValidation,
+}
+
+/// `LAMBDA_RUNTIME_VALIDATION`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuntimeValidation {
+    /// As AWS.
+    Strict,
+    /// Retired runtimes are accepted: their images still exist.
+    Lenient,
+}
+
+/// The configuration of a function to be created.
+///
+/// # Errors
+/// AWS's, for the first rule that is broken.
+pub fn create(
+    input: &shapes::CreateFunctionRequest,
+    name: &str,
+    rules: &Rules,
+) -> Result<Configuration, Error> {
+    check_environment(input.environment.as_ref(), rules.limits.environment)?;
+    let package_type = match input.package_type.as_deref() {
+        Some("Image") => PackageType::Image,
+        _ => PackageType::Zip,
+    };
+    if package_type == PackageType::Zip {
+        check_runtime(input.runtime.as_deref(), rules.runtime_validation)?;
+        if input.handler.is_none() {
+            return Err(missing("Handler"));
+        }
+    }
+    let mut configuration = Configuration {
+        package_type,
+        runtime: input.runtime.clone(),
+        role: input.role.clone().unwrap_or_default(),
+        handler: input.handler.clone(),
+        description: input.description.clone().unwrap_or_default(),
+        timeout_s: input.timeout.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(3),
+        memory_mb: input.memory_size.and_then(|mb| u32::try_from(mb).ok()).unwrap_or(128),
+        ephemeral_storage_mb: 512,
+        architecture: architecture(input.architectures.as_deref()).unwrap_or_default(),
+        environment: None,
+        kms_key_arn: None,
+        tracing: TracingMode::PassThrough,
+        vpc: None,
+        dead_letter_target: None,
+        layers: Vec::new(),
+        file_systems: Vec::new(),
+        image_config: ImageConfig::default(),
+        snap_start_on_published_versions: false,
+        log_format: LogFormat::Text,
+        log_group: format!("/aws/lambda/{name}"),
+    };
+    Changes {
+        environment: input.environment.as_ref(),
+        kms_key_arn: input.kms_key_arn.as_deref(),
+        tracing: input.tracing_config.as_ref(),
+        vpc: input.vpc_config.as_ref(),
+        dead_letter: input.dead_letter_config.as_ref(),
+        file_systems: input.file_system_configs.as_deref(),
+        image_config: input.image_config.as_ref(),
+        ephemeral_storage: input.ephemeral_storage.as_ref(),
+        snap_start: input.snap_start.as_ref(),
+        logging: input.logging_config.as_ref(),
+    }
+    .apply(&mut configuration);
+    Ok(configuration)
+}
+
+/// The configuration after an update: members that were given replace those that were. [AWS: top level merges,
+/// nested members replace, but for LoggingConfig]
+///
+/// # Errors
+/// AWS's, for the first rule that is broken.
+pub fn update(
+    input: &shapes::UpdateFunctionConfigurationRequest,
+    before: &Configuration,
+    rules: &Rules,
+) -> Result<Configuration, Error> {
+    check_environment(input.environment.as_ref(), rules.limits.environment)?;
+    if input.runtime.is_some() {
+        check_runtime(input.runtime.as_deref(), rules.runtime_validation)?;
+    }
+    let mut configuration = before.clone();
+    if let Some(runtime) = &input.runtime {
+        configuration.runtime = Some(runtime.clone());
+    }
+    if let Some(role) = &input.role {
+        configuration.role.clone_from(role);
+    }
+    if let Some(handler) = &input.handler {
+        configuration.handler = Some(handler.clone());
+    }
+    if let Some(description) = &input.description {
+        configuration.description.clone_from(description);
+    }
+    if let Some(seconds) = input.timeout.and_then(|seconds| u32::try_from(seconds).ok()) {
+        configuration.timeout_s = seconds;
+    }
+    if let Some(mb) = input.memory_size.and_then(|mb| u32::try_from(mb).ok()) {
+        configuration.memory_mb = mb;
+    }
+    Changes {
+        environment: input.environment.as_ref(),
+        kms_key_arn: input.kms_key_arn.as_deref(),
+        tracing: input.tracing_config.as_ref(),
+        vpc: input.vpc_config.as_ref(),
+        dead_letter: input.dead_letter_config.as_ref(),
+        file_systems: input.file_system_configs.as_deref(),
+        image_config: input.image_config.as_ref(),
+        ephemeral_storage: input.ephemeral_storage.as_ref(),
+        snap_start: input.snap_start.as_ref(),
+        logging: input.logging_config.as_ref(),
+    }
+    .apply(&mut configuration);
+    Ok(configuration)
+}
+
+/// Members that create and update have in common.
+struct Changes<'a> {
+    environment: Option<&'a shapes::Environment>,
+    kms_key_arn: Option<&'a str>,
+    tracing: Option<&'a shapes::TracingConfig>,
+    vpc: Option<&'a shapes::VpcConfig>,
+    dead_letter: Option<&'a shapes::DeadLetterConfig>,
+    file_systems: Option<&'a [shapes::FileSystemConfig]>,
+    image_config: Option<&'a shapes::ImageConfig>,
+    ephemeral_storage: Option<&'a shapes::EphemeralStorage>,
+    snap_start: Option<&'a shapes::SnapStart>,
+    logging: Option<&'a shapes::LoggingConfig>,
+}
+
+impl Changes<'_> {
+    fn apply(self, configuration: &mut Configuration) {
+        if let Some(environment) = self.environment {
+            let variables = environment.variables.iter().flatten();
+            configuration.environment =
+                Some(variables.map(|(name, value)| (name.clone(), value.clone())).collect());
+        }
+        if let Some(key) = self.kms_key_arn {
+            configuration.kms_key_arn = (!key.is_empty()).then(|| key.to_owned());
+        }
+        if let Some(mode) = self.tracing.and_then(|tracing| tracing.mode.as_deref()) {
+            configuration.tracing =
+                if mode == "Active" { TracingMode::Active } else { TracingMode::PassThrough };
+        }
+        if let Some(vpc) = self.vpc {
+            configuration.vpc = Some(vpc_config(vpc));
+        }
+        // A member without target changes nothing; an empty target removes it. [AWS: the first is recorded]
+        if let Some(target) = self.dead_letter.and_then(|dead_letter| dead_letter.target_arn.as_deref()) {
+            configuration.dead_letter_target = (!target.is_empty()).then(|| target.to_owned());
+        }
+        if let Some(file_systems) = self.file_systems {
+            configuration.file_systems = file_systems
+                .iter()
+                .map(|file_system| FileSystemConfig {
+                    arn: file_system.arn.clone().unwrap_or_default(),
+                    local_mount_path: file_system.local_mount_path.clone().unwrap_or_default(),
+                })
+                .collect();
+        }
+        if let Some(image_config) = self.image_config {
+            configuration.image_config = ImageConfig {
+                entry_point: image_config.entry_point.clone(),
+                command: image_config.command.clone(),
+                working_directory: image_config.working_directory.clone(),
+            };
+        }
+        if let Some(mb) = self.ephemeral_storage.and_then(|storage| storage.size) {
+            configuration.ephemeral_storage_mb =
+                u32::try_from(mb).unwrap_or(configuration.ephemeral_storage_mb);
+        }
+        if let Some(apply_on) = self.snap_start.and_then(|snap_start| snap_start.apply_on.as_deref()) {
+            configuration.snap_start_on_published_versions = apply_on == "PublishedVersions";
+        }
+        if let Some(logging) = self.logging {
+            merge_logging(logging, configuration);
+        }
+    }
+}
+
+/// [AWS: recorded] Members that were not given stay; the JSON format comes with its levels and takes them along.
+fn merge_logging(logging: &shapes::LoggingConfig, configuration: &mut Configuration) {
+    if let Some(group) = &logging.log_group {
+        configuration.log_group.clone_from(group);
+    }
+    match logging.log_format.as_deref() {
+        Some("JSON") if configuration.log_format == LogFormat::Text => {
+            configuration.log_format = LogFormat::json()
+        }
+        Some("Text") => configuration.log_format = LogFormat::Text,
+        _ => {}
+    }
+    if let LogFormat::Json { application_level, system_level } = &mut configuration.log_format {
+        if let Some(level) = &logging.application_log_level {
+            application_level.clone_from(level);
+        }
+        if let Some(level) = &logging.system_log_level {
+            system_level.clone_from(level);
+        }
+    }
+}
+
+/// Without an EC2 to ask, a VPC id is derived from the subnets; no subnets and no groups take the function out of
+/// its VPC.
+fn vpc_config(vpc: &shapes::VpcConfig) -> VpcConfig {
+    let subnet_ids = vpc.subnet_ids.clone().unwrap_or_default();
+    let security_group_ids = vpc.security_group_ids.clone().unwrap_or_default();
+    let vpc_id = subnet_ids.first().map(|subnet| format!("vpc-{}", subnet.trim_start_matches("subnet-")));
+    VpcConfig {
+        vpc_id: vpc_id.unwrap_or_default(),
+        ipv6_allowed_for_dual_stack: vpc.ipv6_allowed_for_dual_stack.unwrap_or(false),
+        subnet_ids,
+        security_group_ids,
+    }
+}
+
+/// The one architecture of a list that was validated.
+pub fn architecture(architectures: Option<&[String]>) -> Option<Architecture> {
+    Architecture::parse(architectures?.first()?)
+}
+
+fn check_environment(environment: Option<&shapes::Environment>, limit: u64) -> Result<(), Error> {
+    let Some(variables) = environment.and_then(|environment| environment.variables.as_ref()) else {
+        return Ok(());
+    };
+    let measured = serde_json::to_string(variables).map_err(|error| {
+        Error::InvalidParameter(format!("The environment variables cannot be measured: {error}"))
+    })?;
+    if measured.len() as u64 > limit {
+        return Err(Error::InvalidParameter(format!(
+            "Lambda was unable to configure your environment variables because the environment variables you have \
+             provided exceeded the 4KB limit. String measured: {measured}"
+        )));
+    }
+    Ok(())
+}
+
+fn check_runtime(runtime: Option<&str>, validation: RuntimeValidation) -> Result<(), Error> {
+    let Some(name) = runtime else { return Err(missing("Runtime")) };
+    match Runtime::find(name) {
+        None => Err(Error::InvalidParameter(format!(
+            "Value {name} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: {} or be a \
+             valid ARN",
+            recorded::RUNTIMES
+        ))),
+        Some(Runtime { support: Support::Retired, .. }) if validation == RuntimeValidation::Strict => {
+            Err(Error::InvalidParameter(format!(
+                "The runtime parameter of {name} is no longer supported for creating or updating AWS Lambda \
+                 functions. We recommend you use a supported runtime while creating or updating functions."
+            )))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// [AWS: CreateFunction of a zip without runtime or handler]
+fn missing(member: &str) -> Error {
+    Error::InvalidParameter(format!("{member} is mandatory for functions created with deployment packages."))
+}

@@ -1,0 +1,85 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lambdock_domain::{Error as DomainError, Function, FunctionId};
+
+use super::source::{self, Source};
+use super::{choose, named, refuse_publish, show};
+use crate::api::resolve::Reach;
+use crate::api::{Caller, Context, Creation, Error, fresh, now};
+use crate::store::CreateError;
+use crate::wire::{Violation, shapes};
+
+/// Longest bare function name. [AWS: recorded]
+const NAME_LIMIT: usize = 64;
+
+/// How long a synchronous creation waits. [LocalStack]
+const SYNCHRONOUS_LIMIT: Duration = Duration::from_secs(10);
+
+/// CreateFunction: checks and keeps the code, answers with a function in state Pending, prepares it afterwards.
+///
+/// # Errors
+/// AWS's for names, code and configuration; a conflict if the name is taken.
+pub async fn create_function(
+    context: &Context,
+    caller: &Caller,
+    input: shapes::CreateFunctionRequest,
+    violations: Vec<Violation>,
+) -> Result<shapes::FunctionConfiguration, Error> {
+    let named = named(caller, Reach::OwnAccount, input.function_name.as_deref(), None, violations)?;
+    let id = named.id;
+    check_name(&id)?;
+    refuse_publish(input.publish)?;
+    let configuration = choose::create(&input, &id.name, &context.rules)?;
+    let tags: BTreeMap<String, String> = input.tags.into_iter().flatten().collect();
+    if tags.len() > context.rules.limits.tags {
+        return Err(
+            DomainError::InvalidParameter("Number of tags exceeds resource tag limit.".to_owned()).into()
+        );
+    }
+    if context.store.function(&id).await?.is_some() {
+        return Err(taken(&id));
+    }
+    let code = input.code.unwrap_or_default();
+    let source = Source {
+        zip_file: code.zip_file.map(Into::into),
+        s3_bucket: code.s3_bucket,
+        image_uri: code.image_uri,
+        source_kms_key_arn: code.source_kms_key_arn,
+    };
+    let taken_in = source::take(context, source, configuration.package_type).await?;
+
+    let function = Function::create(id.clone(), configuration, taken_in.code, tags, now(), fresh());
+    let deployment = function.latest.deployment.clone();
+    let shown = show::configuration(&function, id.arn(), show::Detail::Full);
+    match context.store.create_function(function).await {
+        Ok(()) => {}
+        Err(CreateError::Exists) => return Err(taken(&id)),
+        Err(CreateError::Store(error)) => return Err(error.into()),
+    }
+    drop(taken_in.lease);
+    let prepared = context.activation.prepare(id.clone(), deployment);
+    if context.creation == Creation::Synchronous {
+        // Preparation goes on if the time is up; the waiters of the SDKs see how it ends.
+        let _ = tokio::time::timeout(SYNCHRONOUS_LIMIT, prepared).await;
+        if let Some(function) = context.store.function(&id).await? {
+            return Ok(show::configuration(&function, id.arn(), show::Detail::Full));
+        }
+    }
+    Ok(shown)
+}
+
+fn taken(id: &FunctionId) -> Error {
+    DomainError::Conflict(format!("Function already exist: {}", id.name)).into()
+}
+
+fn check_name(id: &FunctionId) -> Result<(), Error> {
+    if id.name.len() > NAME_LIMIT {
+        return Err(Error::ViolationAsParameter(format!(
+            "1 validation error detected: Value '{}' at 'functionName' failed to satisfy constraint: Member must \
+             have length less than or equal to {NAME_LIMIT}",
+            id.name
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+use lambdock_domain::code::Digest;
+
+use super::{found, named, show};
+use crate::api::resolve::Reach;
+use crate::api::{Caller, Context, Error};
+use crate::wire::{Violation, shapes};
+
+/// GetFunction: configuration, tags, and where the code can be downloaded.
+///
+/// # Errors
+/// AWS's for names; not found.
+pub async fn get_function(
+    context: &Context,
+    caller: &Caller,
+    input: shapes::GetFunctionRequest,
+    violations: Vec<Violation>,
+) -> Result<shapes::GetFunctionResponse, Error> {
+    let (name, qualifier) = (input.function_name.as_deref(), input.qualifier.as_deref());
+    let named = named(caller, Reach::AnyAccount, name, qualifier, violations)?;
+    let function = found(context, &named).await?;
+    let tags = (!function.tags.is_empty()).then(|| function.tags.clone().into_iter().collect());
+    Ok(shapes::GetFunctionResponse {
+        configuration: Some(show::configuration(&function, named.arn(), show::Detail::Full)),
+        code: Some(show::location(&function, |digest| code_url(&context.external_host, digest))),
+        tags,
+        ..Default::default()
+    })
+}
+
+/// Path of [`code_url`], before the digest.
+const CODE_PATH: &str = "/_lambdock/code/";
+
+/// Where an archive can be downloaded. Its name is the SHA-256 of its content, so nobody finds it who has not been
+/// told.
+fn code_url(external_host: &str, digest: &str) -> String {
+    format!("http://{external_host}{CODE_PATH}{digest}")
+}
+
+/// The archive that a path below [`CODE_PATH`] names.
+pub fn archive_at(path: &str) -> Option<Digest> {
+    let digest = path.strip_prefix(CODE_PATH)?;
+    let is_digest =
+        digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_digest.then(|| Digest(digest.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_digests_name_archives() {
+        let digest = "0123456789abcdef".repeat(4);
+        let url = code_url("h:1", &digest);
+        assert_eq!(archive_at(url.strip_prefix("http://h:1").unwrap()), Some(Digest(digest)));
+        assert_eq!(archive_at("/_lambdock/code/../../etc/passwd"), None);
+        assert_eq!(archive_at("/other"), None);
+    }
+}

@@ -1,0 +1,215 @@
+//! Pure: how a function looks to clients.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use jiff::tz::TimeZone;
+use lambdock_domain::configuration::{Configuration, LogFormat};
+use lambdock_domain::{Code, Function, LastUpdate, Timestamp, Version};
+
+use crate::wire::shapes;
+
+/// How much of a function is shown. [AWS: list operations leave the state out]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Everything.
+    Full,
+    /// Without state, last update and runtime version.
+    Listed,
+}
+
+/// `$LATEST` of a function, under the ARN that AWS gives for the way it was asked for.
+pub fn configuration(function: &Function, arn: String, detail: Detail) -> shapes::FunctionConfiguration {
+    let Version { configuration, code, revision, last_modified, state, last_update, .. } = &function.latest;
+    let mut shown = shapes::FunctionConfiguration {
+        function_name: Some(function.id.name.clone()),
+        function_arn: Some(arn),
+        version: Some("$LATEST".to_owned()),
+        code_size: i64::try_from(code.size()).ok(),
+        code_sha256: code_sha256(code),
+        revision_id: Some(revision.clone()),
+        last_modified: Some(date(*last_modified)),
+        ..chosen(configuration)
+    };
+    if detail == Detail::Full {
+        shown.runtime_version_config =
+            configuration.runtime.as_ref().map(|runtime| shapes::RuntimeVersionConfig {
+                runtime_version_arn: Some(runtime_version_arn(function, runtime)),
+                ..Default::default()
+            });
+        shown.state = Some(state.as_str().to_owned());
+        shown.state_reason = state.reason().map(|reason| reason.text.clone());
+        shown.state_reason_code = state.reason().map(|reason| reason.code.as_str().to_owned());
+        shown.last_update_status = last_update.as_ref().map(|update| update.as_str().to_owned());
+        let reason = last_update.as_ref().and_then(LastUpdate::reason);
+        shown.last_update_status_reason = reason.map(|reason| reason.text.clone());
+        shown.last_update_status_reason_code = reason.map(|reason| reason.code.as_str().to_owned());
+    }
+    shown
+}
+
+/// What the owner chose.
+fn chosen(configuration: &Configuration) -> shapes::FunctionConfiguration {
+    shapes::FunctionConfiguration {
+        runtime: configuration.runtime.clone(),
+        role: Some(configuration.role.clone()),
+        handler: configuration.handler.clone(),
+        description: Some(configuration.description.clone()),
+        timeout: Some(configuration.timeout_s.into()),
+        memory_size: Some(configuration.memory_mb.into()),
+        package_type: Some(configuration.package_type.as_str().to_owned()),
+        architectures: Some(vec![configuration.architecture.as_str().to_owned()]),
+        ephemeral_storage: Some(shapes::EphemeralStorage {
+            size: Some(configuration.ephemeral_storage_mb.into()),
+        }),
+        environment: configuration.environment.as_ref().map(|variables| shapes::EnvironmentResponse {
+            variables: Some(variables.iter().cloned().collect()),
+            ..Default::default()
+        }),
+        kms_key_arn: configuration.kms_key_arn.clone(),
+        tracing_config: Some(shapes::TracingConfigResponse {
+            mode: Some(configuration.tracing.as_str().to_owned()),
+        }),
+        vpc_config: configuration.vpc.as_ref().map(|vpc| shapes::VpcConfigResponse {
+            subnet_ids: Some(vpc.subnet_ids.clone()),
+            security_group_ids: Some(vpc.security_group_ids.clone()),
+            vpc_id: Some(vpc.vpc_id.clone()),
+            ipv6_allowed_for_dual_stack: Some(vpc.ipv6_allowed_for_dual_stack),
+        }),
+        dead_letter_config: configuration
+            .dead_letter_target
+            .as_ref()
+            .map(|target| shapes::DeadLetterConfig { target_arn: Some(target.clone()) }),
+        layers: non_empty(configuration.layers.iter().map(|layer| shapes::Layer {
+            arn: Some(layer.arn.clone()),
+            code_size: i64::try_from(layer.code_size).ok(),
+            ..Default::default()
+        })),
+        file_system_configs: non_empty(configuration.file_systems.iter().map(|file_system| {
+            shapes::FileSystemConfig {
+                arn: Some(file_system.arn.clone()),
+                local_mount_path: Some(file_system.local_mount_path.clone()),
+            }
+        })),
+        image_config_response: (!configuration.image_config.is_empty()).then(|| {
+            shapes::ImageConfigResponse {
+                image_config: Some(shapes::ImageConfig {
+                    entry_point: configuration.image_config.entry_point.clone(),
+                    command: configuration.image_config.command.clone(),
+                    working_directory: configuration.image_config.working_directory.clone(),
+                }),
+                ..Default::default()
+            }
+        }),
+        snap_start: Some(snap_start(configuration)),
+        logging_config: Some(logging(configuration)),
+        ..Default::default()
+    }
+}
+
+fn non_empty<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    let items: Vec<T> = items.collect();
+    (!items.is_empty()).then_some(items)
+}
+
+fn snap_start(configuration: &Configuration) -> shapes::SnapStartResponse {
+    let apply_on = if configuration.snap_start_on_published_versions { "PublishedVersions" } else { "None" };
+    shapes::SnapStartResponse {
+        apply_on: Some(apply_on.to_owned()),
+        // `$LATEST` is never optimised, only the versions published from it.
+        optimization_status: Some("Off".to_owned()),
+    }
+}
+
+fn logging(configuration: &Configuration) -> shapes::LoggingConfig {
+    let (format, application, system) = match &configuration.log_format {
+        LogFormat::Text => ("Text", None, None),
+        LogFormat::Json { application_level, system_level } => {
+            ("JSON", Some(application_level), Some(system_level))
+        }
+    };
+    shapes::LoggingConfig {
+        log_format: Some(format.to_owned()),
+        application_log_level: application.cloned(),
+        system_log_level: system.cloned(),
+        log_group: Some(configuration.log_group.clone()),
+    }
+}
+
+/// Base64 of the archive's SHA-256, or the hex of the image's digest.
+fn code_sha256(code: &Code) -> Option<String> {
+    match code {
+        Code::Zip { digest, .. } => {
+            let bytes: Option<Vec<u8>> = (0..digest.0.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(digest.0.get(at..at + 2)?, 16).ok())
+                .collect();
+            Some(BASE64.encode(bytes?))
+        }
+        Code::Image { digest, .. } => {
+            digest.as_ref().map(|digest| digest.trim_start_matches("sha256:").to_owned())
+        }
+    }
+}
+
+/// An ARN that changes with the runtime, as AWS's does. [LocalStack: the same hash for all runtimes]
+fn runtime_version_arn(function: &Function, runtime: &str) -> String {
+    use sha2::{Digest, Sha256};
+    use std::fmt::Write;
+    let mut hash = String::with_capacity(64);
+    for byte in Sha256::digest(runtime.as_bytes()) {
+        write!(hash, "{byte:02x}").expect("a String takes everything");
+    }
+    let scope = &function.id.scope;
+    format!("arn:{}:lambda:{}::runtime:{hash}", scope.partition(), scope.region)
+}
+
+/// `2019-07-17T23:10:15.832+0000`. [AWS: `LastModified` of functions]
+pub fn date(timestamp: Timestamp) -> String {
+    let instant = jiff::Timestamp::from_millisecond(timestamp.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    instant.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S.%3f%z").to_string()
+}
+
+/// Where GetFunction says the code is.
+pub fn location(function: &Function, code_url: impl FnOnce(&str) -> String) -> shapes::FunctionCodeLocation {
+    match &function.latest.code {
+        Code::Zip { digest, source_kms_key_arn, .. } => shapes::FunctionCodeLocation {
+            repository_type: Some("S3".to_owned()),
+            location: Some(code_url(&digest.0)),
+            source_kms_key_arn: source_kms_key_arn.clone(),
+            ..Default::default()
+        },
+        Code::Image { uri, digest } => shapes::FunctionCodeLocation {
+            repository_type: Some("ECR".to_owned()),
+            image_uri: Some(uri.clone()),
+            resolved_image_uri: digest.as_ref().map(|digest| format!("{}@{digest}", repository(uri))),
+            ..Default::default()
+        },
+    }
+}
+
+/// An image reference without tag and digest.
+fn repository(uri: &str) -> &str {
+    let uri = uri.split_once('@').map_or(uri, |(name, _)| name);
+    match uri.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => uri,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_have_milliseconds_and_an_offset_without_colon() {
+        assert_eq!(date(Timestamp(1_563_405_015_832)), "2019-07-17T23:10:15.832+0000");
+        assert_eq!(date(Timestamp(0)), "1970-01-01T00:00:00.000+0000");
+    }
+
+    #[test]
+    fn a_repository_is_an_image_without_its_tag() {
+        assert_eq!(repository("localhost:5000/a/b:tag"), "localhost:5000/a/b");
+        assert_eq!(repository("localhost:5000/a/b"), "localhost:5000/a/b");
+        assert_eq!(repository("a@sha256:00"), "a");
+    }
+}

@@ -1,0 +1,66 @@
+use lambdock_domain::{Error as DomainError, PackageType};
+
+use super::source::{self, Source};
+use super::{changed, choose, found, named, refuse_publish, show};
+use crate::api::resolve::Reach;
+use crate::api::{Caller, Context, Error, fresh, now};
+use crate::wire::{Violation, shapes};
+
+/// UpdateFunctionCode: keeps the new code and serves it once it is prepared. `DryRun` checks everything, changes
+/// nothing and shows what would be.
+///
+/// # Errors
+/// AWS's for names and code; conflicts with the function's state; a stale revision.
+pub async fn update_function_code(
+    context: &Context,
+    caller: &Caller,
+    input: shapes::UpdateFunctionCodeRequest,
+    violations: Vec<Violation>,
+) -> Result<shapes::FunctionConfiguration, Error> {
+    let named = named(caller, Reach::AnyAccount, input.function_name.as_deref(), None, violations)?;
+    refuse_publish(input.publish)?;
+    let mut function = found(context, &named).await?;
+    let package_type = function.latest.configuration.package_type;
+    check_source(&input, package_type)?;
+    function.check_update(input.revision_id.as_deref())?;
+    let source = Source {
+        zip_file: input.zip_file.map(Into::into),
+        s3_bucket: input.s3_bucket,
+        image_uri: input.image_uri,
+        source_kms_key_arn: input.source_kms_key_arn,
+    };
+    let taken = source::take(context, source, package_type).await?;
+
+    let architecture = choose::architecture(input.architectures.as_deref());
+    let update = move |function: &mut lambdock_domain::Function| {
+        let mut configuration = function.latest.configuration.clone();
+        configuration.architecture = architecture.unwrap_or(configuration.architecture);
+        function.update(configuration, taken.code, input.revision_id.as_deref(), now(), fresh())
+    };
+    if input.dry_run == Some(true) {
+        update(&mut function)?;
+        return Ok(show::configuration(&function, named.id.arn(), show::Detail::Full));
+    }
+    let (function, ()) =
+        context.store.change_function(&named.id, update).await.map_err(|error| changed(error, &named))?;
+    drop(taken.lease);
+    let shown = show::configuration(&function, named.id.arn(), show::Detail::Full);
+    context.activation.prepare(function.id, function.latest.deployment);
+    Ok(shown)
+}
+
+/// [AWS: recorded]
+fn check_source(input: &shapes::UpdateFunctionCodeRequest, package_type: PackageType) -> Result<(), Error> {
+    let message = match package_type {
+        PackageType::Image
+            if input.image_uri.is_none() && (input.zip_file.is_some() || input.s3_bucket.is_some()) =>
+        {
+            "Please provide ImageUri when updating a function with packageType Image."
+        }
+        PackageType::Zip if input.image_uri.is_some() => {
+            "Please don't provide ImageUri when updating a function with packageType Zip."
+        }
+        PackageType::Zip | PackageType::Image => return Ok(()),
+    };
+    Err(DomainError::InvalidParameter(message.to_owned()).into())
+}

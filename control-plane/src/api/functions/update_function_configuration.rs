@@ -1,0 +1,30 @@
+use super::{changed, choose, named, show};
+use crate::api::resolve::Reach;
+use crate::api::{Caller, Context, Error, fresh, now};
+use crate::wire::{Violation, shapes};
+
+/// UpdateFunctionConfiguration: changes `$LATEST` at once and serves it once it is prepared.
+///
+/// # Errors
+/// AWS's for names and configuration; conflicts with the function's state; a stale revision.
+pub async fn update_function_configuration(
+    context: &Context,
+    caller: &Caller,
+    input: shapes::UpdateFunctionConfigurationRequest,
+    violations: Vec<Violation>,
+) -> Result<shapes::FunctionConfiguration, Error> {
+    let named = named(caller, Reach::OwnAccount, input.function_name.as_deref(), None, violations)?;
+    let rules = context.rules.clone();
+    let (function, ()) = context
+        .store
+        .change_function(&named.id, move |function| {
+            let configuration = choose::update(&input, &function.latest.configuration, &rules)?;
+            let code = function.latest.code.clone();
+            function.update(configuration, code, input.revision_id.as_deref(), now(), fresh())
+        })
+        .await
+        .map_err(|error| changed(error, &named))?;
+    let shown = show::configuration(&function, named.id.arn(), show::Detail::Full);
+    context.activation.prepare(function.id, function.latest.deployment);
+    Ok(shown)
+}

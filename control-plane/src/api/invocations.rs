@@ -1,0 +1,5 @@
+//! Invocations of functions.
+
+mod invoke;
+
+pub use invoke::{Invocation, invoke};

@@ -1,0 +1,142 @@
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use lambdock_domain::Error as DomainError;
+
+use crate::api::resolve::{Named, Reach, resolve};
+use crate::api::{Caller, Context, Error};
+use crate::invoke::{self as run, LATEST, LogType, Outcome, payload};
+use crate::pool::{self, Deployment};
+use crate::wire::{Violation, shapes};
+
+/// An Invoke request whose payload has not been touched.
+pub struct Invocation {
+    /// Everything but the payload.
+    pub input: shapes::InvocationRequest,
+    /// The event.
+    pub payload: Bytes,
+    /// `X-Amzn-Trace-Id` of the request.
+    pub trace_id: Option<String>,
+}
+
+/// What a function gets that is invoked without a payload. [LocalStack]
+const EMPTY_EVENT: &[u8] = b"{}";
+
+/// Invoke.
+///
+/// # Errors
+/// AWS's, in its order: names, existence, state, payload; then ours, if no environment can be had or it is lost.
+pub async fn invoke(
+    context: &Context,
+    caller: &Caller,
+    invocation: Invocation,
+    violations: Vec<Violation>,
+) -> Result<shapes::InvocationResponse, Error> {
+    let Invocation { input, payload, trace_id } = invocation;
+    let (name, qualifier) = (input.function_name.as_deref().unwrap_or_default(), input.qualifier.as_deref());
+    let named = resolve(&caller.scope, Reach::AnyAccount, name, qualifier, || {
+        if violations.is_empty() { Ok(()) } else { Err(Error::Validation(violations)) }
+    })?;
+    let deployment = serving(context, &named).await?;
+    let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
+    match input.invocation_type.as_deref() {
+        Some("DryRun") => {
+            check(context, &payload, "RequestResponse")?;
+            return Ok(shapes::InvocationResponse { status_code: Some(204), ..Default::default() });
+        }
+        Some("Event") => {
+            return Err(Error::NotImplemented(
+                "Asynchronous invocations are not supported by this version of Lambdock; use RequestResponse."
+                    .to_owned(),
+            ));
+        }
+        _ => {}
+    }
+    check(context, &payload, "RequestResponse")?;
+    let log_type = if input.log_type.as_deref() == Some("Tail") { LogType::Tail } else { LogType::None };
+    let request = run::Request {
+        function: named.id.clone(),
+        invoked_arn: named.arn(),
+        request_id: caller.request_id.clone(),
+        client_context: client_context(input.client_context.as_deref())?,
+        trace_id,
+        log_type,
+    };
+    let answer = context.invoker.invoke(&deployment, request, payload).await;
+    let answer = answer.map_err(|error| failure(error, &named, caller))?;
+    Ok(shapes::InvocationResponse {
+        status_code: Some(200),
+        function_error: match answer.outcome {
+            Outcome::Success => None,
+            Outcome::Unhandled => Some("Unhandled".to_owned()),
+        },
+        log_result: answer.log_tail.map(|tail| BASE64.encode(tail)),
+        payload: Some(answer.payload.into()),
+        executed_version: Some(deployment.version.clone()),
+        ..Default::default()
+    })
+}
+
+async fn serving(context: &Context, named: &Named) -> Result<Arc<Deployment>, Error> {
+    let missing = || {
+        let qualifier = named.qualifier.as_deref().unwrap_or(LATEST);
+        Error::from(DomainError::function_not_found(&named.id.qualified_arn(qualifier)))
+    };
+    if named.kind() != lambdock_domain::Qualifier::Latest {
+        return Err(missing());
+    }
+    match context.invoker.find(&named.id).await {
+        Ok(deployment) => Ok(deployment),
+        Err(run::Error::Missing) => Err(missing()),
+        Err(run::Error::Refused(error)) => Err(error.into()),
+        Err(error) => Err(Error::Service(error.to_string())),
+    }
+}
+
+fn check(context: &Context, event: &[u8], invocation_type: &str) -> Result<(), Error> {
+    let limit = context.rules.limits.request_payload;
+    if event.len() as u64 > limit {
+        return Err(Error::PayloadTooLarge(format!(
+            "{} byte payload is too large for the {invocation_type} invocation type (limit {limit} bytes)",
+            event.len()
+        )));
+    }
+    payload::check(event).map_err(|malformed| Error::RequestContent(malformed.to_string()))
+}
+
+/// Most that a client context may be, in characters of base64. [AWS: Invoke]
+const CLIENT_CONTEXT_LIMIT: usize = 3583;
+
+fn client_context(encoded: Option<&str>) -> Result<Option<String>, Error> {
+    let Some(encoded) = encoded else { return Ok(None) };
+    let invalid = |why: &str| {
+        Error::RequestContent(format!("Client context must be a valid Base64-encoded JSON object: {why}"))
+    };
+    if encoded.len() > CLIENT_CONTEXT_LIMIT {
+        return Err(invalid(&format!("it is longer than {CLIENT_CONTEXT_LIMIT} characters")));
+    }
+    let bytes = BASE64.decode(encoded).map_err(|_| invalid("it is not Base64"))?;
+    let text = String::from_utf8(bytes).map_err(|_| invalid("it is not UTF-8"))?;
+    payload::check(text.as_bytes()).map_err(|_| invalid("it is not JSON"))?;
+    // It travels on as a header of the Runtime API.
+    Ok(Some(text.replace(['\r', '\n'], " ")))
+}
+
+/// [LocalStack: texts that its users know, with the cause behind them]
+fn failure(error: run::Error, named: &Named, caller: &Caller) -> Error {
+    let id = &caller.request_id;
+    let function = format!("{}:{}", named.id.name, named.qualifier.as_deref().unwrap_or(LATEST));
+    tracing::error!(request_id = %id, function.arn = %named.id.arn(), %error, "the invocation failed");
+    match error {
+        run::Error::Refused(error) => error.into(),
+        run::Error::Missing => named.not_found().into(),
+        run::Error::Pool(error @ pool::Error::NotReady { .. }) => Error::Service(format!(
+            "[{id}] Timeout while starting up lambda environment for function {function}. {error}"
+        )),
+        error => Error::Service(format!(
+            "[{id}] Internal error while executing lambda {function}. Caused by {error}"
+        )),
+    }
+}

@@ -1,0 +1,279 @@
+//! Who answers a request: the Lambda API, one of our own endpoints, or nobody.
+
+use std::io::Read as _;
+use std::panic::AssertUnwindSafe;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use tracing::{Instrument, debug, debug_span, error};
+
+use super::body;
+use super::endpoints::{self, Process};
+use super::scope::{Credential, KeyDecoding, default_scope};
+use super::server::{Body, Handler};
+use crate::api::functions::{self, archive_at};
+use crate::api::invocations::{self, Invocation};
+use crate::api::{Caller, Context, Error, new_id};
+use crate::wire::operations as op;
+use crate::wire::{self, Decoded, ErrorCode, Labels, Operation, OperationShape, ServiceError, Violation};
+
+/// Answers everything that comes in on port 4566.
+pub struct Gateway {
+    /// What operations work with.
+    pub context: Context,
+    /// For our own endpoints.
+    pub process: Process,
+    /// Which access keys name accounts.
+    pub key_decoding: KeyDecoding,
+}
+
+/// Told in every answer, under AWS's name and under LocalStack's.
+const REQUEST_ID: [HeaderName; 2] =
+    [HeaderName::from_static("x-amzn-requestid"), HeaderName::from_static("x-amz-request-id")];
+
+/// By which clients recognise an emulator. [LocalStack]
+const LOCALSTACK: HeaderName = HeaderName::from_static("x-localstack");
+
+const TRACE_ID: &str = "x-amzn-trace-id";
+
+impl Handler for Gateway {
+    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let request_id = new_id();
+        let span =
+            debug_span!("request", request_id = %request_id, method = %parts.method, path = parts.uri.path());
+        // A panic is our mistake, but one client's answer, not the end of its connection or of the process.
+        let answered =
+            AssertUnwindSafe(self.answer(&parts, body, &request_id).instrument(span)).catch_unwind();
+        let mut response = answered.await.unwrap_or_else(|_| {
+            error!(request_id = %request_id, path = parts.uri.path(), "a request could not be answered; please report this");
+            let message = "Lambdock failed while it answered this request; its log says more.";
+            ServiceError::new(ErrorCode::InternalFailure, message).render()
+        });
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::try_from(request_id) {
+            for name in REQUEST_ID {
+                headers.insert(name, id.clone());
+            }
+        }
+        headers.insert(LOCALSTACK, HeaderValue::from_static("true"));
+        response.map(|body| Full::new(body).boxed_unsync())
+    }
+}
+
+/// The service in the scope of credentials that is ours.
+const LAMBDA: &str = "lambda";
+
+impl Gateway {
+    async fn answer(&self, parts: &Parts, body: Incoming, request_id: &str) -> Response<Bytes> {
+        let (path, query) = (parts.uri.path(), parts.uri.query());
+        if let Some((status, content)) =
+            endpoints::answer(&self.process, &parts.method, path, jiff::Timestamp::now())
+        {
+            return json(status, content.map(|content| content.to_string().into()));
+        }
+        if let (&Method::GET, Some(digest)) = (&parts.method, archive_at(path)) {
+            return self.archive(&digest).await;
+        }
+        let credential = Credential::find(&parts.headers, query);
+        let routed = match &credential {
+            Some(credential) if credential.service != LAMBDA => None,
+            _ => Operation::route(&parts.method, path, query),
+        };
+        let Some((operation, labels)) = routed else {
+            return unknown(&parts.method, path, credential.as_ref()).render();
+        };
+        let scope = credential.map_or_else(default_scope, |credential| credential.scope(self.key_decoding));
+        let caller = Caller { scope, request_id: request_id.to_owned() };
+        match self.operate(operation, &labels, parts, body, &caller).await {
+            Ok(response) => response,
+            Err(refusal) => {
+                debug!(operation = operation.name(), error = %refusal, "refused");
+                refusal.render()
+            }
+        }
+    }
+
+    async fn operate(
+        &self,
+        operation: Operation,
+        labels: &Labels,
+        parts: &Parts,
+        body: Incoming,
+        caller: &Caller,
+    ) -> Result<Response<Bytes>, ServiceError> {
+        let body = body::read(body, self.limit(operation))
+            .await
+            .map_err(|fault| self.unreadable(operation, fault))?;
+        let request = wire::Request { labels, query: parts.uri.query(), headers: &parts.headers, body };
+        let context = &self.context;
+        macro_rules! call {
+            ($operation:ty, $handler:path) => {
+                self.call::<$operation, _>(&request, |input, violations| {
+                    $handler(context, caller, input, violations)
+                })
+                .await
+            };
+        }
+        match operation {
+            Operation::CreateFunction => call!(op::CreateFunction, functions::create_function),
+            Operation::DeleteFunction => call!(op::DeleteFunction, functions::delete_function),
+            Operation::GetFunction => call!(op::GetFunction, functions::get_function),
+            Operation::GetFunctionConfiguration => {
+                call!(op::GetFunctionConfiguration, functions::get_function_configuration)
+            }
+            Operation::ListFunctions => call!(op::ListFunctions, functions::list_functions),
+            Operation::UpdateFunctionCode => call!(op::UpdateFunctionCode, functions::update_function_code),
+            Operation::UpdateFunctionConfiguration => {
+                call!(op::UpdateFunctionConfiguration, functions::update_function_configuration)
+            }
+            Operation::Invoke => {
+                let trace_id =
+                    parts.headers.get(TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned);
+                self.call::<op::Invoke, _>(&request, |mut input, violations| {
+                    let payload = input.payload.take().map(Into::into).unwrap_or_default();
+                    let invocation = Invocation { input, payload, trace_id };
+                    invocations::invoke(context, caller, invocation, violations)
+                })
+                .await
+            }
+            _ => Err(not_implemented(&format!(
+                "The operation {} is not supported by this version of Lambdock.",
+                operation.name()
+            ))),
+        }
+    }
+
+    /// Binds, calls, renders.
+    async fn call<O: OperationShape, F>(
+        &self,
+        request: &wire::Request<'_>,
+        handler: impl FnOnce(O::Input, Vec<Violation>) -> F,
+    ) -> Result<Response<Bytes>, ServiceError>
+    where
+        F: Future<Output = Result<O::Output, Error>>,
+    {
+        let Decoded { input, violations } = wire::decode::<O>(request)?;
+        let output = handler(input, violations).await.map_err(refusal)?;
+        wire::encode::<O>(output).map_err(|error| {
+            ServiceError::new(ErrorCode::ServiceException, format!("The answer cannot be written: {error}"))
+        })
+    }
+
+    /// Bytes of a body that the operation takes.
+    fn limit(&self, operation: Operation) -> u64 {
+        let limits = &self.context.rules.limits;
+        match operation {
+            Operation::CreateFunction | Operation::UpdateFunctionCode | Operation::PublishLayerVersion => {
+                limits.create_function_request
+            }
+            Operation::Invoke => limits.request_payload,
+            _ => ORDINARY_REQUEST,
+        }
+    }
+
+    fn unreadable(&self, operation: Operation, fault: body::Fault) -> ServiceError {
+        let limit = self.limit(operation);
+        match fault {
+            body::Fault::Incomplete => {
+                let message = "The request's body did not arrive completely.";
+                ServiceError::new(ErrorCode::SerializationException, message)
+            }
+            body::Fault::TooLarge(bytes) if operation == Operation::Invoke => ServiceError::new(
+                ErrorCode::RequestTooLargeException,
+                format!(
+                    "{bytes} byte payload is too large for the RequestResponse invocation type (limit {limit} bytes)"
+                ),
+            ),
+            body::Fault::TooLarge(_) => ServiceError::new(
+                ErrorCode::RequestEntityTooLargeException,
+                format!("Request must be smaller than {limit} bytes for the {} operation", operation.name()),
+            ),
+        }
+    }
+
+    /// The bytes of a code archive, as they were uploaded.
+    async fn archive(&self, digest: &lambdock_domain::code::Digest) -> Response<Bytes> {
+        let (archives, wanted) = (self.context.archives.clone(), digest.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let mut bytes = Vec::new();
+            archives.read(&wanted)?.read_to_end(&mut bytes)?;
+            Ok::<_, std::io::Error>(Bytes::from(bytes))
+        });
+        match read.await {
+            Ok(Ok(bytes)) => {
+                let mut response = Response::new(bytes);
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/zip"));
+                response
+            }
+            _ => ServiceError::new(
+                ErrorCode::ResourceNotFoundException,
+                "There is no code at this address any more.",
+            )
+            .render(),
+        }
+    }
+}
+
+/// Most that requests may have that carry no code and no event, in bytes. [AWS: environment, policies and the rest of
+/// a configuration stay far below]
+const ORDINARY_REQUEST: u64 = 1 << 20;
+
+fn json(status: StatusCode, content: Option<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(content.unwrap_or_default());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// [LocalStack: status and type for what is not there]
+fn not_implemented(message: &str) -> ServiceError {
+    ServiceError::new(ErrorCode::InternalFailure, message).with_status(StatusCode::NOT_IMPLEMENTED)
+}
+
+fn unknown(method: &Method, path: &str, credential: Option<&Credential>) -> ServiceError {
+    match credential {
+        Some(credential) if credential.service != LAMBDA => not_implemented(&format!(
+            "Lambdock serves Lambda; this request is for the service {:?}.",
+            credential.service
+        )),
+        _ => not_implemented(&format!("No operation of Lambda's API answers {method} {path}.")),
+    }
+}
+
+/// The one place where errors become AWS's types.
+fn refusal(error: Error) -> ServiceError {
+    use lambdock_domain::Error as Domain;
+    match error {
+        Error::Domain(domain) => {
+            let code = match &domain {
+                Domain::NotFound(_) => ErrorCode::ResourceNotFoundException,
+                Domain::InvalidParameter(_) => ErrorCode::InvalidParameterValueException,
+                Domain::Conflict(_) => ErrorCode::ResourceConflictException,
+                Domain::RevisionMismatch => ErrorCode::PreconditionFailedException,
+                Domain::RequestTooLarge(_) => ErrorCode::RequestEntityTooLargeException,
+                Domain::CodeStorageExceeded => ErrorCode::CodeStorageExceededException,
+                // [AWS: recorded] Says nothing about what it denies.
+                Domain::ForeignAccount => {
+                    return ServiceError::without_message(ErrorCode::AccessDeniedException);
+                }
+            };
+            ServiceError::new(code, domain.to_string())
+        }
+        Error::Validation(violations) => ServiceError::validation(&violations),
+        Error::ViolationAsParameter(message) => {
+            ServiceError::new(ErrorCode::InvalidParameterValueException, message)
+        }
+        Error::RequestContent(message) => {
+            ServiceError::new(ErrorCode::InvalidRequestContentException, message)
+        }
+        Error::PayloadTooLarge(message) => ServiceError::new(ErrorCode::RequestTooLargeException, message),
+        Error::Service(message) => ServiceError::new(ErrorCode::ServiceException, message),
+        Error::NotImplemented(message) => not_implemented(&message),
+    }
+}

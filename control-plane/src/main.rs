@@ -1,0 +1,103 @@
+//! The command line of the control plane.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a command-line tool says is its product"
+)]
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use lambdock::config::{Config, VARIABLES};
+use lambdock::{app, doctor};
+use tracing_subscriber::EnvFilter;
+
+/// AWS Lambda on your own Docker engine.
+///
+/// Without a command, serves the Lambda API until it is told to stop.
+#[derive(Debug, Parser)]
+#[command(name = "lambdock", version, styles = STYLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the Lambda API (the default).
+    Serve,
+    /// Check engine, images, port, disk and clock, and say how to mend what is wrong.
+    Doctor,
+}
+
+const STYLES: Styles =
+    Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
+
+/// Configuration cannot be used. [sysexits: EX_CONFIG]
+const EXIT_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    let matches = Cli::command().after_help(variables()).get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let in_container = Path::new("/.dockerenv").exists() || Path::new("/run/.containerenv").exists();
+    let config = match Config::read(&|name| std::env::var(name).ok(), in_container) {
+        Ok(config) => config,
+        Err(faults) => {
+            for fault in faults {
+                eprintln!("lambdock: {fault}");
+            }
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&config.log_filter))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("lambdock: cannot start threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => {
+            match runtime.block_on(app::run(config, in_container, |banner| println!("{banner}"))) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("lambdock: {error:#}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        Command::Doctor => {
+            let findings = runtime.block_on(doctor::run(&app::doctor_settings(&config, in_container)));
+            for finding in &findings {
+                println!("{finding}");
+            }
+            if findings.iter().all(doctor::Finding::is_fine) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// The table of variables for `--help`.
+fn variables() -> String {
+    let mut text = String::from("Environment variables (each also with the prefix LOCALSTACK_):\n");
+    for variable in VARIABLES {
+        let default = if variable.default.is_empty() { "none" } else { variable.default };
+        text.push_str(&format!(
+            "\n  {}\n      {}\n      Default: {default}\n",
+            variable.name, variable.about
+        ));
+    }
+    text
+}

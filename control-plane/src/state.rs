@@ -1,0 +1,122 @@
+//! The state folder: what survives, what does not, and that one process at a time uses it.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+/// A state folder that is ours while this lives.
+#[derive(Debug)]
+pub struct StateFolder {
+    folder: PathBuf,
+    persistence: Persistence,
+    /// Locked; the lock goes with the process, however it ends.
+    _lock: File,
+}
+
+/// `PERSISTENCE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Persistence {
+    /// Everything is found again.
+    Kept,
+    /// Everything is gone with the process.
+    Volatile,
+}
+
+impl StateFolder {
+    /// Takes the state folder of this control plane. Without persistence it is a part of `state_dir` named after
+    /// `instance`, emptied of what a killed process left there.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or another process uses it.
+    pub fn take(state_dir: &Path, persistence: Persistence, instance: &str) -> anyhow::Result<Self> {
+        let folder = match persistence {
+            Persistence::Kept => state_dir.to_owned(),
+            Persistence::Volatile => state_dir.join("volatile").join(instance),
+        };
+        fs::create_dir_all(&folder).with_context(|| {
+            format!(
+                "cannot make the state folder {}; set LAMBDOCK_STATE_DIR to one that can be written",
+                folder.display()
+            )
+        })?;
+        let lock_file = folder.join("lambdock.lock");
+        let lock = File::create(&lock_file).with_context(|| {
+            format!(
+                "cannot write to {}; set LAMBDOCK_STATE_DIR to a folder that can be written",
+                folder.display()
+            )
+        })?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!(
+                "another Lambdock uses the state folder {}; stop it, or set LAMBDOCK_STATE_DIR to another folder",
+                folder.display()
+            ),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", lock_file.display()));
+            }
+        }
+        let state = Self { folder, persistence, _lock: lock };
+        if persistence == Persistence::Volatile {
+            state.empty().with_context(|| format!("cannot empty {}", state.folder.display()))?;
+        }
+        Ok(state)
+    }
+
+    /// The database, with persistence.
+    pub fn database(&self) -> Option<PathBuf> {
+        (self.persistence == Persistence::Kept).then(|| self.folder.join("lambdock.db"))
+    }
+
+    /// The folder of code archives.
+    pub fn code(&self) -> PathBuf {
+        self.folder.join("code")
+    }
+
+    fn empty(&self) -> io::Result<()> {
+        match fs::remove_dir_all(self.code()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for StateFolder {
+    fn drop(&mut self) {
+        if self.persistence == Persistence::Volatile
+            && let Err(error) = fs::remove_dir_all(&self.folder)
+        {
+            tracing::warn!(%error, folder = %self.folder.display(), "cannot remove");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_user_at_a_time() {
+        let root = tempfile::tempdir().unwrap();
+        let first = StateFolder::take(root.path(), Persistence::Kept, "i").unwrap();
+        let second = StateFolder::take(root.path(), Persistence::Kept, "i").unwrap_err();
+        assert!(second.to_string().contains("another Lambdock uses"), "{second}");
+        drop(first);
+        StateFolder::take(root.path(), Persistence::Kept, "i").unwrap();
+    }
+
+    #[test]
+    fn volatile_state_is_gone_at_the_end_and_after_a_kill() {
+        let root = tempfile::tempdir().unwrap();
+        let left = root.path().join("volatile").join("i").join("code").join("old.zip");
+        fs::create_dir_all(left.parent().unwrap()).unwrap();
+        fs::write(&left, b"x").unwrap();
+        let state = StateFolder::take(root.path(), Persistence::Volatile, "i").unwrap();
+        assert!(!left.exists());
+        assert_eq!(state.database(), None);
+        drop(state);
+        assert!(!root.path().join("volatile").join("i").exists());
+    }
+}
