@@ -2,11 +2,24 @@
 //!
 //! `docs/ARCHITECTURE.md` shows the rooms of this crate and which may use which.
 
+pub mod activation;
+pub mod api;
+pub mod app;
+pub mod chunks;
 pub mod code;
 pub mod config;
+pub mod doctor;
+pub mod executor;
 pub mod gateway;
+pub mod init_binaries;
 pub mod invoke;
+pub mod logs;
+pub mod pool;
+pub mod signals;
+pub mod state;
 pub mod store;
+pub mod uplink;
+pub mod wire;
 
 /// Version of this Lambdock.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -80,7 +80,14 @@ fn main() -> ExitCode {
             }
         }
         Command::Doctor => {
-            let findings = runtime.block_on(doctor::run(&app::doctor_settings(&config, in_container)));
+            let settings = match app::doctor_settings(&config, in_container) {
+                Ok(settings) => settings,
+                Err(error) => {
+                    eprintln!("lambdock: {error:#}");
+                    return ExitCode::from(EXIT_CONFIG);
+                }
+            };
+            let findings = runtime.block_on(doctor::run(&settings));
             for finding in &findings {
                 println!("{finding}");
             }

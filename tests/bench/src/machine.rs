@@ -30,7 +30,8 @@ impl Machine {
         Self {
             processor: field(&cpuinfo, "model name").unwrap_or("unknown processor").to_owned(),
             cores: thread::available_parallelism().map_or(1, usize::from),
-            memory_gib: field(&meminfo, "MemTotal").and_then(kibibytes).unwrap_or_default() / 1_048_576.0,
+            memory_gib: (field(&meminfo, "MemTotal").and_then(kibibytes).unwrap_or_default() / 1_048_576.0)
+                .round(),
             kernel: one_line("/proc/sys/kernel/osrelease"),
             load: one_line("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" "),
             engine,
@@ -47,7 +48,10 @@ impl fmt::Display for Machine {
 
 /// The value of a `name: value` line, as the files of `/proc` have them.
 pub(crate) fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == name).map(|(_, v)| v.trim())
+    text.lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(key, _)| key.trim() == name)
+        .map(|(_, v)| v.trim())
 }
 
 /// The number of a value like `1234 kB`.

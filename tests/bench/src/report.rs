@@ -93,7 +93,8 @@ mod tests {
     fn a_figure_that_is_missing_leaves_ratio_and_verdict_open() {
         let row = Row::new("idle", "MiB", None).beside("emulator", Some(10.0)).within(Budget::AtMost(2.0));
         assert_eq!((row.ratio, row.budget, row.held), (None, Some(2.0), None));
-        let row = Row::new("idle", "MiB", Some(1.0)).beside("emulator", None).within(Budget::TimesPeerAtMost(1.0));
+        let row =
+            Row::new("idle", "MiB", Some(1.0)).beside("emulator", None).within(Budget::TimesPeerAtMost(1.0));
         assert_eq!((row.peer_name, row.ratio, row.budget, row.held), (None, None, None, None));
     }
 

@@ -4,19 +4,40 @@ use std::{fmt::Write, iter};
 
 use crate::report::{Report, Row};
 
-const HEADINGS: [&str; 7] = ["", "unit", "Lambdock", "peer", "ratio", "budget", ""];
+/// Columns, and which of them hold figures.
+const COLUMNS: [(&str, Align); 8] = [
+    ("", Align::Left),
+    ("unit", Align::Left),
+    ("Lambdock", Align::Right),
+    ("peer", Align::Right),
+    ("", Align::Left),
+    ("ratio", Align::Right),
+    ("budget", Align::Right),
+    ("", Align::Left),
+];
+
+#[derive(Clone, Copy)]
+enum Align {
+    Left,
+    Right,
+}
+
+type Cells = [String; COLUMNS.len()];
 
 /// The report in aligned columns, machine facts first.
 pub(crate) fn text(report: &Report) -> String {
-    let lines: Vec<[String; 7]> =
-        iter::once(HEADINGS.map(str::to_owned)).chain(report.rows.iter().map(cells)).collect();
-    let widths: [usize; 7] =
-        std::array::from_fn(|column| lines.iter().map(|line| width(&line[column])).max().unwrap_or(0));
+    let lines: Vec<Cells> = iter::once(headings()).chain(report.rows.iter().map(cells)).collect();
+    let widths = std::array::from_fn::<usize, { COLUMNS.len() }, _>(|column| {
+        lines.iter().map(|line| width(&line[column])).max().unwrap_or(0)
+    });
     let mut out = format!("{}\n\n", report.machine);
     for line in &lines {
-        let padded = line.iter().zip(widths).enumerate().map(|(column, (cell, wide))| {
+        let padded = line.iter().zip(widths).zip(COLUMNS).map(|((cell, wide), (_, align))| {
             let space = " ".repeat(wide - width(cell));
-            if matches!(column, 0 | 1 | 6) { format!("{cell}{space}") } else { format!("{space}{cell}") }
+            match align {
+                Align::Left => format!("{cell}{space}"),
+                Align::Right => format!("{space}{cell}"),
+            }
         });
         let joined = padded.collect::<Vec<_>>().join("  ");
         out.push_str(joined.trim_end());
@@ -28,8 +49,13 @@ pub(crate) fn text(report: &Report) -> String {
 /// The report as a Markdown table, machine facts below it.
 pub(crate) fn markdown(report: &Report) -> String {
     let mut out = String::new();
-    row(&mut out, &HEADINGS.map(str::to_owned));
-    out.push_str("|---|---|--:|--:|--:|--:|---|\n");
+    row(&mut out, &headings());
+    let rule = |(_, align)| match align {
+        Align::Left => "|---",
+        Align::Right => "|--:",
+    };
+    out.extend(COLUMNS.map(rule));
+    out.push_str("|\n");
     for line in &report.rows {
         row(&mut out, &cells(line));
     }
@@ -37,23 +63,24 @@ pub(crate) fn markdown(report: &Report) -> String {
     out
 }
 
-fn row(out: &mut String, cells: &[String; 7]) {
+fn row(out: &mut String, cells: &Cells) {
     for cell in cells {
         let _infallible = write!(out, "| {} ", cell.replace('|', "\\|"));
     }
     out.push_str("|\n");
 }
 
-fn cells(row: &Row) -> [String; 7] {
-    let peer = match (&row.peer, &row.peer_name) {
-        (Some(peer), Some(name)) => format!("{} ({name})", figure(*peer)),
-        _ => String::new(),
-    };
+fn headings() -> Cells {
+    COLUMNS.map(|(heading, _)| heading.to_owned())
+}
+
+fn cells(row: &Row) -> Cells {
     [
         row.name.clone(),
         row.unit.to_owned(),
         row.ours.map_or_else(|| "?".to_owned(), figure),
-        peer,
+        row.peer.map(figure).unwrap_or_default(),
+        row.peer_name.clone().unwrap_or_default(),
         row.ratio.map(|ratio| format!("{} ×", figure(ratio))).unwrap_or_default(),
         row.rule.map(|rule| rule.to_string()).unwrap_or_default(),
         match row.held {
@@ -106,7 +133,8 @@ mod tests {
     fn columns_of_the_text_are_aligned() {
         let text = text(&report());
         let lines: Vec<&str> = text.lines().skip_while(|line| !line.is_empty()).skip(1).collect();
-        let column = |line: &str, what: &str| line.chars().count() - line.split(what).last().unwrap().chars().count();
+        let column =
+            |line: &str, what: &str| line.chars().count() - line.split(what).last().unwrap().chars().count();
         assert_eq!(column(lines[0], "Lambdock"), column(lines[1], "0.50"));
         assert_eq!(column(lines[1], "0.50"), column(lines[2], "123"));
         assert!(lines[1].ends_with("0.66 ×   ≤ 1 ×  held"), "{}", lines[1]);
@@ -124,7 +152,7 @@ mod tests {
     fn markdown_cells_cannot_break_the_table() {
         let markdown = markdown(&report());
         assert!(markdown.contains("| a\\|b | MiB | 123 |"), "{markdown}");
-        assert!(markdown.lines().take(5).all(|line| line.replace("\\|", "").matches('|').count() == 8));
+        assert!(markdown.lines().take(5).all(|line| line.replace("\\|", "").matches('|').count() == 9));
     }
 
     #[test]

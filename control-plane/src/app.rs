@@ -1,0 +1,341 @@
+//! The composition root: the only place that names concrete parts and puts them together.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use lambdock_domain::code::Digest;
+use lambdock_domain::{Architecture, Runtime};
+use sha2::{Digest as _, Sha256};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+use crate::activation::Activation;
+use crate::api::functions::choose::{Rules, RuntimeValidation};
+use crate::api::{Context, Creation};
+use crate::code::Archives;
+use crate::config::Config;
+use crate::doctor;
+use crate::executor::docker::{self, Docker, Flags, Hints, InitBinaries, Place, Sources};
+use crate::executor::{EngineDescription, Executor, ImageRequest};
+use crate::gateway::dispatch::Gateway;
+use crate::gateway::endpoints::Process;
+use crate::gateway::scope::KeyDecoding;
+use crate::gateway::server::{Server, bind};
+use crate::invoke::assignment::{EndpointUrl, Settings};
+use crate::invoke::{Deployer, Directory, Invoker};
+use crate::logs::Console;
+use crate::pool::{self, Pool};
+use crate::signals::Signals;
+use crate::state::{Persistence, StateFolder};
+use crate::store::Store;
+use crate::uplink::{ArchiveSource, EnvironmentInfo, Tunnel, TunnelSink, Uplink};
+use crate::{VERSION, init_binaries};
+
+/// Everything that runs.
+struct App {
+    server: Server<Gateway>,
+    executor: Arc<dyn Executor>,
+    pool: Pool,
+    uplink: Uplink,
+    activation: Activation,
+    tunnels: mpsc::Receiver<Tunnel>,
+}
+
+/// Serves until the process is asked to stop; then finishes what is in flight and removes every container.
+/// `announce` is given what a person who starts Lambdock wants to know.
+///
+/// # Errors
+/// An address, the state folder or the store cannot be used.
+pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(String)) -> anyhow::Result<()> {
+    let mut signals = Signals::catch().context("cannot catch signals")?;
+    let listeners = bind(&config.gateway_listen).await?;
+    let persistence = if config.persistence { Persistence::Kept } else { Persistence::Volatile };
+    let instance = instance(&config);
+    let state = StateFolder::take(&config.state_dir, persistence, &instance)?;
+    let App { server, executor, pool, uplink, activation, mut tunnels } =
+        build(&config, in_container, &state, &instance, &listeners).await?;
+
+    for listener in listeners {
+        let server = server.clone();
+        tokio::spawn(async move { server.accept(listener).await });
+    }
+    let inside = server.clone();
+    tokio::spawn(async move {
+        while let Some(tunnel) = tunnels.recv().await {
+            inside.serve(tunnel);
+        }
+    });
+    activation.resume().await.context("cannot take up what was being prepared")?;
+    let (described, pool_at_start) = (Arc::clone(&executor), pool.clone());
+    let engine = timeout(DESCRIBED_WITHIN, described.describe()).await;
+    let engine = match engine {
+        Ok(described) => described.map_err(|error| error.to_string()),
+        Err(_) => Err("it does not answer".to_owned()),
+    };
+    announce(banner(&config, &state, engine));
+    tokio::spawn(async move { remove_leftovers(&pool_at_start).await });
+
+    let signal = signals.next().await;
+    info!(signal, grace_s = config.shutdown_grace.as_secs(), "stopping; invocations in flight may finish");
+    let stopping = async {
+        server.stop();
+        pool.shutdown(config.shutdown_grace).await;
+        uplink.stop().await;
+        if timeout(CLOSED_WITHIN, server.stopped()).await.is_err() {
+            warn!("some clients have not read their answers");
+        }
+        if timeout(CLOSED_WITHIN, activation.stopped()).await.is_err() {
+            warn!("some functions are still being prepared; that goes on at the next start");
+        }
+    };
+    tokio::select! {
+        () = stopping => info!("stopped"),
+        again = signals.next() => warn!(signal = again, "stopping at once"),
+    }
+    Ok(())
+}
+
+/// Time that the engine has to say what it is before we say that we are ready.
+const DESCRIBED_WITHIN: Duration = Duration::from_secs(3);
+
+/// Time that clients have to read their answers once all work is done.
+const CLOSED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Tunnels that wait to be served. Each takes no time to be.
+const TUNNELS_WAITING: usize = 256;
+
+async fn build(
+    config: &Config,
+    in_container: bool,
+    state: &StateFolder,
+    instance: &str,
+    listeners: &[TcpListener],
+) -> anyhow::Result<App> {
+    let directory = Arc::new(Directory::default());
+    let observer = Arc::clone(&directory) as Arc<dyn crate::store::Observer>;
+    let store = match state.database() {
+        Some(path) => {
+            Store::open(&path, observer).with_context(|| format!("cannot use {}", path.display()))?
+        }
+        None => Store::in_memory(observer)?,
+    };
+    let archives = Archives::open(&state.code())
+        .with_context(|| format!("cannot use the folder of code archives {}", state.code().display()))?;
+    archives.discard_all_but(&store.archives_in_use().await?).context("cannot clean up code archives")?;
+
+    let executor: Arc<dyn Executor> = Arc::new(docker(config, in_container, instance)?);
+    let (tunnel_sink, tunnels) = mpsc::channel(TUNNELS_WAITING);
+    let uplink = Uplink::new(
+        config.uplink_listen,
+        Arc::new(archives.clone()),
+        Arc::new(Console { truncate: config.truncate_stdout }),
+        Arc::new(Entrance(tunnel_sink)),
+    );
+    let settings = pool::Settings {
+        keep_alive: config.keep_alive,
+        environment_timeout: config.environment_timeout,
+        parallel_starts: pool::Settings::parallel_starts_here(),
+    };
+    let pool = Pool::new(settings, Arc::clone(&executor), uplink.clone());
+
+    let gateway_port = listeners.first().context("GATEWAY_LISTEN names no address")?.local_addr()?.port();
+    let deployer = Deployer {
+        settings: Settings {
+            gateway_port,
+            endpoint_url: if config.disable_endpoint_url {
+                EndpointUrl::Absent
+            } else {
+                EndpointUrl::Injected
+            },
+            user: config.init_user.clone(),
+            init_log_level: config.init_log_level.clone(),
+            response_limit: config.limits.response_payload,
+        },
+        images: config.image_mapping.clone(),
+    };
+    let activation = Activation::new(
+        store.clone(),
+        archives.clone(),
+        Arc::clone(&executor),
+        deployer.clone(),
+        pool.clone(),
+        config.limits.code_size_unzipped,
+    );
+    let context = Context {
+        invoker: Arc::new(Invoker::new(store.clone(), directory, deployer, pool.clone())),
+        store,
+        archives,
+        activation: activation.clone(),
+        rules: Rules {
+            limits: config.limits.clone(),
+            runtime_validation: if config.runtime_validation {
+                RuntimeValidation::Strict
+            } else {
+                RuntimeValidation::Lenient
+            },
+        },
+        creation: if config.synchronous_create { Creation::Synchronous } else { Creation::Asynchronous },
+        external_host: config.external_host.clone(),
+    };
+    let server = Server::new(Gateway {
+        context,
+        process: Process::started_now(instance.to_owned(), in_container),
+        key_decoding: if config.parity_access_keys { KeyDecoding::AwsKeys } else { KeyDecoding::OwnKeys },
+    });
+    Ok(App { server, executor, pool, uplink, activation, tunnels })
+}
+
+/// The container engine, which is looked for when it is first needed.
+fn docker(config: &Config, in_container: bool, instance: &str) -> anyhow::Result<Docker> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let sources = Sources { file: &|path| std::fs::read_to_string(path), variable: &variable };
+    Ok(Docker::new(docker::Settings {
+        hints: Hints {
+            docker_host: config.docker_host.clone(),
+            docker_socket: config.docker_socket.clone(),
+            home: variable("HOME").map(Into::into),
+            runtime_dir: variable("XDG_RUNTIME_DIR").map(Into::into),
+        },
+        place: if in_container { Place::Container } else { Place::Host },
+        hostname: Some(hostname()).filter(|name| !name.is_empty()),
+        main_container_name: config.main_container_name.clone(),
+        instance: instance.to_owned(),
+        networks: config.docker_networks.clone(),
+        flags: Flags::parse(&config.docker_flags, &sources)?,
+        dns: config.docker_dns.clone(),
+        platforms: if config.ignore_architecture {
+            docker::Platforms::LeftToEngine
+        } else {
+            docker::Platforms::Honoured
+        },
+        ended: if config.remove_containers { docker::Ended::Removed } else { docker::Ended::Kept },
+        host_from_containers: config.host_from_containers.clone(),
+        image_prefix: config.image_prefix.clone(),
+        init: init_binaries(config)?,
+    }))
+}
+
+fn init_binaries(config: &Config) -> anyhow::Result<InitBinaries> {
+    if let Some(path) = &config.init_path {
+        let binary: Bytes = std::fs::read(path)
+            .with_context(|| format!("LAMBDA_INIT_BIN_PATH: cannot read {}", path.display()))?
+            .into();
+        return Ok(InitBinaries { x86_64: binary.clone(), aarch64: binary });
+    }
+    anyhow::ensure!(
+        !init_binaries::X86_64.is_empty(),
+        "this lambdock was built without its in-container init; build it with: cargo xtask build"
+    );
+    Ok(InitBinaries {
+        x86_64: Bytes::from_static(init_binaries::X86_64),
+        aarch64: Bytes::from_static(init_binaries::AARCH64),
+    })
+}
+
+/// What `lambdock doctor` looks at.
+///
+/// # Errors
+/// The configuration cannot be used.
+pub fn doctor_settings(config: &Config, in_container: bool) -> anyhow::Result<doctor::Settings> {
+    let runtime = Runtime::find(EXAMPLE_RUNTIME).context("the table of runtimes has lost its example")?;
+    Ok(doctor::Settings {
+        executor: Arc::new(docker(config, in_container, &instance(config))?),
+        image: ImageRequest {
+            reference: config.image_mapping.image(runtime),
+            architecture: Architecture::default(),
+        },
+        listen: config.gateway_listen.clone(),
+        state_dir: config.state_dir.clone(),
+    })
+}
+
+/// The runtime whose image the doctor looks for.
+const EXAMPLE_RUNTIME: &str = "python3.12";
+
+impl ArchiveSource for Archives {
+    fn open(&self, digest: &str) -> io::Result<File> {
+        self.read(&Digest(digest.to_owned()))
+    }
+}
+
+/// Where tunnels wait until the gateway serves them.
+struct Entrance(mpsc::Sender<Tunnel>);
+
+impl TunnelSink for Entrance {
+    fn accept(&self, environment: &EnvironmentInfo, stream: Tunnel) {
+        if self.0.try_send(stream).is_err() {
+            warn!(environment.id = %environment.id, "too many connections at once from inside containers; one was dropped");
+        }
+    }
+}
+
+async fn remove_leftovers(pool: &Pool) {
+    match pool.remove_leftovers().await {
+        Ok(0) => {}
+        Ok(removed) => info!(removed, "containers of an earlier process that was killed are gone"),
+        Err(error) => error!(%error, "cannot look for containers of an earlier process"),
+    }
+}
+
+/// Names this control plane on its engine: the same for the same configuration, so that a restart finds what it left.
+fn instance(config: &Config) -> String {
+    let mut hash = Sha256::new();
+    for address in &config.gateway_listen {
+        hash.update(address.to_string());
+    }
+    hash.update(config.state_dir.as_os_str().as_encoded_bytes());
+    hash.update(&config.main_container_name);
+    hash.update(hostname());
+    hash.finalize().iter().take(6).fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a String takes everything");
+        hex
+    })
+}
+
+/// Tells control planes with the same configuration apart that share one remote engine.
+fn hostname() -> String {
+    std::fs::read_to_string("/etc/hostname").unwrap_or_default().trim().to_owned()
+}
+
+/// What a person who starts Lambdock wants to know, on one screen. `Ready.` is what tools wait for. [LocalStack]
+fn banner(config: &Config, state: &StateFolder, engine: Result<EngineDescription, String>) -> String {
+    let addresses: Vec<String> =
+        config.gateway_listen.iter().map(|address| format!("http://{address}")).collect();
+    let endpoint =
+        addresses.first().map(|address| address.replace("0.0.0.0", "127.0.0.1")).unwrap_or_default();
+    let engine = match engine {
+        Ok(found) => format!("{} {} ({}), {}", found.name, found.version, found.platform, found.address),
+        Err(error) => format!("none: {error}"),
+    };
+    let state = match state.database() {
+        Some(path) => format!("kept in {}", path.parent().unwrap_or(Path::new("/")).display()),
+        None => "gone when Lambdock stops; PERSISTENCE=1 keeps it".to_owned(),
+    };
+    format!(
+        "\
+Lambdock {VERSION}: AWS Lambda on your own containers
+
+  API      {}
+  Engine   {engine}
+  State    {state}
+
+Try:
+  aws --endpoint-url {endpoint} lambda create-function --function-name hello --runtime python3.12 \\
+      --zip-file fileb://function.zip --handler index.handler --role arn:aws:iam::000000000000:role/lambda-role
+  aws --endpoint-url {endpoint} lambda wait function-active-v2 --function-name hello
+  aws --endpoint-url {endpoint} lambda invoke --function-name hello output.txt
+
+  lambdock --help lists all settings, lambdock doctor checks this machine. Ctrl-c stops Lambdock and its containers.
+
+Ready.",
+        addresses.join(", ")
+    )
+}

@@ -1,0 +1,266 @@
+//! Where execution environments run: something that turns an image into a running sandbox.
+//!
+//! The control plane asks only for what is here. [`docker`] answers with a container engine; nothing outside of it
+//! knows one.
+
+pub mod docker;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use lambdock_domain::Architecture;
+use tokio::sync::mpsc;
+
+/// Id of an execution environment: 32 lower-case hex digits when shown, unguessable.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvironmentId(u128);
+
+impl EnvironmentId {
+    /// A new id.
+    pub fn random() -> Self {
+        Self(uuid::Uuid::new_v4().as_u128())
+    }
+
+    /// The id shown as `text`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits =
+            text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        digits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(Self)
+    }
+}
+
+impl fmt::Display for EnvironmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for EnvironmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Id that the engine gave to a container.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ContainerId(pub String);
+
+impl fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The form in which engines' own tools print ids.
+        f.write_str(self.0.get(..12).unwrap_or(&self.0))
+    }
+}
+
+/// An image that a function needs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ImageRequest {
+    /// As the user or the runtime table names it; the executor adds its prefix.
+    pub reference: String,
+    /// The function's architecture.
+    pub architecture: Architecture,
+}
+
+/// An image that the engine has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PreparedImage {
+    /// The engine's id, `sha256:…`.
+    pub id: String,
+    /// The reference under which the engine knows it.
+    pub reference: String,
+    /// Digest in its registry, `sha256:…`; none for an image that was built here.
+    pub digest: Option<String>,
+    /// `ENTRYPOINT`.
+    pub entrypoint: Vec<String>,
+    /// `CMD`.
+    pub command: Vec<String>,
+    /// `WORKDIR`; empty: not set.
+    pub working_directory: String,
+    /// `ENV`, each `NAME=value`.
+    pub environment: Vec<String>,
+    /// Bytes of all layers.
+    pub size: u64,
+}
+
+/// A sandbox to start.
+#[derive(Debug, Clone)]
+pub struct ContainerSpec {
+    /// Id of the environment that it will be.
+    pub environment: EnvironmentId,
+    /// Its secret for the uplink.
+    pub secret: String,
+    /// Host and port of the uplink as the container reaches it.
+    pub uplink: String,
+    /// Name of the function, for people.
+    pub function_name: String,
+    /// ARN of the version, for people.
+    pub function_arn: String,
+    /// What it runs.
+    pub image: ImageRequest,
+    /// `MemorySize` in MB; more is not to be had.
+    pub memory_size_mb: u32,
+}
+
+/// How containers reach this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// Addresses to listen on, most private first; the next one is tried when one cannot be bound.
+    pub bind: Vec<IpAddr>,
+    /// Host name or address that containers dial.
+    pub host: String,
+}
+
+/// A container ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Death {
+    /// The environment it was.
+    pub environment: EnvironmentId,
+    /// Exit status of its first process.
+    pub exit_code: Option<i64>,
+}
+
+/// What is known of a container that ended without being told to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PostMortem {
+    /// Exit status; `None`: it still runs or is gone.
+    pub exit_code: Option<i64>,
+    /// Whether the kernel ended its first process for want of memory.
+    pub out_of_memory: bool,
+    /// What the engine says went wrong; empty: nothing.
+    pub error: String,
+    /// Its last lines of output.
+    pub output: String,
+}
+
+/// The engine found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineDescription {
+    /// Such as `Docker Engine` or `Podman Engine`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Version of the API spoken with it.
+    pub api_version: String,
+    /// Where it answers, such as `unix:///var/run/docker.sock`.
+    pub address: String,
+    /// Operating system and architecture it runs on, such as `linux/amd64`.
+    pub platform: String,
+    /// Milliseconds by which its clock was ahead of ours when it was found; `None`: it does not tell the time.
+    pub clock_ahead_ms: Option<i64>,
+}
+
+/// Where an image could be had from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImagePlace {
+    /// The engine has it.
+    Engine,
+    /// The engine can pull it.
+    Registry,
+}
+
+/// Why something could not be done. Shown to users in `StateReason` and in service errors.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// No engine answers, or it stopped answering.
+    #[error("Docker not available: {0}")]
+    Unavailable(String),
+    /// The engine did not answer in time.
+    #[error("the container engine did not answer within {} s while it was asked to {action}", .limit.as_secs())]
+    Timeout {
+        /// What it was asked to do.
+        action: &'static str,
+        /// How long it was given.
+        limit: Duration,
+    },
+    /// No registry has the image, nor has the engine. Lambda's reason code `InvalidImage`.
+    #[error("image {reference} was not found: {message}")]
+    ImageNotFound {
+        /// The reference.
+        reference: String,
+        /// The engine's words.
+        message: String,
+    },
+    /// The registry wants a login. Lambda's reason code `ImageAccessDenied`.
+    #[error("access to image {reference} was denied: {message}")]
+    ImageAccessDenied {
+        /// The reference.
+        reference: String,
+        /// The engine's words.
+        message: String,
+    },
+    /// The image exists for another processor only. Lambda's reason code `InvalidImage`.
+    #[error(
+        "image {reference} is for {found}, the function is for {wanted}; set the function's Architectures, or LAMBDA_IGNORE_ARCHITECTURE=1 to leave the choice to the engine"
+    )]
+    WrongArchitecture {
+        /// The reference.
+        reference: String,
+        /// Platform of the image.
+        found: String,
+        /// Platform of the function.
+        wanted: String,
+    },
+    /// The image could not be pulled for another reason: no network, no disk space.
+    #[error("image {reference} could not be pulled: {message}")]
+    Pull {
+        /// The reference.
+        reference: String,
+        /// The engine's words.
+        message: String,
+    },
+    /// The engine refused.
+    #[error("the container engine refused to {action}: {message}")]
+    Refused {
+        /// What it was asked to do.
+        action: &'static str,
+        /// The engine's words.
+        message: String,
+    },
+}
+
+/// Told what a long preparation is doing, in words for the function's `StateReason`.
+pub type Progress<'a> = &'a (dyn Fn(String) + Send + Sync);
+
+/// Runs sandboxes.
+pub trait Executor: Send + Sync + 'static {
+    /// Finds the engine, or says why there is none.
+    fn describe(&self) -> BoxFuture<'_, Result<EngineDescription, Error>>;
+
+    /// How containers reach this process.
+    fn reach(&self) -> BoxFuture<'_, Result<Reach, Error>>;
+
+    /// Makes sure that the engine has the image; pulls it when it is missing. Pulls of the same image are shared.
+    fn prepare<'a>(
+        &'a self,
+        image: &'a ImageRequest,
+        progress: Progress<'a>,
+    ) -> BoxFuture<'a, Result<PreparedImage, Error>>;
+
+    /// Where the image would come from. Nothing is pulled.
+    fn look_up<'a>(&'a self, image: &'a ImageRequest) -> BoxFuture<'a, Result<ImagePlace, Error>>;
+
+    /// Starts a sandbox. On an error nothing is left behind.
+    fn start<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<ContainerId, Error>>;
+
+    /// What became of a container that ended by itself.
+    fn post_mortem<'a>(&'a self, container: &'a ContainerId) -> BoxFuture<'a, PostMortem>;
+
+    /// Ends a container, at once, and removes it unless it is to be kept. Not an error: it is gone already.
+    fn stop<'a>(&'a self, container: &'a ContainerId) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Tells of containers of this control plane that end, for as long as the future is polled. Never returns.
+    fn watch(&self, deaths: mpsc::Sender<Death>) -> BoxFuture<'_, ()>;
+
+    /// Removes containers that carry this control plane's label and whose environment `known` does not have:
+    /// those of a process that was killed. Returns how many.
+    fn remove_leftovers<'a>(
+        &'a self,
+        known: &'a (dyn Fn(EnvironmentId) -> bool + Send + Sync),
+    ) -> BoxFuture<'a, Result<usize, Error>>;
+
+    /// Variables that the operator sets in every function, over the function's own.
+    fn variables(&self) -> &BTreeMap<String, String>;
+}

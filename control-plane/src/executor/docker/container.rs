@@ -1,0 +1,186 @@
+//! Function containers: pure, what they are made of; and what is done with them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bollard::models::{
+    ContainerCreateBody, HostConfig, Mount, NetworkingConfig, PortBinding, ResourcesUlimits,
+};
+
+use super::flags::{Flags, Limit};
+use super::init_volume;
+use super::topology::Topology;
+use crate::executor::ContainerSpec;
+
+/// Label with the control plane that a container belongs to.
+pub(super) const INSTANCE_LABEL: &str = "lambdock.instance";
+/// Label with the environment that a container is.
+pub(super) const ENVIRONMENT_LABEL: &str = "lambdock.environment";
+/// Label with the function's ARN.
+const FUNCTION_LABEL: &str = "lambdock.function";
+
+/// Processes and threads of a function. [AWS: Lambda quotas, 1,024 execution processes and threads]
+const PIDS_LIMIT: i64 = 1024;
+
+/// Open files of a function. [AWS: Lambda quotas, 1,024 file descriptors]
+const OPEN_FILES: i64 = 1024;
+
+/// What all function containers have in common.
+pub(super) struct Fittings<'a> {
+    pub(super) instance: &'a str,
+    pub(super) dns: Option<&'a str>,
+    pub(super) flags: &'a Flags,
+    pub(super) topology: &'a Topology,
+}
+
+/// `<prefix>-lambda-<function>-<environment>`. [LocalStack: names of function containers]
+pub(super) fn name(prefix: &str, spec: &ContainerSpec) -> String {
+    let function = spec.function_name.to_lowercase().replace('_', "-");
+    format!("{prefix}-lambda-{function}-{}", spec.environment)
+}
+
+/// The container's description in the engine's words.
+pub(super) fn body(
+    spec: &ContainerSpec,
+    image: &str,
+    init: Mount,
+    fittings: &Fittings<'_>,
+) -> ContainerCreateBody {
+    let flags = fittings.flags;
+    let mut environment: BTreeMap<&str, &str> =
+        flags.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let id = spec.environment.to_string();
+    environment.insert("LAMBDOCK_UPLINK", &spec.uplink);
+    environment.insert("LAMBDOCK_ENVIRONMENT_ID", &id);
+    environment.insert("LAMBDOCK_SECRET", &spec.secret);
+    let mut labels: HashMap<String, String> = flags.labels.clone().into_iter().collect();
+    labels.insert(INSTANCE_LABEL.to_owned(), fittings.instance.to_owned());
+    labels.insert(ENVIRONMENT_LABEL.to_owned(), id.clone());
+    labels.insert(FUNCTION_LABEL.to_owned(), spec.function_arn.clone());
+    ContainerCreateBody {
+        image: Some(image.to_owned()),
+        entrypoint: Some(vec![init_volume::PATH.to_owned()]),
+        // Else the image's command would become arguments of the init.
+        cmd: Some(Vec::new()),
+        env: Some(environment.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        user: flags.user.clone(),
+        labels: Some(labels),
+        exposed_ports: (!flags.ports.is_empty())
+            .then(|| flags.ports.iter().map(|port| port.container.clone()).collect()),
+        host_config: Some(host_config(spec, init, fittings)),
+        networking_config: Some(NetworkingConfig {
+            endpoints_config: Some([(fittings.topology.network.clone(), Default::default())].into()),
+        }),
+        ..Default::default()
+    }
+}
+
+fn host_config(spec: &ContainerSpec, init: Mount, fittings: &Fittings<'_>) -> HostConfig {
+    let flags = fittings.flags;
+    let memory = i64::from(spec.memory_size_mb) * 1024 * 1024;
+    let dns: Vec<String> = fittings.dns.map(str::to_owned).into_iter().chain(flags.dns.clone()).collect();
+    let hosts: Vec<String> = fittings.topology.extra_hosts.iter().chain(&flags.hosts).cloned().collect();
+    let mut ports: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
+    for port in &flags.ports {
+        let binding = PortBinding { host_ip: Some(port.address.clone()), host_port: Some(port.host.clone()) };
+        ports.entry(port.container.clone()).or_default().get_or_insert_default().push(binding);
+    }
+    HostConfig {
+        memory: Some(memory),
+        // Memory and swap together: as much as memory alone.
+        memory_swap: Some(memory),
+        pids_limit: Some(PIDS_LIMIT),
+        ulimits: Some(limits(&flags.limits)),
+        mounts: Some(vec![init]),
+        binds: (!flags.volumes.is_empty()).then(|| flags.volumes.clone()),
+        port_bindings: (!ports.is_empty()).then_some(ports),
+        dns: (!dns.is_empty()).then_some(dns),
+        extra_hosts: (!hosts.is_empty()).then_some(hosts),
+        privileged: flags.privileged.then_some(true),
+        network_mode: Some(fittings.topology.network.clone()),
+        ..Default::default()
+    }
+}
+
+fn limits(wanted: &[Limit]) -> Vec<ResourcesUlimits> {
+    let files = Limit { name: "nofile".to_owned(), soft: OPEN_FILES, hard: OPEN_FILES };
+    let default = (!wanted.iter().any(|limit| limit.name == files.name)).then_some(&files);
+    default
+        .into_iter()
+        .chain(wanted)
+        .map(|limit| ResourcesUlimits {
+            name: Some(limit.name.clone()),
+            soft: Some(limit.soft),
+            hard: Some(limit.hard),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use lambdock_domain::Architecture;
+
+    use super::*;
+    use crate::executor::{EnvironmentId, ImageRequest, Reach};
+
+    fn spec() -> ContainerSpec {
+        ContainerSpec {
+            environment: EnvironmentId::parse("0123456789abcdef0123456789abcdef").unwrap(),
+            secret: "s3".into(),
+            uplink: "172.17.0.1:99".into(),
+            function_name: "My_Function".into(),
+            function_arn: "arn:f".into(),
+            image: ImageRequest { reference: "i".into(), architecture: Architecture::X86_64 },
+            memory_size_mb: 128,
+        }
+    }
+
+    fn made(flags: &Flags) -> ContainerCreateBody {
+        let topology = Topology {
+            network: "net".into(),
+            further: vec![],
+            reach: Reach { bind: vec![], host: "h".into() },
+            extra_hosts: vec!["a:1".into()],
+        };
+        let fittings = Fittings { instance: "here", dns: Some("9.9.9.9"), flags, topology: &topology };
+        body(&spec(), "i:1", Mount::default(), &fittings)
+    }
+
+    #[test]
+    fn names_are_ones_that_engines_take() {
+        assert_eq!(name("p", &spec()), "p-lambda-my-function-0123456789abcdef0123456789abcdef");
+    }
+
+    #[test]
+    fn memory_is_limited_and_there_is_no_swap() {
+        let host = made(&Flags::default()).host_config.unwrap();
+        assert_eq!((host.memory, host.memory_swap), (Some(128 << 20), Some(128 << 20)));
+        assert_eq!(host.pids_limit, Some(1024));
+        assert_eq!(host.dns, Some(vec!["9.9.9.9".into()]));
+    }
+
+    #[test]
+    fn what_the_init_needs_cannot_be_overridden() {
+        let flags = Flags {
+            environment: [("LAMBDOCK_SECRET".into(), "x".into()), ("A".into(), "1".into())].into(),
+            labels: [(INSTANCE_LABEL.into(), "x".into()), ("mine".into(), "1".into())].into(),
+            ..Flags::default()
+        };
+        let body = made(&flags);
+        let environment = body.env.unwrap();
+        assert!(environment.contains(&"LAMBDOCK_SECRET=s3".into()) && environment.contains(&"A=1".into()));
+        let labels = body.labels.unwrap();
+        assert_eq!(labels[INSTANCE_LABEL], "here");
+        assert_eq!(labels["mine"], "1");
+    }
+
+    #[test]
+    fn limits_of_the_flags_replace_ours_of_the_same_name() {
+        let limit = |name: &str, n| Limit { name: name.into(), soft: n, hard: n };
+        let names = |wanted: &[Limit]| -> Vec<(String, i64)> {
+            limits(wanted).into_iter().map(|limit| (limit.name.unwrap(), limit.soft.unwrap())).collect()
+        };
+        assert_eq!(names(&[]), [("nofile".into(), 1024)]);
+        assert_eq!(names(&[limit("core", 0)]), [("nofile".into(), 1024), ("core".into(), 0)]);
+        assert_eq!(names(&[limit("nofile", 5)]), [("nofile".into(), 5)]);
+    }
+}

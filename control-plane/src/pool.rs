@@ -1,0 +1,343 @@
+//! Environments: which of them runs an invocation, when one is started, when one ends.
+//!
+//! `machine` decides, one machine for each deployment; `group` carries out what it decides; `life` is what one
+//! environment goes through, from its container's start to its removal, as one task.
+
+mod group;
+mod life;
+mod machine;
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use lambdock_domain::function::DeploymentId;
+use lambdock_protocol::{Assignment, Initialized, Invoke};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, error, warn};
+
+use crate::executor::{self, Death, EnvironmentId, Executor, ImageRequest};
+use crate::uplink::Uplink;
+pub use crate::uplink::{InvocationEvent, Running};
+
+use group::Group;
+
+/// One code with one configuration, ready to be run. Environments of one deployment never run another.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// Its name.
+    pub id: DeploymentId,
+    /// ARN of the version, qualified.
+    pub function_arn: String,
+    /// Name of the function.
+    pub function_name: String,
+    /// `$LATEST` or a number.
+    pub version: String,
+    /// What it runs in.
+    pub image: ImageRequest,
+    /// `MemorySize` in MB.
+    pub memory_size_mb: u32,
+    /// What its environments are told. Each gets its own log stream, and the operator's variables on top.
+    pub assignment: Assignment,
+}
+
+/// Why an invocation could not be handed to an environment.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A new environment was not ready in time.
+    #[error(
+        "no environment was ready within {} s, the last thing seen of it: {stage}; LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT sets the limit",
+        .limit.as_secs()
+    )]
+    NotReady {
+        /// The time it had.
+        limit: Duration,
+        /// What was going on when it was over.
+        stage: &'static str,
+    },
+    /// The container could not be created or started, or there is no engine.
+    #[error(transparent)]
+    Executor(#[from] executor::Error),
+    /// Containers have no way to reach this process.
+    #[error("{0}")]
+    Uplink(std::io::Error),
+    /// The container ended before it could serve.
+    #[error("the container ended before it was ready: {0}")]
+    Ended(String),
+    /// The agent in the container says that it cannot serve.
+    #[error("the environment cannot serve: {0}")]
+    Unusable(String),
+    /// The control plane takes no new work.
+    #[error("Lambdock is shutting down")]
+    ShuttingDown,
+}
+
+/// What the pool goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `LAMBDA_KEEPALIVE_MS`: time that a free environment is kept; zero: every invocation is cold.
+    pub keep_alive: Duration,
+    /// `LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT`: time from the start of a container until it can serve.
+    pub environment_timeout: Duration,
+    /// Containers that are created and started at the same time. More only make all of them slower: measured, four
+    /// at a time on two cores start as many per second as eight.
+    pub parallel_starts: NonZeroUsize,
+}
+
+impl Settings {
+    /// Starts in parallel that suit this machine.
+    pub fn parallel_starts_here() -> NonZeroUsize {
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        cores.saturating_mul(NonZeroUsize::MIN.saturating_add(1))
+    }
+}
+
+/// What an environment is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Its container starts, its code is delivered, its runtime boots.
+    Starting,
+    /// Free.
+    Idle,
+    /// Working.
+    Busy,
+}
+
+/// An environment as seen from outside.
+#[derive(Debug, Clone)]
+pub struct EnvironmentStatus {
+    /// Its id.
+    pub id: EnvironmentId,
+    /// What it is doing.
+    pub phase: Phase,
+    /// How its init phase ended, with the error's JSON if it failed; absent while it is starting.
+    pub initialized: Option<(Initialized, Bytes)>,
+}
+
+/// How often time is looked at, at least and at most.
+const TICKS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// A retired deployment is remembered as such for this long: requests that found it just before may still come.
+const RETIRED_FOR: Duration = Duration::from_secs(60);
+
+/// How often containers are looked for that nobody knows.
+const LEFTOVERS_EVERY: Duration = Duration::from_secs(120);
+
+/// Time that everything left has to end once the grace period of a shutdown is over.
+const KILL_TIME: Duration = Duration::from_secs(10);
+
+#[derive(Default)]
+struct Groups {
+    groups: HashMap<DeploymentId, Arc<Group>>,
+    /// Since when.
+    retired: HashMap<DeploymentId, Instant>,
+}
+
+struct Shared {
+    settings: Settings,
+    executor: Arc<dyn Executor>,
+    uplink: Uplink,
+    groups: RwLock<Groups>,
+    /// Who is to be told when a container dies. Environments are here before their container exists.
+    alive: Mutex<HashMap<EnvironmentId, Option<oneshot::Sender<Death>>>>,
+    starts: Semaphore,
+    lives: TaskTracker,
+    /// No new work.
+    closing: CancellationToken,
+    /// Everything ends now.
+    kill: CancellationToken,
+}
+
+/// All environments. Clones are the same pool.
+#[derive(Clone)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+impl Pool {
+    /// A pool without environments. Needs a Tokio runtime around it, where it looks after itself until
+    /// [`Pool::shutdown`].
+    pub fn new(settings: Settings, executor: Arc<dyn Executor>, uplink: Uplink) -> Self {
+        let shared = Arc::new(Shared {
+            starts: Semaphore::new(settings.parallel_starts.get()),
+            settings,
+            executor,
+            uplink,
+            groups: RwLock::default(),
+            alive: Mutex::default(),
+            lives: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            kill: CancellationToken::new(),
+        });
+        tokio::spawn(shared.clone().keep_time());
+        tokio::spawn(shared.clone().hear_of_deaths());
+        tokio::spawn(shared.clone().look_for_leftovers());
+        Self { shared }
+    }
+
+    /// Runs the function once, in a free environment or a new one.
+    ///
+    /// # Errors
+    /// No environment could be had; the function has not run.
+    pub async fn invoke(
+        &self,
+        deployment: &Arc<Deployment>,
+        invoke: Invoke,
+        payload: Bytes,
+    ) -> Result<Running, Error> {
+        let group = self.shared.group(deployment);
+        let allowance = life::allowance(&deployment.assignment);
+        loop {
+            if self.shared.closing.is_cancelled() {
+                return Err(Error::ShuttingDown);
+            }
+            let lease = group.reserve(&self.shared, allowance).await?;
+            match lease.run(invoke.clone(), payload.clone()).await {
+                Ok(running) => return Ok(running),
+                // It died while it was free, which nobody had noticed yet. Its frame was not sent, so another may try;
+                // each round ends with one dead environment less, or with a new one.
+                Err(lost) => debug!(%lost, "a free environment turned out to be gone"),
+            }
+        }
+    }
+
+    /// The deployment was replaced or deleted: its environments end as soon as they are free.
+    pub fn retire(&self, id: &DeploymentId) {
+        let group = {
+            let mut groups = self.shared.groups_mut();
+            groups.retired.insert(id.clone(), Instant::now());
+            groups.groups.get(id).cloned()
+        };
+        if let Some(group) = group {
+            group.retire(&self.shared);
+        }
+    }
+
+    /// The environments of a deployment.
+    pub fn environments(&self, id: &DeploymentId) -> Vec<EnvironmentStatus> {
+        let group = self.shared.groups().groups.get(id).cloned();
+        group.map(|group| group.environments()).unwrap_or_default()
+    }
+
+    /// Removes containers that an earlier process left behind. Returns how many.
+    ///
+    /// # Errors
+    /// There is no engine, or it refused.
+    pub async fn remove_leftovers(&self) -> Result<usize, executor::Error> {
+        self.shared.remove_leftovers().await
+    }
+
+    /// Takes no new work; invocations in flight have `grace` to finish; then no container is left.
+    pub async fn shutdown(&self, grace: Duration) {
+        let shared = &self.shared;
+        shared.closing.cancel();
+        let groups: Vec<_> = shared.groups().groups.values().cloned().collect();
+        for group in groups {
+            group.retire(shared);
+        }
+        shared.lives.close();
+        if timeout(grace, shared.lives.wait()).await.is_err() {
+            warn!(left = shared.lives.len(), "environments are ended before they have finished");
+        }
+        shared.kill.cancel();
+        if timeout(KILL_TIME, shared.lives.wait()).await.is_err() {
+            error!(
+                left = shared.lives.len(),
+                "environments could not be ended; their containers may be left"
+            );
+        }
+    }
+}
+
+impl Shared {
+    fn groups(&self) -> RwLockReadGuard<'_, Groups> {
+        // Entries are inserted and removed whole, here and below: a panic elsewhere leaves nothing half done.
+        self.groups.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn groups_mut(&self) -> RwLockWriteGuard<'_, Groups> {
+        self.groups.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn alive(&self) -> MutexGuard<'_, HashMap<EnvironmentId, Option<oneshot::Sender<Death>>>> {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn group(&self, deployment: &Arc<Deployment>) -> Arc<Group> {
+        if let Some(group) = self.groups().groups.get(&deployment.id) {
+            return Arc::clone(group);
+        }
+        let mut groups = self.groups_mut();
+        let retired = groups.retired.contains_key(&deployment.id);
+        let group = groups.groups.entry(deployment.id.clone()).or_insert_with(|| {
+            let group = Group::new(Arc::clone(deployment), self.settings.keep_alive);
+            Arc::new(if retired { group.retired() } else { group })
+        });
+        Arc::clone(group)
+    }
+
+    /// Keep-alives, and environments that do not finish.
+    async fn keep_time(self: Arc<Self>) {
+        let period = (self.settings.keep_alive / 4).clamp(TICKS.0, TICKS.1);
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while self.kill.run_until_cancelled(ticks.tick()).await.is_some() {
+            let groups: Vec<_> = self.groups().groups.values().cloned().collect();
+            for group in groups {
+                group.tick(&self);
+            }
+            let mut groups = self.groups_mut();
+            let Groups { groups, retired } = &mut *groups;
+            groups.retain(|id, group| !retired.contains_key(id) || !group.is_empty());
+            retired.retain(|id, since| groups.contains_key(id) || since.elapsed() < RETIRED_FOR);
+        }
+    }
+
+    async fn hear_of_deaths(self: Arc<Self>) {
+        let (sender, mut deaths) = mpsc::channel::<Death>(64);
+        let hear = async {
+            while let Some(death) = deaths.recv().await {
+                let concerned = self.alive().get_mut(&death.environment).and_then(Option::take);
+                if let Some(concerned) = concerned {
+                    // Unheard if its end is known already.
+                    let _ = concerned.send(death);
+                }
+            }
+        };
+        tokio::select! {
+            () = self.executor.watch(sender) => {}
+            () = hear => {}
+            () = self.kill.cancelled() => {}
+        }
+    }
+
+    async fn look_for_leftovers(self: Arc<Self>) {
+        let mut ticks = interval(LEFTOVERS_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick is at once, when whoever starts the pool does this.
+        ticks.tick().await;
+        while self.kill.run_until_cancelled(ticks.tick()).await.is_some() {
+            match self.remove_leftovers().await {
+                Ok(0) | Err(executor::Error::Unavailable(_)) => {}
+                Ok(count) => warn!(count, "containers were removed that nobody knew"),
+                Err(error) => warn!(%error, "cannot look for containers that nobody knows"),
+            }
+        }
+    }
+
+    async fn remove_leftovers(&self) -> Result<usize, executor::Error> {
+        self.executor.remove_leftovers(&|id| self.known(id)).await
+    }
+
+    fn known(&self, id: EnvironmentId) -> bool {
+        self.alive().contains_key(&id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

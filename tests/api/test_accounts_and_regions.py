@@ -1,0 +1,83 @@
+"""Accounts and regions: stores of their own, chosen by the credentials."""
+
+import pytest
+
+from harness.archives import python
+from harness.clients import refused
+from harness.deployment import create
+from harness.wire import FUNCTIONS, Refusal, refusal, send
+
+WHO = python(
+    """
+import os
+
+def handler(event, context):
+    return [event, os.environ["AWS_REGION"], os.environ["AWS_ACCESS_KEY_ID"], context.invoked_function_arn]
+"""
+)
+
+
+@pytest.fixture
+def elsewhere(server):
+    """A function `traveller` in another account and region."""
+    one = create(server, WHO, client=server.client("000000000002", "eu-west-1"), name="traveller").wait_active()
+    yield one
+    one.client.delete_function(FunctionName=one.name)
+
+
+def test_functions_live_in_one_account_and_region(server, elsewhere):
+    arn = "arn:aws:lambda:eu-west-1:000000000002:function:traveller"
+    assert elsewhere.configuration()["FunctionArn"] == arn
+    for account, region in [("000000000002", "us-east-1"), ("test", "eu-west-1"), ("test", "us-east-1")]:
+        client = server.client(account, region)
+        missing = refused(lambda: client.get_function(FunctionName="traveller"))  # noqa: B023
+        number = "000000000000" if account == "test" else account
+        message = f"Function not found: arn:aws:lambda:{region}:{number}:function:traveller"
+        assert missing == Refusal(404, "ResourceNotFoundException", message)
+        assert "traveller" not in [each["FunctionName"] for each in client.list_functions()["Functions"]]
+
+
+def test_the_function_knows_where_it_is(elsewhere):
+    arn = "arn:aws:lambda:eu-west-1:000000000002:function:traveller"
+    assert elsewhere.invoke(1).value() == [1, "eu-west-1", "000000000002", arn]
+
+
+def test_the_same_name_may_exist_twice(server, elsewhere):
+    double = create(server, python("def handler(event, context): return 'home'"), name="traveller").wait_active()
+    assert double.invoke().value() == "home"
+    assert elsewhere.invoke(2).value()[0] == 2
+    double.client.delete_function(FunctionName="traveller")
+    assert elsewhere.configuration()["State"] == "Active"
+
+
+def test_an_arn_names_another_accounts_function(server, elsewhere):
+    arn = "arn:aws:lambda:eu-west-1:000000000002:function:traveller"
+    client = server.client("test", "eu-west-1")
+    assert client.get_function(FunctionName=arn)["Configuration"]["FunctionArn"] == arn
+    assert client.invoke(FunctionName=arn)["StatusCode"] == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_an_arn_of_another_region_is_out_of_reach(server, method):
+    arn = "arn:aws:lambda:eu-west-1:000000000000:function:f"
+    message = "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')"
+    expected = Refusal(404, "ResourceNotFoundException", message)
+    assert refusal(send(server, method, f"{FUNCTIONS}/{arn}")) == expected
+    assert refusal(send(server, "POST", f"{FUNCTIONS}/{arn}/invocations")) == expected
+
+
+def test_configuring_another_accounts_function_is_denied(server):
+    arn = "arn:aws:lambda:us-east-1:111111111111:function:f"
+    answer = refusal(send(server, "PUT", f"{FUNCTIONS}/{arn}/configuration", {"Timeout": 5}))
+    assert answer == Refusal(403, "AccessDeniedException", None)
+
+
+def test_without_credentials_it_is_localstacks_default_account(server):
+    answer = refusal(send(server, "GET", f"{FUNCTIONS}/nx", headers={"Authorization": ""}))
+    assert answer.message == "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nx"
+
+
+def test_account_ids_are_decoded_from_keys_when_asked_for(own_server):
+    server = own_server(PARITY_AWS_ACCESS_KEY_ID=1)
+    answer = refusal(send(server, "GET", f"{FUNCTIONS}/nx", account="AKIARZPUZDIKGB2VALC4"))
+    assert answer.message.endswith(":123456789012:function:nx")

@@ -1,0 +1,177 @@
+"""Clients that speak HTTP badly, slowly or not at all."""
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import time
+
+import pytest
+
+from harness import wire
+from harness.archives import PROBE
+from harness.deployment import fresh_name, request
+from harness.server import seconds_since
+from harness.waiting import wait_until
+from harness.wire import FUNCTIONS, authorization
+
+
+def head(method: str, path: str, *headers: str) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", f"Authorization: {authorization()}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+def answered(stream: socket.socket) -> bytes:
+    """Everything until the server closes, or the beginning of an answer."""
+    with contextlib.suppress(ConnectionResetError):
+        return stream.recv(65536)
+    return b""
+
+
+@pytest.fixture
+def half_open(server):
+    """Opens connections, says the beginning of something on each, and leaves them so until the test ends."""
+    with contextlib.ExitStack() as open_:
+
+        def start(count: int, beginning: bytes) -> list[socket.socket]:
+            streams = [open_.enter_context(wire.connect(server)) for _ in range(count)]
+            for stream in streams:
+                stream.sendall(beginning)
+            return streams
+
+        yield start
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"",
+        b"P",
+        b"POST /2015-03-31/functions HTTP/1.1\r\nHost: x\r\nContent-Le",
+        head("POST", FUNCTIONS, "Content-Length: 1000") + b'{"FunctionName"',
+        head("POST", FUNCTIONS, "Transfer-Encoding: chunked") + b"5\r\n{",
+    ],
+    ids=["silence", "one letter", "half a head", "half a body", "half a chunk"],
+)
+def test_half_open_connections_hold_up_nobody(server, half_open, beginning):
+    half_open(200, beginning)
+    started = time.monotonic()
+    assert server.health()
+    assert wire.send(server, "GET", f"{FUNCTIONS}/nx").status == 404
+    assert seconds_since(started) < 2
+
+
+def test_clients_that_hang_up_in_the_middle_are_forgotten(server):
+    before = open_files(server)
+    for beginning in [b"GET / HT", head("POST", FUNCTIONS, "Content-Length: 50") + b"{", head("GET", "/x")[:-2]]:
+        for _ in range(20):
+            stream = wire.connect(server)
+            stream.sendall(beginning)
+            # Not a polite end but a reset.
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            stream.close()
+    wait_until(lambda: open_files(server) <= before + 5, 20, "its files are closed")
+
+
+def open_files(server) -> int:
+    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+
+def test_a_client_that_hangs_up_does_not_break_the_function(server, probe):
+    body = json.dumps({"run": "import time; time.sleep(0.5); return 1"}).encode()
+    for _ in range(3):
+        with wire.connect(server) as stream:
+            stream.sendall(head("POST", f"{FUNCTIONS}/{probe.name}/invocations", f"Content-Length: {len(body)}") + body)
+    wait_until(lambda: probe.run("return 'fine'").value() == "fine")
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
+        b"\x00" * 1000,
+        b"hello\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        head("POST", FUNCTIONS, "Content-Length: -5"),
+        head("POST", FUNCTIONS, "Content-Length: 5", "Content-Length: 6") + b"{}",
+        head("POST", FUNCTIONS, "Content-Length: 99999999999999999999999"),
+        head("POST", FUNCTIONS, "Transfer-Encoding: chunked") + b"zz\r\n{}\r\n",
+        b"GET / HTTP/1.1\r\nBad Header\r\n\r\n",
+    ],
+    ids=lambda noise: noise[:30].decode("latin-1").replace("\x00", "0"),
+)
+def test_what_is_no_http_is_hung_up_on(server, noise):
+    with wire.connect(server, timeout=10) as stream:
+        stream.sendall(noise)
+        answer = answered(stream)
+    assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), answer[:200]
+
+
+@pytest.mark.parametrize("size", [1_000_000, 10_000_000])
+def test_huge_headers_are_refused(server, size):
+    with wire.connect(server, timeout=10) as stream:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            stream.sendall(head("GET", FUNCTIONS, "X-Huge: " + "x" * size))
+        answer = answered(stream)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 4"), answer[:200]
+
+
+def test_thousands_of_headers_are_refused(server):
+    with wire.connect(server, timeout=10) as stream:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            stream.sendall(head("GET", f"{FUNCTIONS}/nx", *[f"X-Header-{n}: {n}" for n in range(5000)]))
+        answer = answered(stream)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 4"), answer[:200]
+
+
+def test_a_body_that_is_announced_too_large_is_refused_before_it_is_sent(server):
+    with wire.connect(server, timeout=10) as stream:
+        stream.sendall(head("POST", FUNCTIONS, f"Content-Length: {10 * 1024**3}") + b"{")
+        answer = answered(stream)
+    assert answer.startswith(b"HTTP/1.1 413"), answer[:200]
+    assert b"RequestEntityTooLargeException" in answer
+
+
+def test_an_endless_body_is_cut_off(server):
+    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    sent = 0
+    with wire.connect(server, timeout=20) as stream:
+        stream.sendall(head("POST", FUNCTIONS, "Transfer-Encoding: chunked"))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while sent < 300_000_000:
+                stream.sendall(chunk)
+                sent += 65536
+        answer = answered(stream)
+    assert sent < 300_000_000 or answer.startswith(b"HTTP/1.1 413")
+    assert server.resident_kib() < 500 * 1024
+
+
+def test_requests_may_arrive_byte_by_byte(server):
+    with wire.connect(server) as stream:
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in head("GET", f"{FUNCTIONS}/nx"):
+            stream.sendall(bytes([byte]))
+        assert answered(stream).startswith(b"HTTP/1.1 404")
+
+
+def test_several_requests_may_share_a_connection(server):
+    with wire.connect(server) as stream:
+        stream.sendall(head("GET", f"{FUNCTIONS}/one") + head("GET", f"{FUNCTIONS}/two"))
+        seen = b""
+        while seen.count(b"HTTP/1.1 404") < 2:
+            chunk = stream.recv(4096)
+            assert chunk, seen
+            seen += chunk
+        assert seen.index(b"function:one") < seen.index(b"function:two")
+
+
+def test_a_client_that_waits_for_continue_is_told_to(server):
+    body = json.dumps(request(fresh_name(), PROBE, Role="r1")).encode()
+    with wire.connect(server) as stream:
+        stream.sendall(head("POST", FUNCTIONS, f"Content-Length: {len(body)}", "Expect: 100-continue"))
+        assert answered(stream).startswith(b"HTTP/1.1 100")
+        stream.sendall(body)
+        assert answered(stream).startswith(b"HTTP/1.1 400")

@@ -1,0 +1,153 @@
+//! AWS's runtime interface emulator, in a container of the same image, called directly at its address.
+
+use std::{
+    io::Cursor,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use tempfile::TempDir;
+use zip::ZipArchive;
+
+use crate::{
+    engine::{Container, Engine, Running},
+    fixture::{Fixture, MEMORY_MIB, TIMEOUT_S},
+    http::{self, Address, Connection},
+    interruption::wait_until,
+    invocation::Invocation,
+};
+
+/// Name of the emulator in the report.
+pub(crate) const NAME: &str = "emulator";
+
+const INSIDE: &str = "/usr/local/bin/aws-lambda-rie";
+const INVOCATIONS: &str = "/2015-03-31/functions/function/invocations";
+
+/// The emulator's binary, and a function's unpacked code beside it: both are mounted, so nothing is copied when a
+/// container starts.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    engine: Engine,
+    image: String,
+    binary: PathBuf,
+    code: TempDir,
+    fixture: Fixture,
+}
+
+/// A started emulator; its container goes with it.
+#[derive(Debug)]
+pub(crate) struct Emulator {
+    _container: Container,
+    running: Running,
+}
+
+/// How long the parts of a cold start took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ColdStart {
+    /// The engine created the container.
+    pub(crate) create: Duration,
+    /// The engine started it.
+    pub(crate) start: Duration,
+    /// All of it: the engine's work, the runtime's boot and the first answer.
+    pub(crate) total: Duration,
+}
+
+impl Setup {
+    /// Unpacks the function and looks that everything is there.
+    pub(crate) fn new(
+        engine: &Engine,
+        image: String,
+        binary: &Path,
+        fixture: Fixture,
+        archive: &[u8],
+    ) -> Result<Self> {
+        engine.require_image(&image)?;
+        let binary = binary.canonicalize().with_context(|| {
+            format!("the emulator is missing: `cargo xtask images` puts it at {}", binary.display())
+        })?;
+        let code = tempfile::Builder::new().prefix("lambdock-bench-").tempdir()?;
+        let mut archive = ZipArchive::new(Cursor::new(archive)).context(fixture.archive)?;
+        archive.extract(code.path()).context(fixture.archive)?;
+        ensure!(code.path().read_dir()?.next().is_some(), "{} is empty", fixture.archive);
+        Ok(Self { engine: engine.clone(), image, binary, code, fixture })
+    }
+
+    /// Creates and starts a container, and waits until the emulator listens.
+    pub(crate) fn start(&self) -> Result<Emulator> {
+        let container = self.create()?;
+        self.engine.start(container.id())?;
+        let running = self.engine.inspect(container.id())?;
+        listening(&running)?;
+        Ok(Emulator { _container: container, running })
+    }
+
+    /// One cold invoke, from the engine's first call to the whole answer.
+    pub(crate) fn invoke_cold(&self, event: Vec<u8>) -> Result<ColdStart> {
+        let begun = Instant::now();
+        let container = self.create()?;
+        let create = begun.elapsed();
+        self.engine.start(container.id())?;
+        let start = begun.elapsed() - create;
+        let running = self.engine.inspect(container.id())?;
+        let mut connection = listening(&running)?;
+        let invocation = invocation(&running, event);
+        let response = connection.exchange(&invocation.request).context("invoke under the emulator")?;
+        let total = begun.elapsed();
+        ensure!(
+            response.success("invoke")? == invocation.event,
+            "the emulator did not answer with the event"
+        );
+        Ok(ColdStart { create, start, total })
+    }
+
+    fn create(&self) -> Result<Container> {
+        let Self { binary, code, fixture, .. } = self;
+        let specification = json!({
+            "Image": self.image,
+            "Entrypoint": [INSIDE],
+            "Cmd": [fixture.bootstrap],
+            "WorkingDir": "/var/task",
+            "Env": [
+                format!("_HANDLER={}", fixture.handler),
+                format!("AWS_LAMBDA_FUNCTION_MEMORY_SIZE={MEMORY_MIB}"),
+                format!("AWS_LAMBDA_FUNCTION_TIMEOUT={TIMEOUT_S}"),
+            ],
+            "HostConfig": {"Binds": [
+                format!("{}:{INSIDE}:ro", binary.display()),
+                format!("{}:/var/task:ro", code.path().display()),
+            ]},
+        });
+        Container::create(&self.engine, specification)
+    }
+}
+
+impl Emulator {
+    /// Invokes its function with an event.
+    pub(crate) fn invocation(&self, event: Vec<u8>) -> Invocation {
+        invocation(&self.running, event)
+    }
+
+    /// Process id of the emulator itself.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.pid
+    }
+}
+
+fn host(running: &Running) -> String {
+    format!("{}:8080", running.ip)
+}
+
+fn invocation(running: &Running, event: Vec<u8>) -> Invocation {
+    let host = host(running);
+    let request = http::request("POST", INVOCATIONS, &host, &[("Content-Type", "application/json")], &event);
+    Invocation { address: Address::Tcp(host), request, event }
+}
+
+fn listening(running: &Running) -> Result<Connection> {
+    let address = Address::Tcp(host(running));
+    wait_until("the emulator listens", Duration::from_secs(20), Duration::from_micros(500), || {
+        Ok(Connection::open(&address).ok())
+    })
+}

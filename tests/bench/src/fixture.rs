@@ -1,0 +1,88 @@
+//! The functions that are measured. Each answers with its own event.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result};
+
+/// A function of the test suite: an archive, and how to run it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fixture {
+    /// Name in the report.
+    pub(crate) title: &'static str,
+    /// Runtime identifier.
+    pub(crate) runtime: &'static str,
+    /// File of the archive.
+    pub(crate) archive: &'static str,
+    /// Handler.
+    pub(crate) handler: &'static str,
+    /// What the emulator runs: the bootstrap of the image, or of the function itself.
+    pub(crate) bootstrap: &'static str,
+}
+
+/// A binary on the `lambda_runtime` crate: next to nothing of its time is the function's own.
+pub(crate) const RUST: Fixture = Fixture {
+    title: "Rust",
+    runtime: "provided.al2023",
+    archive: "rust-provided.zip",
+    handler: "bootstrap",
+    bootstrap: "/var/task/bootstrap",
+};
+
+/// Python with AWS's client.
+pub(crate) const PYTHON: Fixture = Fixture {
+    title: "Python",
+    runtime: "python3.12",
+    archive: "echo-python.zip",
+    handler: "app.handler",
+    bootstrap: "/var/runtime/bootstrap",
+};
+
+/// Node.js with AWS's client.
+pub(crate) const NODE: Fixture = Fixture {
+    title: "Node.js",
+    runtime: "nodejs22.x",
+    archive: "echo-node.zip",
+    handler: "index.handler",
+    bootstrap: "/var/runtime/bootstrap",
+};
+
+/// All of them.
+pub(crate) const ALL: [Fixture; 3] = [RUST, PYTHON, NODE];
+
+/// Memory that every function gets, in MiB: enough for a few copies of the largest event.
+pub(crate) const MEMORY_MIB: u32 = 512;
+/// Timeout of every function, in seconds.
+pub(crate) const TIMEOUT_S: u32 = 30;
+
+impl Fixture {
+    /// The archive's bytes.
+    pub(crate) fn read(&self, folder: &Path) -> Result<Vec<u8>> {
+        let path = folder.join(self.archive);
+        fs::read(&path)
+            .with_context(|| format!("{} is missing: build it with `cargo xtask bench`", path.display()))
+    }
+}
+
+/// An event of exactly `size` bytes, quotes included.
+pub(crate) fn event(size: usize) -> Vec<u8> {
+    let mut event = vec![b'x'; size.max(2)];
+    event[0] = b'"';
+    if let Some(last) = event.last_mut() {
+        *last = b'"';
+    }
+    event
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_json_of_the_size_asked_for() {
+        for size in [2, 100, 1_000_000] {
+            let event = event(size);
+            assert_eq!(event.len(), size);
+            assert_eq!(serde_json::from_slice::<String>(&event).unwrap().len(), size - 2);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Cold invokes: each needs a new execution environment, from nothing to the whole answer.
+
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result};
+
+use super::{Stage, milliseconds, progress};
+use crate::{
+    budget,
+    cold_start::Phases,
+    emulator,
+    fixture::{self, Fixture, event},
+    invocation::Caller,
+    lambda_api::Function,
+    lambdock::Lambdock,
+    report::Row,
+    statistics::Samples,
+};
+
+/// Keeps no environment.
+pub(super) const SETTINGS: [(&str, &str); 1] = [("LAMBDA_KEEPALIVE_MS", "0")];
+
+/// Totals beside everybody's, split by phase for Lambdock and as far as the emulator's can be told.
+pub(super) fn rows(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result<Vec<Row>> {
+    let rows = fixture::ALL.into_iter().map(|fixture| {
+        progress(&format!("Cold invoke, {}", fixture.title));
+        of_one(stage, lambdock, fixture).with_context(|| format!("{}, cold invoke", fixture.title))
+    });
+    Ok(rows.collect::<Result<Vec<_>>>()?.concat())
+}
+
+fn of_one(stage: &Stage<'_>, lambdock: &Lambdock<'_>, fixture: Fixture) -> Result<Vec<Row>> {
+    let setup = stage.setup(fixture)?;
+    let ours = stage.create(lambdock.api(), fixture)?;
+    let peers = stage.peers.iter().map(|peer| Ok((peer.name.as_str(), stage.create(peer, fixture)?)));
+    let peers: Vec<(&str, Function)> = peers.collect::<Result<_>>()?;
+
+    let mut seen = Seen::default();
+    // The first round finds cold caches and is thrown away.
+    for round in 0..=stage.effort.cold {
+        let mut this = Seen::default();
+        this.lambdock(stage, lambdock, &ours)?;
+        let cold = setup.invoke_cold(event(100))?;
+        let [create, start, total] = [cold.create, cold.start, cold.total].map(milliseconds);
+        this.add("emulator, create", create);
+        this.add("emulator, start", start);
+        this.add("emulator, started to answered", total - create - start);
+        this.add("emulator, total", total);
+        for (name, function) in &peers {
+            function.renew(round)?;
+            let answer =
+                Caller::new(function.invocation(event(100))).call().with_context(|| (*name).to_owned())?;
+            this.add(name, milliseconds(answer.took));
+        }
+        if round > 0 {
+            seen.join(this);
+        }
+    }
+    Ok(seen.rows(fixture, &peers))
+}
+
+/// Samples by what they are of.
+#[derive(Default)]
+struct Seen {
+    samples: BTreeMap<String, Vec<f64>>,
+}
+
+impl Seen {
+    fn add(&mut self, of: &str, milliseconds: f64) {
+        self.samples.entry(of.to_owned()).or_default().push(milliseconds);
+    }
+
+    fn join(&mut self, other: Self) {
+        for (of, samples) in other.samples {
+            self.samples.entry(of).or_default().extend(samples);
+        }
+    }
+
+    fn median(&self, of: &str) -> Option<f64> {
+        self.samples.get(of)?.iter().copied().collect::<Samples>().median()
+    }
+
+    fn lambdock(&mut self, stage: &Stage<'_>, lambdock: &Lambdock<'_>, function: &Function) -> Result<()> {
+        lambdock.wait_without_containers()?;
+        let mut caller = Caller::new(function.logged_invocation(event(100)));
+        let begun = SystemTime::now();
+        let answer = caller.call().context("Lambdock")?;
+        let times = stage.engine.times(&super::containers(stage.run), begun, SystemTime::now())?;
+        let begun = milliseconds(begun.duration_since(UNIX_EPOCH)?);
+        let total = milliseconds(answer.took);
+        let phases = Phases::split(begun, total, times, &answer.log);
+        let split = [
+            ("create", phases.create),
+            ("start", phases.start),
+            ("init", phases.init),
+            ("runtime boot", phases.runtime_boot),
+            ("first answer", phases.first_answer),
+            ("started to answered", phases.started_to_answered),
+            ("total", Some(total)),
+        ];
+        for (phase, took) in split {
+            took.into_iter().for_each(|took| self.add(phase, took));
+        }
+        Ok(())
+    }
+
+    fn rows(&self, fixture: Fixture, peers: &[(&str, Function)]) -> Vec<Row> {
+        let named = |phase: &str| format!("Cold invoke, {}, {phase}", fixture.title);
+        let phase = |phase: &str| Row::new(named(phase), "ms", self.median(phase));
+        let compared =
+            |name: &str| phase(name).beside(emulator::NAME, self.median(&format!("emulator, {name}")));
+        let mut rows = vec![
+            compared("create"),
+            compared("start"),
+            phase("init"),
+            phase("runtime boot"),
+            phase("first answer"),
+            compared("started to answered"),
+            compared("total").within(budget::COLD),
+        ];
+        rows.extend(peers.iter().map(|(peer, _)| phase("total").beside(peer, self.median(peer))));
+        rows
+    }
+}

@@ -1,0 +1,95 @@
+//! Invokes per second: clients that each send the next invoke as soon as they have the answer to the last.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow};
+
+use super::{Contenders, progress};
+use crate::{
+    budget,
+    fixture::event,
+    invocation::{Caller, Invocation},
+    options::Effort,
+    report::Row,
+    statistics::Samples,
+};
+
+const MANY: usize = 16;
+
+/// With one client and with 16. What the emulator does with the one client that it can serve stands beside what
+/// others do with 16.
+pub(super) fn rows(contenders: &Contenders, effort: Effort) -> Result<Vec<Row>> {
+    let name = |clients| format!("Invokes per second, {}, {clients}", contenders.fixture.title);
+    progress(&name("1 client"));
+    let single = measure(&contenders.invocations(&event(100)), 1, effort)?;
+    progress(&name("16 clients"));
+    let many = measure(&contenders.concurrent_invocations(&event(100)), MANY, effort)?;
+
+    let row = |name: String, ours: &Rate<'_>, peer: &Rate<'_>, peer_name: &str| {
+        Row::new(name, "/s", ours.median).beside(peer_name, peer.median)
+    };
+    let (ours, peers) = single.split_first().context("Lambdock is measured")?;
+    let mut rows: Vec<Row> = peers.iter().map(|peer| row(name("1 client"), ours, peer, peer.name)).collect();
+    let (ours, others) = many.split_first().context("Lambdock is measured")?;
+    let emulator = peers.first().context("the emulator is measured")?;
+    let beside = format!("{}, 1 client", emulator.name);
+    rows.push(row(name("16 clients"), ours, emulator, &beside).within(budget::SIXTEEN_CLIENTS));
+    rows.extend(others.iter().map(|peer| row(name("16 clients"), ours, peer, peer.name)));
+    Ok(rows)
+}
+
+struct Rate<'a> {
+    name: &'a str,
+    median: Option<f64>,
+}
+
+/// The median rate of everybody, measured in turns.
+fn measure<'a>(
+    invocations: &[(&'a str, Invocation)],
+    clients: usize,
+    effort: Effort,
+) -> Result<Vec<Rate<'a>>> {
+    let mut teams = Vec::new();
+    for (name, invocation) in invocations {
+        let mut callers: Vec<Caller> = (0..clients).map(|_| Caller::new(invocation.clone())).collect();
+        // Long enough for an environment per client to come up.
+        together(&mut callers, |caller| caller.warm_up(50)).with_context(|| format!("{name}, warm up"))?;
+        teams.push((*name, callers, Samples::default()));
+    }
+    for _ in 0..effort.throughput_rounds {
+        for (name, callers, samples) in &mut teams {
+            samples.push(per_second(callers, effort.throughput_window).with_context(|| (*name).to_owned())?);
+        }
+    }
+    Ok(teams.into_iter().map(|(name, _, samples)| Rate { name, median: samples.median() }).collect())
+}
+
+fn per_second(callers: &mut [Caller], window: Duration) -> Result<f64> {
+    let begun = Instant::now();
+    let done = together(callers, |caller| {
+        let mut done = 0_u32;
+        while begun.elapsed() < window {
+            caller.call()?;
+            done += 1;
+        }
+        Ok(done)
+    })?;
+    Ok(f64::from(done.iter().sum::<u32>()) / begun.elapsed().as_secs_f64())
+}
+
+/// Lets every client work in a thread of its own, and gathers what they bring.
+fn together<T: Send>(
+    callers: &mut [Caller],
+    work: impl Fn(&mut Caller) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let work = &work;
+    thread::scope(|scope| {
+        let threads: Vec<_> = callers.iter_mut().map(|caller| scope.spawn(move || work(caller))).collect();
+        let joined =
+            threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a client panicked"))?);
+        joined.collect()
+    })
+}

@@ -1,0 +1,3 @@
+"""A module that cannot be loaded: handler "fails_on_import.handler"."""
+
+raise RuntimeError("this module cannot be loaded")

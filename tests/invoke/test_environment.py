@@ -1,0 +1,184 @@
+"""What a function finds around itself: variables, user, files, and the way back to the API."""
+
+import io
+import json
+import re
+import time
+import zipfile
+
+import pytest
+
+from harness.archives import PROBE
+
+
+@pytest.fixture(scope="module")
+def variables(probe):
+    return probe.run("import os; return dict(os.environ)").value()
+
+
+def test_lambdas_variables_are_set(probe, variables, server):
+    expected = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_LAMBDA_FUNCTION_NAME": probe.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{probe.name}",
+        "AWS_ACCESS_KEY_ID": "000000000000",
+        "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "TZ": ":UTC",
+        "_HANDLER": "index.handler",
+        "EDGE_PORT": str(server.port),
+    }
+    assert {name: variables.get(name) for name in expected} == expected
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", variables["AWS_LAMBDA_LOG_STREAM_NAME"])
+    assert variables["AWS_EXECUTION_ENV"] in {"AWS_Lambda_rapid", "AWS_Lambda_python3.12"}
+    assert variables["AWS_SECRET_ACCESS_KEY"]
+    assert variables["AWS_SESSION_TOKEN"]
+    assert {"PATH", "LANG", "LD_LIBRARY_PATH"} <= variables.keys()
+
+
+def test_what_only_the_init_needs_is_not_shown(variables):
+    leaked = [
+        name for name in variables if name.startswith(("LAMBDOCK", "LOCALSTACK_")) and name != "LOCALSTACK_HOSTNAME"
+    ]
+    assert leaked == []
+    assert not {"HOME", "HOSTNAME", "AWS_LAMBDA_FUNCTION_TIMEOUT"} & variables.keys()
+
+
+def test_the_functions_own_variables_win(function):
+    one = function(Environment={"Variables": {"COLOUR": "blue", "TZ": "Europe/Berlin", "AWS_ENDPOINT_URL": "http://x"}})
+    source = "import os; return [os.environ[name] for name in ('COLOUR', 'TZ', 'AWS_ENDPOINT_URL')]"
+    assert one.run(source).value() == ["blue", "Europe/Berlin", "http://x"]
+
+
+def test_it_runs_as_lambdas_user(probe):
+    source = "import os, pwd; return [os.getuid(), os.getgid(), pwd.getpwuid(os.getuid()).pw_name]"
+    assert probe.run(source).value() == [993, 990, "sbx_user1051"]
+
+
+def test_it_starts_in_its_folder(probe):
+    assert probe.run("import os; return os.getcwd()").value() == "/var/task"
+
+
+@pytest.mark.parametrize("path", ["/var/task", "/opt", "/var/runtime", "/etc", "/var/rapid"])
+def test_only_tmp_can_be_written(probe, path):
+    source = f"""
+    try:
+        open("{path}/new", "w")
+    except OSError as error:
+        return type(error).__name__
+    """
+    assert probe.run(source).value() in {"PermissionError", "OSError"}
+
+
+def test_tmp_can_be_written_and_run_from(probe):
+    source = """
+    import os, subprocess
+    with open("/tmp/script", "w") as script:
+        script.write("#!/bin/sh\\necho from a script")
+    os.chmod("/tmp/script", 0o755)
+    return subprocess.check_output("/tmp/script", text=True)
+    """
+    assert probe.run(source).value() == "from a script\n"
+
+
+def test_code_is_readable_for_all_and_belongs_to_root(probe):
+    source = """
+    import os, stat
+    facts = [os.stat("/var/task"), os.stat("/var/task/index.py")]
+    return [[stat.S_IMODE(fact.st_mode), fact.st_uid] for fact in facts]
+    """
+    assert probe.run(source).value() == [[0o755, 0], [0o755, 0]]
+
+
+def test_the_secret_of_the_container_is_out_of_reach(probe, server):
+    (container,) = probe.containers()
+    secrets = {name: value for name, value in container.environment().items() if "SECRET" in name and "AWS" not in name}
+    found = probe.run(
+        """
+        import os
+        read = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            for name in ("environ", "cmdline", "mem", "maps"):
+                try:
+                    read.append([int(pid), name, open(f"/proc/{pid}/{name}", "rb").read(1 << 16).decode("latin-1")])
+                except OSError:
+                    pass
+        return read
+        """
+    ).value()
+    assert not [entry for entry in found if entry[0] == 1 and entry[1] in {"environ", "mem", "maps"}]
+    for name, secret in secrets.items():
+        assert secret not in json.dumps(found), f"{name} can be read by the function"
+
+
+def test_the_api_can_be_called_from_inside(probe, server):
+    source = """
+    import json, os, urllib.request
+    url = os.environ["AWS_ENDPOINT_URL"] + "/_localstack/health"
+    return json.load(urllib.request.urlopen(url, timeout=10))
+    """
+    assert probe.run(source).value()["services"]["lambda"] == "running"
+
+
+def test_a_function_can_invoke_another(probe, function):
+    other = function()
+    source = f"""
+    import json, os, urllib.request
+    url = os.environ["AWS_ENDPOINT_URL"] + "/2015-03-31/functions/{other.name}/invocations"
+    event = json.dumps({{"run": "return ['hello', event['from']]", "from": context.function_name}}).encode()
+    return json.load(urllib.request.urlopen(urllib.request.Request(url, event, method="POST"), timeout=20))
+    """
+    assert probe.run(source).value() == ["hello", probe.name]
+
+
+def test_many_calls_at_once_go_through(probe):
+    source = """
+    import os, urllib.request
+    from concurrent.futures import ThreadPoolExecutor
+    url = os.environ["AWS_ENDPOINT_URL"] + "/_localstack/health"
+    with ThreadPoolExecutor(10) as pool:
+        return list(pool.map(lambda _: urllib.request.urlopen(url, timeout=20).status, range(50)))
+    """
+    assert probe.run(source).value() == [200] * 50
+
+
+def test_the_clock_and_the_processors_are_the_machines(probe):
+    assert abs(probe.run("import time; return time.time()").value() - time.time()) < 5
+
+
+def test_children_are_reaped(probe):
+    source = """
+    import os, subprocess, time
+    for _ in range(5):
+        subprocess.run(["sh", "-c", "(sleep 0.05 &) ; exit 0"])
+    deadline = time.time() + 10
+    while time.time() < deadline:
+        states = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                states.append(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0])
+            except OSError:
+                pass
+        if "Z" not in states and len(states) <= 3:
+            return "none left"
+        time.sleep(0.05)
+    return states
+    """
+    assert probe.run(source).value() == "none left"
+
+
+def test_symbolic_links_in_the_archive_are_kept(function):
+    buffer = io.BytesIO(PROBE)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        link = zipfile.ZipInfo("link.py")
+        link.create_system = 3
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "index.py")
+    one = function(buffer.getvalue())
+    assert one.run("import os; return os.readlink('/var/task/link.py')").value() == "index.py"

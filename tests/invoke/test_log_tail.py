@@ -1,0 +1,85 @@
+"""`LogType: Tail`: START, the function's own output, END and REPORT."""
+
+import base64
+import re
+
+from harness.wire import FUNCTIONS, send
+
+REPORT = re.compile(
+    r"REPORT RequestId: (?P<id>\S+)\tDuration: (?P<duration>\d+\.\d\d) ms\tBilled Duration: (?P<billed>\d+) ms\t"
+    r"Memory Size: (?P<size>\d+) MB\tMax Memory Used: (?P<used>\d+) MB\t(Init Duration: (?P<init>\d+\.\d\d) ms\t)?\n?$"
+)
+
+
+def test_output_stands_between_start_and_end(probe):
+    answer = probe.run("print('to stdout'); import sys; print('to stderr', file=sys.stderr)", LogType="Tail")
+    lines = answer.log.splitlines()
+    start = lines.index(f"START RequestId: {answer.request_id} Version: $LATEST")
+    end = lines.index(f"END RequestId: {answer.request_id}")
+    own = lines[start + 1 : end]
+    assert sorted(own) == ["to stderr", "to stdout"]
+    assert lines[end + 1].startswith("REPORT")
+    assert answer.log.endswith("\n")
+
+
+def test_the_report_is_measured(probe):
+    probe.run("return 1")
+    answer = probe.run("import time; time.sleep(0.3)", LogType="Tail")
+    report = REPORT.search(answer.log)
+    assert report, answer.log
+    assert report["id"] == answer.request_id
+    duration = float(report["duration"])
+    assert 300 <= duration < 1000
+    assert duration <= int(report["billed"]) < duration + 1.01
+    assert report["size"] == "512"
+    assert report["init"] is None, "only the first invocation of an environment has an init"
+
+
+def test_the_first_report_tells_the_init_duration(function):
+    one = function()
+    first = REPORT.search(one.run("return 1", LogType="Tail").log)
+    second = REPORT.search(one.run("return 1", LogType="Tail").log)
+    assert 1 < float(first["init"]) < 10_000
+    assert second["init"] is None
+
+
+def test_only_the_last_four_kilobytes_are_told(probe):
+    answer = probe.run("print('x' * 100_000); print('the last line')", LogType="Tail")
+    assert len(answer.log.encode()) == 4096
+    assert "the last line\nEND RequestId: " in answer.log
+    assert REPORT.search(answer.log)
+
+
+def test_an_unfinished_line_is_finished(probe):
+    answer = probe.run("import sys; sys.stdout.write('no newline'); sys.stdout.flush()", LogType="Tail")
+    assert "no newline\nEND RequestId: " in answer.log
+
+
+def test_other_peoples_letters_survive(probe):
+    answer = probe.run("print('grüße 🦀')", LogType="Tail")
+    assert "grüße 🦀\n" in answer.log
+
+
+def test_bytes_that_are_no_text_do_no_harm(probe):
+    answer = probe.run("import os; os.write(1, bytes(range(128, 256)) + b'after\\n'); return 'fine'", LogType="Tail")
+    assert answer.value() == "fine"
+    assert "after\n" in answer.log
+
+
+def test_the_log_is_only_told_to_those_who_ask(probe, server):
+    reply = send(server, "POST", f"{FUNCTIONS}/{probe.name}/invocations", {"run": "print(1)"})
+    assert reply.headers["X-Amz-Log-Result"] is None
+    tail = {"X-Amz-Log-Type": "Tail"}
+    reply = send(server, "POST", f"{FUNCTIONS}/{probe.name}/invocations", {"run": "print(1)"}, tail)
+    assert b"\n1\n" in base64.b64decode(reply.headers["X-Amz-Log-Result"])
+
+
+def test_output_of_one_invocation_is_not_told_with_the_next(probe):
+    probe.run("print('mine alone')")
+    assert "mine alone" not in probe.run("return 1", LogType="Tail").log
+
+
+def test_a_flood_of_output_arrives_and_the_answer_with_it(probe):
+    answer = probe.run("for n in range(100_000): print(n, 'x' * 60)\nreturn 'done'", LogType="Tail")
+    assert answer.value() == "done"
+    assert "99999 xxx" in answer.log

@@ -1,0 +1,105 @@
+"""Engines that hang, break off or come back: callers get answers in time, and nothing is left behind."""
+
+import time
+
+import pytest
+
+from harness import engine
+from harness.clients import refused
+from harness.deployment import create, deploy
+from harness.server import seconds_since
+from harness.waiting import wait_until
+
+
+@pytest.fixture
+def server(own_server, engine_proxy):
+    return own_server(DOCKER_HOST=engine_proxy.host, LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT=3)
+
+
+def service_error(one) -> str:
+    refusal = refused(lambda: one.run("return 1"))
+    assert (refusal.status, refusal.code) == (500, "ServiceException"), refusal
+    assert refusal.message.startswith("["), "the request id comes first"
+    return refusal.message
+
+
+@pytest.mark.parametrize("request_", ["/containers/create", "/start"])
+@pytest.mark.parametrize("held", ["requests", "answers"])
+def test_an_engine_that_hangs_while_a_container_starts(server, engine_proxy, request_, held):
+    one = deploy(server)
+    hold = engine_proxy.hold_requests if held == "requests" else engine_proxy.hold_answers
+    hold(request_)
+    asked = time.monotonic()
+    message = service_error(one)
+    assert engine_proxy.held.is_set(), "the engine was asked"
+    assert seconds_since(asked) < 15
+    assert "lambda environment" in message or "executing lambda" in message
+    assert server.health()["services"]["lambda"] == "running"
+
+    engine_proxy.release()
+    answer = wait_until(lambda: attempt(one), 30, "invocations work again")
+    assert answer.value() == "back"
+    wait_until(lambda: len(one.containers(running=False)) <= 1, 30, "what came to life late is removed")
+
+
+def attempt(one):
+    try:
+        return one.run("return 'back'")
+    except one.client.exceptions.ServiceException:
+        return None
+
+
+def test_an_engine_that_goes_away_and_comes_back(server, engine_proxy):
+    one, warm = deploy(server), deploy(server)
+    warm.run("return 1")
+    engine_proxy.cut()
+    asked = time.monotonic()
+    assert "Docker not available" in service_error(one)
+    assert seconds_since(asked) < 10
+    assert warm.run("return 'unaffected'").value() == "unaffected"
+    engine_proxy.restore()
+    assert wait_until(lambda: attempt(one), 30).value() == "back"
+
+
+def test_a_container_whose_end_was_missed_is_replaced(server, engine_proxy):
+    one = deploy(server)
+    one.run("return 1")
+    (container,) = one.containers()
+    engine_proxy.cut()
+    engine.docker("kill", container.id)
+    engine_proxy.restore()
+    assert wait_until(lambda: attempt(one), 30).value() == "back"
+    wait_until(lambda: container.id not in [each.id for each in one.containers(running=False)], 30)
+
+
+def test_a_container_that_never_dials_back_is_given_up(own_server):
+    # Nothing listens where containers are told to dial.
+    server = own_server(LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT=2, HOSTNAME_FROM_LAMBDA="192.0.2.1")
+    one = deploy(server)
+    asked = time.monotonic()
+    message = service_error(one)
+    assert 1.5 < seconds_since(asked) < 15
+    assert "Timeout while starting up lambda environment for function" in message
+    wait_until(lambda: not one.containers(running=False), what="its container is removed")
+
+
+def test_a_server_that_starts_before_its_engine(own_server, engine_proxy):
+    engine_proxy.cut()
+    server = own_server(DOCKER_HOST=engine_proxy.host, PERSISTENCE=1)
+    one = create(server)
+    wait_until(lambda: one.configuration()["State"] == "Failed", 30)
+    engine_proxy.restore()
+    other = deploy(server)
+    assert other.run("return 'works'").value() == "works"
+
+
+def test_stopping_while_the_engine_hangs_comes_to_an_end(server, engine_proxy):
+    one = deploy(server)
+    one.run("return 1")
+    engine_proxy.hold_requests("/containers/")
+    asked = time.monotonic()
+    server.terminate()
+    server.wait(60)
+    assert seconds_since(asked) < 40
+    engine_proxy.release()
+    engine.remove(server.containers())

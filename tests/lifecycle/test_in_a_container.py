@@ -1,0 +1,116 @@
+"""Lambdock in its own image, with the engine's socket mounted."""
+
+import os
+import platform
+import shutil
+import subprocess
+import uuid
+
+import pytest
+import requests
+
+from harness import engine
+from harness.archives import REPOSITORY, fixture
+from harness.deployment import deploy
+from harness.server import BINARY, IMAGES, Lambdock
+from harness.server import image as runtime_image
+from harness.waiting import wait_until
+
+MEGABYTE = 1_000_000
+
+
+class Containerised(Lambdock):
+    """A server that is a container of `image`."""
+
+    def __init__(self, folder, image: str, *arguments: str):
+        super().__init__(folder)
+        self._image = image
+        self._arguments = arguments
+
+    def start(self) -> None:
+        engine.docker(
+            *["run", "--detach", "--name", self.name, "--publish", f"127.0.0.1:{self.port}:4566"],
+            *["--volume", f"{engine.socket_path()}:/var/run/docker.sock"],
+            *["--env", f"MAIN_CONTAINER_NAME={self.name}", "--env", f"LAMBDA_RUNTIME_IMAGE_MAPPING={IMAGES}"],
+            *["--env", "LOCALSTACK_HOST=127.0.0.1"],
+            *self._arguments,
+            self._image,
+        )
+        wait_until(lambda: "Ready." in self.log, 30, "lambdock is ready")
+
+    @property
+    def log(self) -> str:
+        done = subprocess.run(["docker", "logs", self.name], capture_output=True, text=True, timeout=30, check=False)
+        return done.stdout + done.stderr
+
+    def close(self, check: bool = True) -> None:
+        log = self.log
+        engine.docker("stop", "--time", "20", self.name)
+        left = self.containers()
+        engine.remove([*left, *engine.named(f"{self.name}$")])
+        assert not check or not left, f"left behind: {left}\n{log}"
+
+
+STATIC = BINARY.with_name(f"lambdock-static-{platform.machine()}")
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    """The control plane's own image; without a static binary, the binary under test on the libraries of another."""
+    folder = tmp_path_factory.mktemp("image")
+    if STATIC.exists():
+        shutil.copy(STATIC, folder / "lambdock")
+        recipe = REPOSITORY / "images/lambdock/Dockerfile"
+    else:
+        shutil.copy(BINARY, folder / "lambdock")
+        recipe = folder / "Dockerfile"
+        base = runtime_image("provided.al2023")
+        listen = "ENV GATEWAY_LISTEN=0.0.0.0:4566"
+        recipe.write_text(f'FROM {base}\nCOPY lambdock /lambdock\n{listen}\nENTRYPOINT ["/lambdock"]\n')
+    tag = f"lambdock-test/control-plane:{uuid.uuid4().hex[:10]}"
+    subprocess.run(
+        ["docker", "build", "--quiet", "--tag", tag, "--file", recipe, folder],
+        env={**os.environ, "DOCKER_BUILDKIT": "0"},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    yield tag
+    engine.docker("rmi", "--force", tag)
+
+
+@pytest.mark.skipif(not STATIC.exists(), reason="built by `cargo xtask images lambdock`")
+def test_the_image_is_small(image):
+    assert int(engine.docker("image", "inspect", "--format", "{{.Size}}", image)) <= 30 * MEGABYTE
+
+
+@pytest.fixture(params=["bridge", "own network"])
+def server(request, image, tmp_path):
+    network = f"lambdock-test-{uuid.uuid4().hex[:10]}"
+    arguments = []
+    if request.param == "own network":
+        engine.docker("network", "create", network)
+        arguments = ["--network", network]
+    try:
+        with Containerised(tmp_path, image, *arguments) as one:
+            yield one
+    finally:
+        if arguments:
+            engine.docker("network", "rm", network)
+
+
+def test_functions_run_as_siblings(server):
+    one = deploy(server, fixture("product-node"), Runtime="nodejs22.x")
+    event = {"body": '{"num1": "10", "num2": "10"}'}
+    assert one.invoke(event).value()["body"] == "The product of 10 and 10 is 100"
+    assert requests.get(f"{server.url}/_localstack/info", timeout=10).json()["is_docker"] is True
+    assert len(one.containers()) == 1
+
+
+def test_calls_back_work(server):
+    one = deploy(server)
+    source = """
+    import json, os, urllib.request
+    return json.load(urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"] + "/_localstack/health", timeout=10))
+    """
+    assert one.run(source).value()["services"]["lambda"] == "running"

@@ -1,0 +1,167 @@
+"""Settings that change how functions run."""
+
+import json
+import uuid
+
+import pytest
+import requests
+
+from harness import engine
+from harness.deployment import create, deploy
+from harness.server import Lambdock, free_port, image
+
+
+@pytest.fixture
+def network():
+    """Makes networks of the engine."""
+    made = []
+
+    def make() -> str:
+        name = f"lambdock-test-{uuid.uuid4().hex[:10]}"
+        made.append(name)
+        engine.docker("network", "create", name)
+        return name
+
+    yield make
+    for name in made:
+        engine.docker("network", "rm", name)
+
+
+def test_flags_are_given_to_every_container(own_server, tmp_path):
+    host_folder = tmp_path / "mounted"
+    host_folder.mkdir()
+    (host_folder / "file").write_text("from the host")
+    (tmp_path / "env").write_text("FROM_FILE=yes\n")
+    flags = (
+        f"-e Hello=x --env-file {tmp_path}/env -v {host_folder}:/mnt/host:ro --add-host example.test:192.0.2.7 "
+        "-l team=blue --ulimit nofile=321:321"
+    )
+    one = deploy(own_server(LAMBDA_DOCKER_FLAGS=flags), Environment={"Variables": {"Hello": "overridden"}})
+    seen = one.run(
+        """
+        import os, resource, socket
+        return {
+            "Hello": os.environ["Hello"],
+            "FROM_FILE": os.environ["FROM_FILE"],
+            "mounted": open("/mnt/host/file").read(),
+            "example.test": socket.gethostbyname("example.test"),
+            "nofile": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        }
+        """
+    ).value()
+    assert seen == {
+        "Hello": "x",
+        "FROM_FILE": "yes",
+        "mounted": "from the host",
+        "example.test": "192.0.2.7",
+        "nofile": 321,
+    }
+    (container,) = one.containers()
+    facts = container.inspect()
+    assert facts["Config"]["Labels"]["team"] == "blue"
+    (mount,) = [mount for mount in facts["Mounts"] if mount["Destination"] == "/mnt/host"]
+    assert mount["RW"] is False
+
+
+def test_containers_join_all_networks(own_server, network):
+    first, second = network(), network()
+    server = own_server(LAMBDA_DOCKER_NETWORK=f"{first},{second}")
+    one = deploy(server)
+    assert one.run("return 'reachable'").value() == "reachable"
+    (container,) = one.containers()
+    assert container.inspect()["NetworkSettings"]["Networks"].keys() == {first, second}
+    server.terminate()
+    assert server.wait() == 0
+
+
+def test_the_name_server_can_be_chosen(own_server):
+    one = deploy(own_server(LAMBDA_DOCKER_DNS="192.0.2.53"))
+    assert "nameserver 192.0.2.53" in one.run("return open('/etc/resolv.conf').read()").value()
+
+
+def test_images_can_be_named_one_by_one(own_server):
+    mapping = json.dumps({"python3.12": image("python3.12"), "python3.13": image("python3.12")})
+    one = deploy(own_server(LAMBDA_RUNTIME_IMAGE_MAPPING=mapping), Runtime="python3.13")
+    assert one.run("import sys; return sys.version_info[:2]").value() == [3, 12]
+
+
+def test_functions_can_run_as_root(own_server):
+    one = deploy(own_server(LAMBDA_INIT_USER="root"))
+    assert one.run("import os; return os.getuid()").value() == 0
+
+
+def test_the_endpoint_can_be_left_out(own_server):
+    one = deploy(own_server(LAMBDA_DISABLE_AWS_ENDPOINT_URL=1))
+    assert one.run("import os; return os.environ.get('AWS_ENDPOINT_URL')").value() is None
+
+
+@pytest.mark.parametrize("level", ["trace", "debug", "info", "warn", "error", "fatal", "panic"])
+def test_every_level_of_the_inits_log_works(own_server, level):
+    one = deploy(own_server(LOCALSTACK_INIT_LOG_LEVEL=level))
+    assert one.run("return 1").value() == 1
+
+
+def test_variables_may_carry_localstacks_prefix(own_server):
+    one = deploy(own_server(LOCALSTACK_LAMBDA_DOCKER_FLAGS="-e Hello=prefixed", LAMBDA_DOCKER_FLAGS="-e Hello=plain"))
+    assert one.run("import os; return os.environ['Hello']").value() == "prefixed"
+
+
+def test_what_functions_print_is_on_the_log_when_debugging(own_server):
+    server = own_server(DEBUG=1)
+    deploy(server).run("print('hello from the function')")
+    server.wait_for_log("hello from the function")
+    quiet = own_server()
+    deploy(quiet).run("print('hello from the function')")
+    quiet.terminate()
+    quiet.wait()
+    assert "hello from the function" not in quiet.log
+
+
+def test_several_addresses_can_be_listened_on(own_server):
+    ports = [free_port(), free_port()]
+    own_server(GATEWAY_LISTEN=",".join(f"127.0.0.1:{port}" for port in ports))
+    for port in ports:
+        assert requests.get(f"http://127.0.0.1:{port}/_localstack/health", timeout=10).ok
+
+
+def test_urls_name_localstacks_host_by_default(own_server):
+    server = own_server(LOCALSTACK_HOST="")
+    one = create(server)
+    location = one.client.get_function(FunctionName=one.name)["Code"]["Location"]
+    assert location.startswith(f"http://localhost.localstack.cloud:{server.port}/")
+
+
+def test_an_answer_may_be_larger_when_the_limit_is(own_server):
+    one = deploy(own_server(LAMBDA_LIMITS_MAX_FUNCTION_PAYLOAD_SIZE_BYTES=1000))
+    assert one.run("return 'x' * 998").error is None
+    assert one.run("return 'x' * 999").json()["errorMessage"] == (
+        "Response payload size exceeded maximum allowed payload size (1000 bytes)."
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"LAMBDA_KEEPALIVE_MS": "soon"},
+        {"GATEWAY_LISTEN": "nowhere:at:all"},
+        {"LAMBDA_RUNTIME_IMAGE_MAPPING": "{not json"},
+        {"LAMBDA_RUNTIME_IMAGE_MAPPING": '{"cobol77": "image"}'},
+        {"LAMBDA_DOCKER_FLAGS": "--no-such-flag"},
+        {"LOCALSTACK_INIT_LOG_LEVEL": "shouting"},
+    ],
+)
+def test_wrong_settings_are_refused_at_the_start(tmp_path, settings):
+    server = Lambdock(tmp_path, **settings)
+    server.spawn()
+    assert server.wait() not in {0, 101}, server.log
+    (name,) = settings
+    assert name in server.log
+    assert "Ready." not in server.log
+
+
+def test_all_wrong_settings_are_told_at_once(tmp_path):
+    server = Lambdock(tmp_path, LAMBDA_KEEPALIVE_MS="soon", LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT="later")
+    server.spawn()
+    assert server.wait() != 0
+    assert "LAMBDA_KEEPALIVE_MS" in server.log
+    assert "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT" in server.log

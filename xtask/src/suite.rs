@@ -1,0 +1,131 @@
+//! All checks and tests, in the order in which they are quick to fail.
+
+use std::{env, ffi::OsString, fs, path::PathBuf, process::Command, thread};
+
+use anyhow::{Result, ensure};
+use clap::Args;
+
+use crate::{
+    dist::{self, cargo},
+    engine,
+    fingerprint::Fingerprint,
+    functions,
+    host::{self, Tool},
+    images,
+    process::Run,
+    progress::step,
+    workspace::Workspace,
+};
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct Options {
+    /// Only what needs no engine: formatting, lints, unit tests, documentation
+    #[arg(long, conflicts_with = "behaviour")]
+    unit: bool,
+    /// Only the behaviour tests in tests/, with what they need
+    #[arg(long)]
+    behaviour: bool,
+    /// Use runtime images that are there, or those of LAMBDA_RUNTIME_IMAGE_MAPPING
+    #[arg(long)]
+    no_images: bool,
+    /// Arguments for pytest, for example `-- -k invoke`
+    #[arg(last = true)]
+    pytest: Vec<OsString>,
+}
+
+/// Runs what the options ask for; stops at the first thing that fails.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    // First: other builds of the control plane embed the inits.
+    dist::build_inits(workspace)?;
+    if !options.behaviour {
+        check_rust(workspace)?;
+    }
+    if !options.unit {
+        check_behaviour(workspace, options)?;
+    }
+    Ok(())
+}
+
+fn check_rust(workspace: &Workspace) -> Result<()> {
+    let rust = |what: &str, arguments: &[&str]| {
+        step(what, || cargo(workspace).env("RUSTDOCFLAGS", "-D warnings").args(arguments).run())
+    };
+    rust("formatting", &["fmt", "--all", "--check"])?;
+    rust("lints", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    rust("unit tests", &["test", "--quiet", "--workspace"])?;
+    rust("documentation", &["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
+}
+
+fn check_behaviour(workspace: &Workspace, options: &Options) -> Result<()> {
+    dist::build(workspace, &dist::Options::default())?;
+    engine::ensure(workspace)?;
+    if !options.no_images {
+        images::ensure(workspace, &[])?;
+    }
+    functions::build(workspace)?;
+    let python = python(workspace)?;
+    let pattern = match env::var("LAMBDA_RUNTIME_IMAGE_MAPPING") {
+        Ok(mapping) if options.no_images => mapping,
+        _ => images::PATTERN.to_owned(),
+    };
+    step("behaviour tests", || {
+        let mut path = vec![python.join("bin")];
+        path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+        Command::new(python.join("bin/python"))
+            .current_dir(workspace.root())
+            .env("PATH", env::join_paths(path)?)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .envs(paths(workspace))
+            .env("LAMBDOCK_TEST_IMAGES", &pattern)
+            .args(["-m", "pytest", "tests", "-n", &workers().to_string()])
+            .args(&options.pytest)
+            .run()
+    })
+}
+
+/// Where tests and benchmark find what was built.
+pub(crate) fn paths(workspace: &Workspace) -> [(&'static str, PathBuf); 4] {
+    [
+        ("LAMBDOCK_BIN", workspace.dist().join("lambdock")),
+        ("LAMBDOCK_INIT_X86_64", dist::init_path(workspace, "x86_64")),
+        ("LAMBDOCK_INIT_AARCH64", dist::init_path(workspace, "aarch64")),
+        ("LAMBDOCK_FUNCTIONS", workspace.functions()),
+    ]
+}
+
+/// Tests mostly wait for containers, so two at once pay on one core; more than four only fight for the engine.
+fn workers() -> usize {
+    thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4))
+}
+
+/// The tests' Python environment, made anew when its requirements change.
+fn python(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.target().join("test-venv");
+    let requirements = workspace.root().join("tests/requirements.txt");
+    let stamp = folder.join("requirements.fingerprint");
+    let print = Fingerprint::default().path(&requirements)?.finish();
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == print) {
+        return Ok(folder);
+    }
+    require_python()?;
+    step("install the tests' Python packages", || {
+        Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).output_text()?;
+        Command::new(folder.join("bin/python"))
+            .args(["-m", "pip", "install", "--quiet", "--requirement"])
+            .arg(&requirements)
+            .output_text()?;
+        fs::write(&stamp, print)?;
+        Ok(())
+    })?;
+    Ok(folder)
+}
+
+fn require_python() -> Result<()> {
+    host::require(&[Tool { program: "python3", packages: &["python3"] }], "for the behaviour tests")?;
+    let has_venv = || Command::new("python3").args(["-c", "import ensurepip, venv"]).succeeds();
+    if !has_venv() {
+        host::install(&["python3-venv"], "for the behaviour tests")?;
+        ensure!(has_venv(), "python3 -m venv does not work");
+    }
+    Ok(())
+}
