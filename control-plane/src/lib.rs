@@ -14,6 +14,7 @@ pub mod gateway;
 pub mod init_binaries;
 pub mod invoke;
 pub mod logs;
+pub mod place;
 pub mod pool;
 pub mod signals;
 pub mod state;

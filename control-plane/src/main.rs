@@ -7,13 +7,13 @@
 )]
 
 use std::io::IsTerminal;
-use std::path::Path;
+
 use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use lambdock::config::{Config, VARIABLES};
-use lambdock::{app, doctor};
+use lambdock::{app, doctor, place};
 use tracing_subscriber::EnvFilter;
 
 /// AWS Lambda on your own Docker engine.
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    let in_container = Path::new("/.dockerenv").exists() || Path::new("/run/.containerenv").exists();
+    let in_container = place::in_container();
     let config = match Config::read(&|name| std::env::var(name).ok(), in_container) {
         Ok(config) => config,
         Err(faults) => {

@@ -11,6 +11,10 @@ fn main() -> anyhow::Result<()> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         }
+        // What is fresh stays untouched, so that nothing is built again for it.
+        if fs::read_to_string(&path).is_ok_and(|there| there == file.text) {
+            continue;
+        }
         fs::write(&path, file.text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())

@@ -1,1 +1,532 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::{Buf, BytesMut};
+use futures_util::future::BoxFuture;
+use lambdock_domain::Architecture;
+use lambdock_protocol::{
+    Decoder, Done, Failed, Hello, Log, LogSource, Purpose, ResponseEnd, ResponseStart, Status, ToAgent,
+    ToControlPlane,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::*;
+use crate::executor::{
+    ContainerId, ContainerSpec, EngineDescription, ImagePlace, PostMortem, PreparedImage, Progress, Reach,
+};
+use crate::uplink::{ArchiveSource, EnvironmentInfo, LogSink, Tunnel, TunnelSink};
+
+struct Nothing;
+
+impl ArchiveSource for Nothing {
+    fn open(&self, _digest: &str) -> std::io::Result<std::fs::File> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}
+
+impl LogSink for Nothing {
+    fn lines(&self, _environment: &EnvironmentInfo, _log: Log, _lines: Bytes) {}
+}
+
+impl TunnelSink for Nothing {
+    fn accept(&self, _environment: &EnvironmentInfo, _stream: Tunnel) {}
+}
+
+/// How containers of this executor fare. Agents run in this process and speak the protocol over TCP.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fare {
+    Well,
+    /// The engine refuses.
+    Refused,
+    /// They start and nobody dials in.
+    Silent,
+    /// They end before they dial in.
+    Stillborn,
+    /// Their agent says that they cannot serve.
+    Unusable,
+    /// Their init fails, which does not keep them from serving.
+    InitFails,
+}
+
+#[derive(Default)]
+struct Counts {
+    running: AtomicUsize,
+    started: AtomicUsize,
+    starting: AtomicUsize,
+    most_starting: AtomicUsize,
+}
+
+struct Sandboxes {
+    fare: Fare,
+    counts: Arc<Counts>,
+    /// Lets invocations with the payload `wait` end.
+    release: Arc<Notify>,
+    agents: Mutex<HashMap<String, JoinHandle<()>>>,
+    deaths: Mutex<Option<mpsc::Sender<Death>>>,
+    variables: BTreeMap<String, String>,
+}
+
+impl Sandboxes {
+    fn new(fare: Fare) -> Arc<Self> {
+        Arc::new(Self {
+            fare,
+            counts: Arc::default(),
+            release: Arc::default(),
+            agents: Mutex::default(),
+            deaths: Mutex::default(),
+            variables: [("OPERATOR".to_owned(), "1".to_owned())].into(),
+        })
+    }
+
+    fn started(&self) -> usize {
+        self.counts.started.load(Ordering::SeqCst)
+    }
+
+    async fn none_is_left(&self) {
+        eventually(|| self.counts.running.load(Ordering::SeqCst) == 0).await;
+    }
+}
+
+async fn eventually(condition: impl Fn() -> bool) {
+    let waiting = async {
+        while !condition() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it should have happened by now");
+}
+
+impl Executor for Sandboxes {
+    fn describe(&self) -> BoxFuture<'_, Result<EngineDescription, executor::Error>> {
+        Box::pin(async { Err(executor::Error::Unavailable("none".into())) })
+    }
+
+    fn reach(&self) -> BoxFuture<'_, Result<Reach, executor::Error>> {
+        Box::pin(async { Ok(Reach { bind: vec![[127, 0, 0, 1].into()], host: "127.0.0.1".into() }) })
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        _image: &'a ImageRequest,
+        _progress: Progress<'a>,
+    ) -> BoxFuture<'a, Result<PreparedImage, executor::Error>> {
+        Box::pin(async { Ok(PreparedImage::default()) })
+    }
+
+    fn look_up<'a>(&'a self, _image: &'a ImageRequest) -> BoxFuture<'a, Result<ImagePlace, executor::Error>> {
+        Box::pin(async { Ok(ImagePlace::Engine) })
+    }
+
+    fn start<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<ContainerId, executor::Error>> {
+        Box::pin(async {
+            let starting = self.counts.starting.fetch_add(1, Ordering::SeqCst) + 1;
+            self.counts.most_starting.fetch_max(starting, Ordering::SeqCst);
+            sleep(Duration::from_millis(5)).await;
+            self.counts.starting.fetch_sub(1, Ordering::SeqCst);
+            if self.fare == Fare::Refused {
+                return Err(executor::Error::Refused { action: "create a container", message: "no".into() });
+            }
+            self.counts.running.fetch_add(1, Ordering::SeqCst);
+            self.counts.started.fetch_add(1, Ordering::SeqCst);
+            let death = Death { environment: spec.environment, exit_code: Some(3) };
+            if self.fare == Fare::Stillborn {
+                let deaths = self.deaths.lock().unwrap().clone().expect("deaths are listened for");
+                deaths.send(death).await.unwrap();
+            } else if self.fare != Fare::Silent {
+                let agent = Agent::dial(spec).await;
+                let running = tokio::spawn(agent.run(self.fare, Arc::clone(&self.release)));
+                self.agents.lock().unwrap().insert(spec.environment.to_string(), running);
+            }
+            Ok(ContainerId(spec.environment.to_string()))
+        })
+    }
+
+    fn post_mortem<'a>(&'a self, _container: &'a ContainerId) -> BoxFuture<'a, PostMortem> {
+        Box::pin(async {
+            PostMortem { exit_code: Some(3), output: "exec format error\n".into(), ..PostMortem::default() }
+        })
+    }
+
+    fn stop<'a>(&'a self, container: &'a ContainerId) -> BoxFuture<'a, Result<(), executor::Error>> {
+        Box::pin(async {
+            if let Some(agent) = self.agents.lock().unwrap().remove(&container.0) {
+                agent.abort();
+            }
+            self.counts.running.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        })
+    }
+
+    fn watch(&self, deaths: mpsc::Sender<Death>) -> BoxFuture<'_, ()> {
+        *self.deaths.lock().unwrap() = Some(deaths);
+        Box::pin(std::future::pending())
+    }
+
+    fn remove_leftovers<'a>(
+        &'a self,
+        _known: &'a (dyn Fn(EnvironmentId) -> bool + Send + Sync),
+    ) -> BoxFuture<'a, Result<usize, executor::Error>> {
+        Box::pin(async { Ok(0) })
+    }
+
+    fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+}
+
+/// The in-container side, as little as is needed of it.
+struct Agent {
+    stream: TcpStream,
+    buffer: BytesMut,
+    id: String,
+}
+
+impl Agent {
+    async fn dial(spec: &ContainerSpec) -> Self {
+        let stream = TcpStream::connect(&spec.uplink).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut agent = Self { stream, buffer: BytesMut::new(), id: spec.environment.to_string() };
+        let hello = Hello {
+            versions: vec![1],
+            environment: agent.id.clone(),
+            secret: spec.secret.clone(),
+            purpose: Purpose::Environment,
+            agent: String::new(),
+        };
+        agent.say(ToControlPlane::Hello(hello)).await;
+        agent
+    }
+
+    async fn say(&mut self, message: ToControlPlane) {
+        let frame = message.encode();
+        // A control plane that has gone is noticed when it is listened to.
+        let _ = self.stream.write_all_buf(&mut frame.head.chain(frame.body)).await;
+    }
+
+    async fn hear(&mut self) -> Option<ToAgent> {
+        loop {
+            if let Some(message) = ToAgent::decode(&Decoder::default(), &mut self.buffer).unwrap() {
+                return Some(message);
+            }
+            if self.stream.read_buf(&mut self.buffer).await.unwrap_or(0) == 0 {
+                return None;
+            }
+        }
+    }
+
+    async fn run(mut self, fare: Fare, release: Arc<Notify>) {
+        while let Some(message) = self.hear().await {
+            match message {
+                ToAgent::Assign(assignment) => {
+                    assert_eq!(assignment.environment["OPERATOR"], "1");
+                    assert_eq!(assignment.environment["AWS_LAMBDA_LOG_STREAM_NAME"], assignment.logging.stream);
+                    assert!(assignment.logging.stream.ends_with(&format!("/[$LATEST]{}", self.id)));
+                    self.say(match fare {
+                        Fare::Unusable => ToControlPlane::Unusable { reason: "not a zip".into() },
+                        Fare::InitFails => initialized(Status::Error),
+                        _ => initialized(Status::Success),
+                    })
+                    .await;
+                }
+                ToAgent::Invoke(invoke, payload) => {
+                    if !self.work(invoke.request_id, payload, &release).await {
+                        return;
+                    }
+                }
+                ToAgent::Shutdown(_) => return,
+                _ => {}
+            }
+        }
+    }
+
+    async fn work(&mut self, request_id: String, payload: Bytes, release: &Notify) -> bool {
+        match &payload[..] {
+            b"die" => return false,
+            b"wait" => release.notified().await,
+            b"fail" => {
+                let failed = Failed { request_id: request_id.clone(), error_type: "E".into() };
+                self.say(ToControlPlane::Failed(failed, Bytes::from_static(b"{}"))).await;
+                self.say(done(request_id)).await;
+                return true;
+            }
+            _ => {}
+        }
+        let id = self.id.clone();
+        let start = ResponseStart {
+            request_id: request_id.clone(),
+            content_type: None,
+            mode: Default::default(),
+            length: None,
+        };
+        let log = Log { source: LogSource::Platform, time_ms: 0, request_id: Some(request_id.clone()) };
+        self.say(ToControlPlane::Log(log, Bytes::from_static(b"START\n"))).await;
+        self.say(ToControlPlane::ResponseStart(start)).await;
+        self.say(ToControlPlane::ResponseChunk(id.into())).await;
+        let end = ResponseEnd { request_id: request_id.clone(), error_type: None };
+        self.say(ToControlPlane::ResponseEnd(end, Bytes::new())).await;
+        if payload == "linger" {
+            sleep(Duration::from_millis(10)).await;
+        }
+        self.say(done(request_id)).await;
+        true
+    }
+}
+
+fn initialized(status: Status) -> ToControlPlane {
+    ToControlPlane::Initialized(Initialized { status, duration_us: 1, error_type: None }, Bytes::new())
+}
+
+fn done(request_id: String) -> ToControlPlane {
+    ToControlPlane::Done(Done {
+        request_id,
+        status: Status::Success,
+        duration_us: 1,
+        billed_ms: 1,
+        init_us: None,
+        max_memory_bytes: None,
+    })
+}
+
+fn deployment(id: &str) -> Arc<Deployment> {
+    Arc::new(Deployment {
+        id: DeploymentId(id.into()),
+        function_arn: "arn".into(),
+        function_name: "f".into(),
+        version: "$LATEST".into(),
+        image: ImageRequest { reference: "i".into(), architecture: Architecture::X86_64 },
+        memory_size_mb: 128,
+        assignment: Assignment { timeout_ms: 3000, ..Assignment::default() },
+    })
+}
+
+fn pool(sandboxes: &Arc<Sandboxes>, keep_alive: Duration) -> Pool {
+    let uplink = Uplink::new(None, Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing));
+    let settings = Settings {
+        keep_alive,
+        environment_timeout: Duration::from_millis(500),
+        parallel_starts: NonZeroUsize::new(4).unwrap(),
+    };
+    Pool::new(settings, sandboxes.clone(), uplink)
+}
+
+const KEEP: Duration = Duration::from_secs(600);
+
+async fn start(pool: &Pool, deployment: &Arc<Deployment>, payload: &'static str) -> Result<Running, Error> {
+    let invoke = Invoke {
+        request_id: uuid::Uuid::new_v4().to_string(),
+        invoked_function_arn: "arn".into(),
+        timeout_ms: 3000,
+        trace_id: None,
+        client_context: None,
+        cognito_identity: None,
+        tenant_id: None,
+        content_type: None,
+    };
+    pool.invoke(deployment, invoke, Bytes::from_static(payload.as_bytes())).await
+}
+
+/// The answer, which is the id of the environment; returns as soon as there is one, like a caller.
+async fn answer(running: &mut Running) -> Result<String, String> {
+    loop {
+        match running.next().await {
+            Some(InvocationEvent::Chunk(chunk)) => return Ok(String::from_utf8(chunk.to_vec()).unwrap()),
+            Some(InvocationEvent::Failed(failed, _)) => return Err(failed.error_type),
+            Some(InvocationEvent::Lost { reason }) => return Err(reason),
+            Some(_) => {}
+            None => return Err("nothing".into()),
+        }
+    }
+}
+
+async fn invoke(pool: &Pool, deployment: &Arc<Deployment>, payload: &'static str) -> Result<String, String> {
+    let mut running = start(pool, deployment, payload).await.map_err(|error| error.to_string())?;
+    let answer = answer(&mut running).await;
+    // Up to the end of the answer, as a caller reads.
+    while !matches!(running.next().await, Some(InvocationEvent::ResponseEnd(..)) | None) {}
+    answer
+}
+
+#[tokio::test]
+async fn a_client_that_calls_again_at_once_meets_the_same_environment() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, KEEP);
+    let deployment = deployment("d");
+    let first = invoke(&pool, &deployment, "linger").await.unwrap();
+    for _ in 0..30 {
+        assert_eq!(invoke(&pool, &deployment, "linger").await.unwrap(), first);
+    }
+    assert_eq!(sandboxes.started(), 1);
+    pool.shutdown(Duration::from_secs(5)).await;
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn as_many_environments_as_invocations_at_the_same_time_and_starts_are_bounded() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, KEEP);
+    let deployment = deployment("d");
+    let calls = (0..20).map(|_| start(&pool, &deployment, "wait"));
+    let running: Vec<_> = futures_util::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(sandboxes.started(), 20);
+    assert!(sandboxes.counts.most_starting.load(Ordering::SeqCst) <= 4);
+    let mut seen: Vec<_> = running.iter().map(|running| running.environment().id).collect();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 20);
+    eventually(|| {
+        sandboxes.release.notify_waiters();
+        pool.environments(&deployment.id).iter().all(|environment| environment.phase == Phase::Idle)
+    })
+    .await;
+    pool.shutdown(Duration::from_secs(5)).await;
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn an_environment_that_dies_fails_its_caller_with_the_cause_and_is_replaced() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, KEEP);
+    let deployment = deployment("d");
+    let reason = invoke(&pool, &deployment, "die").await.unwrap_err();
+    assert!(reason.contains("exit status 3") && reason.contains("exec format error"), "{reason}");
+    assert!(invoke(&pool, &deployment, "").await.is_ok());
+    assert_eq!(sandboxes.started(), 2);
+    eventually(|| sandboxes.counts.running.load(Ordering::SeqCst) == 1).await;
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_does_not_disturb_the_environment() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, KEEP);
+    let deployment = deployment("d");
+    drop(start(&pool, &deployment, "linger").await.unwrap());
+    assert!(invoke(&pool, &deployment, "").await.is_ok());
+    // One that leaves before it has an environment leaves it to the next.
+    drop(tokio::time::timeout(Duration::from_millis(1), start(&pool, &self::deployment("e"), "")).await);
+    eventually(|| {
+        let other = pool.environments(&DeploymentId("e".into()));
+        other.len() == 1 && other.iter().all(|environment| environment.phase == Phase::Idle)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_keeps_an_environment_from_starting_is_told_and_no_container_is_left() {
+    for (fare, words) in [
+        (Fare::Refused, "refused to create a container: no"),
+        (Fare::Silent, "its init has not dialled in"),
+        (Fare::Stillborn, "exit status 3, its output ends with: exec format error"),
+        (Fare::Unusable, "not a zip"),
+    ] {
+        let sandboxes = Sandboxes::new(fare);
+        let pool = pool(&sandboxes, KEEP);
+        eventually(|| sandboxes.deaths.lock().unwrap().is_some()).await;
+        let error = start(&pool, &deployment("d"), "").await.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        sandboxes.none_is_left().await;
+    }
+}
+
+#[tokio::test]
+async fn a_failed_init_does_not_keep_an_environment_from_serving() {
+    let sandboxes = Sandboxes::new(Fare::InitFails);
+    let pool = pool(&sandboxes, KEEP);
+    let deployment = deployment("d");
+    assert!(invoke(&pool, &deployment, "").await.is_ok());
+    let environments = pool.environments(&deployment.id);
+    let (outcome, _) = environments[0].initialized.as_ref().expect("it is ready");
+    assert_eq!(outcome.status, Status::Error);
+}
+
+#[tokio::test]
+async fn without_keep_alive_every_invocation_has_a_new_environment() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, Duration::ZERO);
+    let deployment = deployment("d");
+    let first = invoke(&pool, &deployment, "").await.unwrap();
+    assert_ne!(invoke(&pool, &deployment, "").await.unwrap(), first);
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn an_environment_that_is_not_needed_ends_after_its_keep_alive() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, Duration::from_millis(60));
+    assert!(invoke(&pool, &deployment("d"), "").await.is_ok());
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn a_retired_deployment_finishes_what_it_does_and_keeps_nothing() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, KEEP);
+    let deployment = deployment("d");
+    let mut waiting = start(&pool, &deployment, "wait").await.unwrap();
+    assert!(invoke(&pool, &deployment, "").await.is_ok());
+    eventually(|| pool.environments(&deployment.id).iter().any(|one| one.phase == Phase::Idle)).await;
+    pool.retire(&deployment.id);
+    eventually(|| sandboxes.counts.running.load(Ordering::SeqCst) == 1).await;
+    // Whoever found the deployment just before is still served.
+    assert!(invoke(&pool, &deployment, "").await.is_ok());
+    sandboxes.release.notify_waiters();
+    assert!(answer(&mut waiting).await.is_ok());
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn shutting_down_lets_invocations_finish_and_takes_no_new_ones() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, KEEP);
+    let deployment = deployment("d");
+    let mut waiting = start(&pool, &deployment, "wait").await.unwrap();
+    assert!(invoke(&pool, &deployment, "").await.is_ok());
+    let stopping = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.shutdown(Duration::from_secs(5)).await }
+    });
+    eventually(|| sandboxes.counts.running.load(Ordering::SeqCst) == 1).await;
+    assert!(matches!(start(&pool, &deployment, "").await, Err(Error::ShuttingDown)));
+    sandboxes.release.notify_waiters();
+    assert!(answer(&mut waiting).await.is_ok());
+    stopping.await.unwrap();
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn what_does_not_finish_within_the_grace_period_is_ended() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, KEEP);
+    let mut waiting = start(&pool, &deployment("d"), "wait").await.unwrap();
+    pool.shutdown(Duration::from_millis(50)).await;
+    assert!(answer(&mut waiting).await.unwrap_err().contains("shutting down"));
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_callers_at_once_are_all_answered() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, KEEP);
+    let deployments: Vec<_> = (0..4).map(|n| deployment(&n.to_string())).collect();
+    let callers: Vec<_> = (0..16)
+        .map(|n| {
+            let (pool, deployment) = (pool.clone(), Arc::clone(&deployments[n % 4]));
+            tokio::spawn(async move {
+                for turn in 0..200 {
+                    let payload = if turn % 50 == 49 { "fail" } else { "" };
+                    let answered = invoke(&pool, &deployment, payload).await;
+                    assert_eq!(answered.is_err(), payload == "fail");
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    assert!(sandboxes.started() <= 20, "{} environments for 16 callers", sandboxes.started());
+    pool.shutdown(Duration::from_secs(5)).await;
+    sandboxes.none_is_left().await;
+}

@@ -15,9 +15,6 @@ use crate::executor::{EngineDescription, Error};
 /// Time for an engine to say its version.
 const GREETING: Duration = Duration::from_secs(5);
 
-/// Time for the answer to any one request; pulls and the stream of events have their own.
-pub(super) const REQUEST_LIMIT: Duration = Duration::from_secs(60);
-
 /// What an engine is, as far as it matters to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -42,12 +39,12 @@ pub(super) struct Found {
     pub(super) description: EngineDescription,
 }
 
-/// The first engine that answers.
-pub(super) async fn find(hints: &Hints) -> Result<Found, Error> {
+/// The first engine that answers. `limit`: time for the answer to any one request.
+pub(super) async fn find(hints: &Hints, limit: Duration) -> Result<Found, Error> {
     let addresses = candidates(hints).map_err(Error::Unavailable)?;
     let mut tried = Vec::new();
     for address in addresses {
-        match timeout(GREETING, greet(&address)).await {
+        match timeout(GREETING, greet(&address, limit)).await {
             Ok(Ok(found)) => return Ok(found),
             Ok(Err(reason)) => {
                 debug!(%address, reason, "no engine here");
@@ -59,8 +56,8 @@ pub(super) async fn find(hints: &Hints) -> Result<Found, Error> {
     Err(unavailable(&format!("no container engine answers at {}", tried.join(", "))))
 }
 
-async fn greet(address: &Address) -> Result<Found, String> {
-    let limit = REQUEST_LIMIT.as_secs();
+async fn greet(address: &Address, limit: Duration) -> Result<Found, String> {
+    let limit = limit.as_secs();
     let client = match address {
         Address::Socket(path) => {
             reachable(path)?;

@@ -1,7 +1,6 @@
 //! What the engine's errors mean to us.
 
-use std::time::Duration;
-
+use bollard::Docker as Client;
 use bollard::errors::Error as EngineError;
 
 use crate::executor::Error;
@@ -31,10 +30,10 @@ pub(super) fn message(error: &EngineError) -> String {
     }
 }
 
-/// What failed when the engine was asked to `action`, with `limit` for the answer.
-pub(super) fn failure(action: &'static str, limit: Duration, error: &EngineError) -> Error {
+/// What failed when the engine was asked, through `client`, to `action`.
+pub(super) fn failure(action: &'static str, client: &Client, error: &EngineError) -> Error {
     match error {
-        EngineError::RequestTimeoutError => Error::Timeout { action, limit },
+        EngineError::RequestTimeoutError => Error::Timeout { action, limit: client.timeout() },
         EngineError::HyperLegacyError { .. }
         | EngineError::HyperResponseError { .. }
         | EngineError::IOError { .. }

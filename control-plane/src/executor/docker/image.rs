@@ -13,7 +13,6 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::connect::REQUEST_LIMIT;
 use super::failure::{failure, message, status};
 use crate::executor::{Error, ImagePlace, PreparedImage, Progress};
 
@@ -139,7 +138,7 @@ async fn pull(client: &Client, wanted: &Wanted, news: &watch::Sender<Pull>) -> R
             }
             Some(Err(error)) => {
                 warn!(image = reference, error = message(&error), "the image could not be pulled");
-                return Err(pull_failure(reference, &error));
+                return Err(pull_failure(client, reference, &error));
             }
             None => {
                 info!(image = reference, "pulled");
@@ -155,13 +154,13 @@ fn with_tag(reference: &str) -> String {
     if name.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") }
 }
 
-fn pull_failure(reference: &str, error: &bollard::errors::Error) -> Error {
+fn pull_failure(client: &Client, reference: &str, error: &bollard::errors::Error) -> Error {
     if !matches!(
         error,
         bollard::errors::Error::DockerResponseServerError { .. }
             | bollard::errors::Error::DockerStreamError { .. }
     ) {
-        return failure("pull an image", REQUEST_LIMIT, error);
+        return failure("pull an image", client, error);
     }
     classify(reference, status(error), message(error))
 }
@@ -197,7 +196,7 @@ pub(super) async fn inspect(client: &Client, reference: &str) -> Result<Option<I
         Err(error) if status(&error) == Some(400) => {
             Err(Error::ImageNotFound { reference: reference.to_owned(), message: message(&error) })
         }
-        Err(error) => Err(failure("look at an image", REQUEST_LIMIT, &error)),
+        Err(error) => Err(failure("look at an image", client, &error)),
     }
 }
 
@@ -209,7 +208,7 @@ pub(super) async fn look_up(client: &Client, wanted: &Wanted) -> Result<ImagePla
     }
     match client.inspect_registry_image(&with_tag(&wanted.reference), None).await {
         Ok(_) => Ok(ImagePlace::Registry),
-        Err(error) => Err(pull_failure(&wanted.reference, &error)),
+        Err(error) => Err(pull_failure(client, &wanted.reference, &error)),
     }
 }
 

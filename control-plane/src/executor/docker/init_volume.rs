@@ -4,7 +4,6 @@
 //! fifty milliseconds each time. The volume's name tells its content, so any number of control planes share it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bollard::Docker as Client;
 use bollard::body_full;
@@ -22,7 +21,6 @@ use tokio::sync::Mutex;
 use tracing::{debug, info};
 use uuid::Uuid;
 
-use super::connect::REQUEST_LIMIT;
 use super::container::INSTANCE_LABEL;
 use super::failure::{failure, status};
 use crate::executor::Error;
@@ -121,7 +119,7 @@ impl InitVolumes {
         image: &str,
         platform: Option<&str>,
     ) -> Result<(), Error> {
-        let failed = |error| failure("store the init in a volume", REQUEST_LIMIT, &error);
+        let failed = |error| failure("store the init in a volume", client, &error);
         let labels = [(LABEL.to_owned(), "1".to_owned())].into();
         let request = VolumeCreateRequest {
             name: Some(volume.name.clone()),
@@ -157,7 +155,7 @@ impl InitVolumes {
 
     /// Removes volumes of other inits that no container uses.
     pub(super) async fn remove_old(&self, client: &Client) -> Result<(), Error> {
-        let failed = |error| failure("list volumes", REQUEST_LIMIT, &error);
+        let failed = |error| failure("list volumes", client, &error);
         let filters = [("label".to_owned(), vec![LABEL.to_owned()])].into();
         let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
         let volumes = client.list_volumes(Some(options)).await.map_err(failed)?.volumes.unwrap_or_default();
@@ -217,10 +215,7 @@ async fn write(client: &Client, container: &str, volume: &InitVolume) -> Result<
     info!(volume = volume.name, bytes = volume.binary.len(), "storing the init in a volume of the engine");
     let options = UploadToContainerOptionsBuilder::new().path(FOLDER).build();
     let upload = client.upload_to_container(container, Some(options), body_full(tar("init", &volume.binary)));
-    match tokio::time::timeout(Duration::from_secs(60), upload).await {
-        Ok(uploaded) => uploaded,
-        Err(_elapsed) => Err(bollard::errors::Error::RequestTimeoutError),
-    }
+    upload.await
 }
 
 const BLOCK: usize = 512;

@@ -149,13 +149,13 @@ fn a_retired_deployment_serves_who_waits_and_keeps_nothing() {
     bench.reserve(10);
     bench.reserve(11);
     bench.ready(1);
-    bench.reserve(12);
-    bench.ready(3);
+    bench.ready(2);
     bench.finished(1);
     assert_eq!(bench.machine.retire().into_vec(), [Effect::Stop(1)]);
-    assert_eq!(bench.ready(2), [Effect::Give(2, 12)]);
+    assert_eq!(bench.reserve(12), [Effect::Start(3)]);
+    assert_eq!(bench.finished(2), [Effect::Give(2, 12)]);
+    assert_eq!(bench.ready(3), [Effect::Stop(3)]);
     assert_eq!(bench.finished(2), [Effect::Stop(2)]);
-    assert_eq!(bench.finished(3), [Effect::Stop(3)]);
     assert!(bench.machine.is_empty());
 }
 

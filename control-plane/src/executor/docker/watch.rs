@@ -1,0 +1,120 @@
+//! What became of containers: those that ended, and those that nobody knows.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bollard::container::LogOutput;
+use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder};
+use futures_util::StreamExt as _;
+use tokio::sync::mpsc;
+
+use super::container::{ENVIRONMENT_LABEL, INSTANCE_LABEL};
+use super::failure::failure;
+use super::{Docker, Ended, Engine};
+use crate::executor::{ContainerId, Death, EnvironmentId, Error, PostMortem};
+
+/// Lines of a container's output that are shown when it died.
+const LAST_LINES: &str = "20";
+
+/// A container without an environment fills a volume, which takes a moment; older ones were left behind.
+const FILLING_TIME: Duration = Duration::from_secs(120);
+
+impl Docker {
+    pub(super) async fn look_at(&self, engine: &Engine, container: &ContainerId) -> PostMortem {
+        let client = &engine.found.client;
+        let inspected = client.inspect_container(&container.0, None).await;
+        let state = inspected.ok().and_then(|container| container.state).unwrap_or_default();
+        let running = state.running.unwrap_or_default();
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(LAST_LINES).build();
+        let mut lines = client.logs(&container.0, Some(options));
+        let mut output = String::new();
+        while let Some(Ok(line)) = lines.next().await {
+            let (LogOutput::StdErr { message }
+            | LogOutput::StdOut { message }
+            | LogOutput::StdIn { message }
+            | LogOutput::Console { message }) = line;
+            output.push_str(&String::from_utf8_lossy(&message));
+        }
+        PostMortem {
+            exit_code: state.exit_code.filter(|_| !running),
+            out_of_memory: state.oom_killed.unwrap_or_default(),
+            error: state.error.unwrap_or_default(),
+            output,
+        }
+    }
+
+    fn label_filter(&self) -> (String, Vec<String>) {
+        ("label".to_owned(), vec![format!("{INSTANCE_LABEL}={}", self.settings.instance)])
+    }
+
+    /// Tells of deaths until the stream breaks.
+    pub(super) async fn watch_once(&self, deaths: &mpsc::Sender<Death>) -> Result<(), Error> {
+        let engine = self.engine().await?;
+        let client = &engine.found.client;
+        let filters: HashMap<_, _> = [
+            self.label_filter(),
+            ("type".to_owned(), vec!["container".to_owned()]),
+            ("event".to_owned(), vec!["die".to_owned()]),
+        ]
+        .into();
+        let mut events = client.events(Some(EventsOptionsBuilder::new().filters(&filters).build()));
+        // Those that died while nobody listened.
+        let ended: HashMap<_, _> =
+            [self.label_filter(), ("status".to_owned(), vec!["exited".to_owned()])].into();
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&ended).build();
+        let listed = client.list_containers(Some(options)).await;
+        let listed = listed.map_err(|error| failure("list containers", client, &error));
+        for container in self.heard(&engine, listed)? {
+            if let Some(environment) = environment_of(container.labels.as_ref()) {
+                // Nobody listens when the pool is gone, and then this future is dropped soon.
+                let _ = deaths.send(Death { environment, exit_code: None }).await;
+            }
+        }
+        while let Some(event) = events.next().await {
+            let event = event.map_err(|error| failure("tell of containers that end", client, &error));
+            let attributes = self.heard(&engine, event)?.actor.and_then(|actor| actor.attributes);
+            if let Some(environment) = environment_of(attributes.as_ref()) {
+                let exit_code = attributes.as_ref().and_then(|all| all.get("exitCode")?.parse().ok());
+                let _ = deaths.send(Death { environment, exit_code }).await;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn remove_unknown(
+        &self,
+        engine: &Engine,
+        known: &(dyn Fn(EnvironmentId) -> bool + Send + Sync),
+    ) -> Result<usize, Error> {
+        let client = &engine.found.client;
+        let filters: HashMap<_, _> = [self.label_filter()].into();
+        // Ended ones that are to be kept are no leftovers.
+        let all = self.settings.ended == Ended::Removed;
+        let options = ListContainersOptionsBuilder::new().all(all).filters(&filters).build();
+        let listed = client.list_containers(Some(options)).await;
+        let listed = listed.map_err(|error| failure("list containers", client, &error))?;
+        let mut removed = 0;
+        for container in listed {
+            let is_leftover = match environment_of(container.labels.as_ref()) {
+                Some(environment) => !known(environment),
+                None => is_old(container.created),
+            };
+            if let Some(id) = container.id.filter(|_| is_leftover) {
+                self.end(engine, &id).await?;
+                removed += 1;
+            }
+        }
+        engine.init.remove_old(client).await?;
+        Ok(removed)
+    }
+}
+
+fn environment_of(labels: Option<&HashMap<String, String>>) -> Option<EnvironmentId> {
+    EnvironmentId::parse(labels?.get(ENVIRONMENT_LABEL)?)
+}
+
+fn is_old(created: Option<i64>) -> bool {
+    let created = created.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    created.is_none_or(|created| now.saturating_sub(created) > FILLING_TIME)
+}
