@@ -1,1 +1,230 @@
-//! skeleton
+//! Everything that happens inside a Lambda function's container.
+//!
+//! The init is PID 1. It dials out to the control plane over the uplink ([`lambdock_protocol`]), is told what function
+//! it is for, fetches and unpacks the code, starts the runtime, and from then on stands between the two: invocations
+//! come down, are handed to the runtime through Lambda's Runtime API on `127.0.0.1:9001`, and answers, log lines and
+//! measurements go up as they happen.
+//!
+//! ```text
+//! uplink ──┐                               ┌── process   start, kill, reap
+//! api ─────┼─▶ driver ─▶ lifecycle (pure) ─┼── output    lines of the function, up
+//! signals ─┘   one loop      events →      ├── uplink    answers, reports, up
+//! processes      effects                   └── api       events, to the runtime
+//! ```
+//!
+//! Everything runs on one thread. State changes in one place, [`lifecycle::Machine`], which does no I/O.
+
+mod api;
+mod clock;
+pub mod config;
+mod driver;
+mod environment;
+pub mod lifecycle;
+pub mod log;
+mod memory;
+mod output;
+mod process;
+mod report;
+mod setup;
+mod tunnel;
+mod uplink;
+
+use std::io::{Seek, SeekFrom, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use lambdock_protocol::{Archive, Assignment, Purpose, ToAgent, ToControlPlane};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use api::Api;
+use config::Config;
+use driver::{Driver, Ending, Runtime};
+use lifecycle::{Machine, Settings};
+use log::{debug, error, info, warn};
+use setup::{bootstrap, modes, unpack, user};
+use uplink::{Receiver, Sender};
+
+/// What is different between a container and a test.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// Where `/var/task`, `/opt`, `/etc` and `/tmp` are.
+    pub root: PathBuf,
+    /// Where the Runtime API listens. [AWS: port 9001]
+    pub api: SocketAddr,
+    /// Variables of the container.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Why the init ends otherwise than it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection to the control plane.
+    #[error(transparent)]
+    Uplink(#[from] uplink::Error),
+    /// The connection was lost before there was anything to do.
+    #[error("the control plane is gone")]
+    Abandoned,
+    /// The environment cannot serve; the control plane has been told.
+    #[error("{0}")]
+    Unusable(String),
+    /// The system refuses what the init needs.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
+    let what = what.into();
+    move |source| Error::System { what, source }
+}
+
+/// Calls of the runtime that may wait for the driver.
+const CALLS_WAITING: usize = 64;
+
+/// Runs an environment from its first connection to its end. Needs a Tokio `LocalSet` around it.
+///
+/// # Errors
+/// The environment could not be or become one; the exit status should say so.
+pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(system("cannot catch SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("cannot catch SIGINT"))?;
+    let mut stop = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let (stream, buffer) = uplink::dial(&config, Purpose::Environment).await?;
+    let (sender, mut receiver) = uplink::split(stream, buffer);
+    let assignment = tokio::select! {
+        assignment = assigned(&mut receiver) => match assignment {
+            Some(assignment) => assignment,
+            None => return Ok(()),
+        },
+        () = stop() => return Ok(()),
+    };
+    info!("assigned to {}:{}", assignment.function_name, assignment.function_version);
+    if let Some(level) =
+        assignment.environment.get("LOCALSTACK_INIT_LOG_LEVEL").and_then(|text| log::Level::parse(text))
+    {
+        log::set_level(level);
+    }
+    let prepared = prepare(&assignment, &platform, &sender, &mut receiver).await;
+    let runtime = match prepared {
+        Ok(runtime) => runtime,
+        Err(reason) => {
+            sender.send(ToControlPlane::Unusable { reason: reason.clone() }).await;
+            return Err(Error::Unusable(reason));
+        }
+    };
+
+    let api = TcpListener::bind(platform.api)
+        .await
+        .map_err(system(format!("cannot listen on {}", platform.api)))?;
+    let (events, calls) = mpsc::channel(CALLS_WAITING);
+    let permit = driver::permit();
+    let limit = assignment.payload_limit;
+    tokio::task::spawn_local(Rc::new(Api::new(events, sender.clone(), Rc::clone(&permit), limit)).serve(api));
+    if let Some(port) = assignment.gateway_port {
+        match TcpListener::bind(("127.0.0.1", port)).await {
+            Ok(listener) => drop(tokio::task::spawn_local(tunnel::serve(listener, Rc::new(config.clone())))),
+            Err(error) => warn!("functions cannot reach the API: cannot listen on port {port}: {error}"),
+        }
+    }
+    let machine = Machine::new(Settings {
+        init_limit: assignment.init_timeout_ms.map(Duration::from_millis),
+        timeout: Duration::from_millis(assignment.timeout_ms),
+        payload_limit: limit,
+        environment: config.environment.clone(),
+    });
+    let driver =
+        Driver::new(machine, assignment, runtime, sender, permit).map_err(system("cannot catch SIGCHLD"))?;
+    match driver.run(receiver, calls, stop).await {
+        Ending::Asked => info!("ending, as asked"),
+        Ending::Abandoned => info!("ending: the control plane is gone"),
+    }
+    Ok(())
+}
+
+/// Waits for the assignment; `None`: none will come.
+async fn assigned(receiver: &mut Receiver) -> Option<Assignment> {
+    loop {
+        match receiver.receive().await? {
+            ToAgent::Assign(assignment) => return Some(*assignment),
+            ToAgent::Shutdown(_) => return None,
+            other => warn!("the control plane sent what is not expected now: {other:?}"),
+        }
+    }
+}
+
+/// Puts everything in place that the runtime needs. An error is for people.
+async fn prepare(
+    assignment: &Assignment,
+    platform: &Platform,
+    sender: &Sender,
+    receiver: &mut Receiver,
+) -> Result<Runtime, String> {
+    for archive in &assignment.archives {
+        fetch(archive, platform, sender, receiver).await?;
+    }
+    for entry in &assignment.modes {
+        if let Err(error) = modes::apply(&bootstrap::below(&platform.root, &entry.path), &entry.mode) {
+            warn!("cannot change the mode of {}: {error}", entry.path);
+        }
+    }
+    let (user, made) = user::prepare(&platform.root, assignment.user.as_deref());
+    if let Err(error) = made {
+        warn!("the function's user cannot be set up completely: {error}");
+    }
+    let root = nix::unistd::geteuid().is_root();
+    let command = bootstrap::find(
+        &platform.root,
+        assignment.command.as_deref(),
+        assignment.working_directory.as_deref(),
+    );
+    let variables =
+        environment::runtime(platform.variables.iter().cloned(), assignment, &platform.api.to_string());
+    Ok(Runtime { command, variables, user: user.filter(|_| root) })
+}
+
+/// Fetches an archive over the uplink and unpacks it.
+async fn fetch(
+    archive: &Archive,
+    platform: &Platform,
+    sender: &Sender,
+    receiver: &mut Receiver,
+) -> Result<(), String> {
+    let describe = |error: std::io::Error| format!("the code cannot be stored in the container: {error}");
+    sender.send(ToControlPlane::FetchArchive { digest: archive.digest.clone() }).await;
+    let mut file = tempfile::tempfile_in(bootstrap::below(&platform.root, "/tmp"))
+        .or_else(|_| tempfile::tempfile())
+        .map_err(describe)?;
+    loop {
+        match receiver.receive().await {
+            Some(ToAgent::ArchiveChunk { bytes, last }) => {
+                file.write_all(&bytes).map_err(describe)?;
+                if last {
+                    break;
+                }
+            }
+            Some(other) => warn!("the control plane sent what is not expected now: {other:?}"),
+            None => return Err("the control plane is gone".to_owned()),
+        }
+    }
+    file.seek(SeekFrom::Start(0)).map_err(describe)?;
+    let target = bootstrap::below(&platform.root, &archive.target);
+    std::fs::create_dir_all(&target).map_err(describe)?;
+    debug!("unpacking {} bytes into {}", archive.size, archive.target);
+    unpack::unpack(std::io::BufReader::new(file), &target).map_err(|error| {
+        error!("{error}");
+        error.to_string()
+    })
+}

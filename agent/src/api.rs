@@ -1,0 +1,294 @@
+//! The Runtime API: HTTP on one side, events on the other.
+//!
+//! [AWS: Lambda runtime API; runtime interface emulator]
+
+mod error_type;
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use lambdock_protocol::ToControlPlane;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::clock;
+use crate::lifecycle::{BodyEnd, CallId, Event, Reply, ResponseMode};
+use crate::log::debug;
+use crate::uplink::Sender;
+
+/// Something that happened, and where the answer is waited for.
+pub(crate) struct Happened {
+    /// What.
+    pub event: Event,
+    /// For events that are calls.
+    pub waiting: Option<(CallId, oneshot::Sender<Reply>)>,
+}
+
+/// Whether the response that is being posted may still leave.
+pub(crate) type Permit = Rc<Cell<bool>>;
+
+/// Everything that connections share.
+pub(crate) struct Api {
+    events: mpsc::Sender<Happened>,
+    uplink: Sender,
+    permit: Permit,
+    calls: Cell<u64>,
+    payload_limit: u64,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+/// Connections at a time. A runtime has one or a few; more wait in the kernel's queue.
+const CONNECTIONS: usize = 512;
+
+/// Bytes of headers that are read: a client may send almost 1 MiB of X-Ray's error cause.
+const HEADERS: usize = 1_200_000;
+
+/// Headers at most.
+const HEADER_COUNT: usize = 200;
+
+/// Time that a client has for the head of a request once it has begun one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bytes of an error's body that are read.
+const ERROR_LIMIT: usize = 6 << 20;
+
+const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
+const DEADLINE: &str = "lambda-runtime-deadline-ms";
+const FUNCTION_ARN: &str = "lambda-runtime-invoked-function-arn";
+const TRACE_ID: &str = "lambda-runtime-trace-id";
+const CLIENT_CONTEXT: &str = "lambda-runtime-client-context";
+const COGNITO_IDENTITY: &str = "lambda-runtime-cognito-identity";
+const TENANT_ID: &str = "lambda-runtime-aws-tenant-id";
+const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
+const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+const ERROR_BODY: &str = "lambda-runtime-function-error-body";
+
+impl Api {
+    /// An API that tells `events` what is asked of it and passes bodies of responses on to `uplink`.
+    pub(crate) fn new(
+        events: mpsc::Sender<Happened>,
+        uplink: Sender,
+        permit: Permit,
+        payload_limit: u64,
+    ) -> Self {
+        Self { events, uplink, permit, calls: Cell::new(0), payload_limit }
+    }
+
+    /// Serves connections for ever.
+    pub(crate) async fn serve(self: Rc<Self>, listener: TcpListener) {
+        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+            let Ok((stream, _)) = listener.accept().await else {
+                // Out of file descriptors: connections that end make room.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            };
+            // A runtime waits for each answer; none should wait for more to send.
+            let _ = stream.set_nodelay(true);
+            let api = Rc::clone(&self);
+            tokio::task::spawn_local(async move {
+                let service = service_fn(|request| {
+                    let api = Rc::clone(&api);
+                    async move { Ok::<_, Infallible>(api.answer(request).await) }
+                });
+                let served = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEAD_TIMEOUT)
+                    .max_buf_size(HEADERS)
+                    .max_headers(HEADER_COUNT)
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+                if let Err(error) = served {
+                    debug!("a connection to the Runtime API ended: {error}");
+                }
+                drop(place);
+            });
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        debug!("runtime: {} {path}", parts.method);
+        match (&parts.method, segments.as_slice()) {
+            (&Method::GET, ["2018-06-01", "ping"]) => text(StatusCode::OK, "pong"),
+            (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => self.call(Event::Next).await,
+            (&Method::GET, ["2018-06-01", "runtime", "restore", "next"]) => {
+                self.call(Event::RestoreNext).await
+            }
+            (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
+                self.response(id, &parts.headers, body).await
+            }
+            (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
+                let request_id = (*id).to_owned();
+                let Some((error_type, payload)) = error(&parts.headers, body).await else {
+                    return truncated();
+                };
+                self.call(|call| Event::InvocationError { call, request_id, error_type, payload }).await
+            }
+            (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
+                let Some((error_type, payload)) = error(&parts.headers, body).await else {
+                    return truncated();
+                };
+                self.call(|call| Event::InitError { call, error_type, payload }).await
+            }
+            (_, segments) if is_known(segments) => status(StatusCode::METHOD_NOT_ALLOWED),
+            _ => text(StatusCode::NOT_FOUND, "404 page not found\n"),
+        }
+    }
+
+    async fn response(&self, id: &str, headers: &HeaderMap, body: Incoming) -> Answer {
+        let length = body.size_hint().exact();
+        let mode = match headers.get(RESPONSE_MODE).map(HeaderValue::as_bytes) {
+            None => ResponseMode::Buffered,
+            Some(mode) if mode.eq_ignore_ascii_case(b"streaming") => ResponseMode::Streaming,
+            Some(_) => ResponseMode::Invalid,
+        };
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let started =
+            |call| Event::ResponseStarted { call, request_id: id.to_owned(), mode, content_type, length };
+        match self.ask(started).await {
+            Some(Reply::Permit) => {}
+            other => return render(other),
+        }
+        let end = self.pass_on(body, mode).await;
+        self.call(|call| Event::ResponseEnded { call, end }).await
+    }
+
+    /// Sends a body up as it comes. What comes after the permit was revoked, by the deadline, is thrown away.
+    async fn pass_on(&self, mut body: Incoming, mode: ResponseMode) -> BodyEnd {
+        let mut total: u64 = 0;
+        let mut trailers = None;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return BodyEnd::Truncated };
+            match frame.into_data() {
+                Ok(data) => {
+                    total += data.len() as u64;
+                    if mode == ResponseMode::Buffered && total > self.payload_limit {
+                        return BodyEnd::TooLarge;
+                    }
+                    if !data.is_empty() && self.permit.get() {
+                        self.uplink.send(ToControlPlane::ResponseChunk(data)).await;
+                    }
+                }
+                Err(frame) => trailers = frame.into_trailers().ok().or(trailers),
+            }
+        }
+        BodyEnd::Whole(
+            trailers.and_then(|trailers| error_type::in_trailers(&trailers, ERROR_TYPE, ERROR_BODY)),
+        )
+    }
+
+    async fn call(&self, event: impl FnOnce(CallId) -> Event) -> Answer {
+        render(self.ask(event).await)
+    }
+
+    async fn ask(&self, event: impl FnOnce(CallId) -> Event) -> Option<Reply> {
+        let call = CallId(self.calls.get());
+        self.calls.set(call.0 + 1);
+        let (sender, answer) = oneshot::channel();
+        let happened = Happened { event: event(call), waiting: Some((call, sender)) };
+        self.events.send(happened).await.ok()?;
+        answer.await.ok()
+    }
+}
+
+/// Paths that exist, for other methods.
+fn is_known(segments: &[&str]) -> bool {
+    matches!(
+        segments,
+        ["2018-06-01", "ping"]
+            | ["2018-06-01", "runtime", "invocation", "next"]
+            | ["2018-06-01", "runtime", "invocation", _, "response" | "error"]
+            | ["2018-06-01", "runtime", "init", "error"]
+            | ["2018-06-01", "runtime", "restore", "next"]
+    )
+}
+
+/// The type and the payload of an error that the runtime reports; `None`: the body did not arrive.
+async fn error(headers: &HeaderMap, body: Incoming) -> Option<(String, Bytes)> {
+    let body = Limited::new(body, ERROR_LIMIT).collect().await.ok()?.to_bytes();
+    let given = headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok());
+    let error_type = error_type::sorted_out(given.unwrap_or_default());
+    let with_cause = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == ERROR_CAUSE);
+    Some((error_type, if with_cause { error_type::without_cause(&body) } else { body }))
+}
+
+/// An error body that also carries the cause for X-Ray, which is not for the caller.
+const ERROR_CAUSE: &str = "application/vnd.aws.lambda.error.cause+json";
+
+fn truncated() -> Answer {
+    let message = "HTTP request detected as truncated".to_owned();
+    render(Some(Reply::Refused { status: 400, error_type: "TruncatedHTTPRequest", message }))
+}
+
+fn render(reply: Option<Reply>) -> Answer {
+    match reply {
+        Some(Reply::Event { invoke, payload, left_ms }) => {
+            let mut response = Response::new(Full::new(payload));
+            let headers = response.headers_mut();
+            let kind = invoke.content_type.as_deref().unwrap_or("application/json");
+            let deadline = (clock::now_ms() + left_ms).to_string();
+            let mut set = |name: &'static str, value: Option<&str>| {
+                // What is no header value, such as a line break in a context, is left out rather than refused.
+                if let Some(value) = value.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
+                    headers.insert(name, value);
+                }
+            };
+            set("content-type", Some(kind));
+            set(REQUEST_ID, Some(&invoke.request_id));
+            set(DEADLINE, Some(&deadline));
+            set(FUNCTION_ARN, Some(&invoke.invoked_function_arn));
+            set(TRACE_ID, invoke.trace_id.as_deref());
+            set(CLIENT_CONTEXT, invoke.client_context.as_deref());
+            set(COGNITO_IDENTITY, invoke.cognito_identity.as_deref());
+            set(TENANT_ID, invoke.tenant_id.as_deref());
+            response
+        }
+        Some(Reply::Accepted) => json_body(StatusCode::ACCEPTED, &json!({ "status": "OK" })),
+        Some(Reply::Restored | Reply::Permit) => status(StatusCode::OK),
+        Some(Reply::Refused { status, error_type, message }) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            json_body(status, &json!({ "errorMessage": message, "errorType": error_type }))
+        }
+        None => {
+            let body = json!({ "errorMessage": "Internal Server Error", "errorType": "InternalServerError" });
+            json_body(StatusCode::INTERNAL_SERVER_ERROR, &body)
+        }
+    }
+}
+
+fn json_body(status: StatusCode, body: &Value) -> Answer {
+    let mut response = Response::new(Full::new(format!("{body}\n").into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn text(status: StatusCode, body: &'static str) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+fn status(status: StatusCode) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,88 @@
+//! Pure: the environment of the function's processes.
+
+use std::collections::BTreeMap;
+
+use lambdock_protocol::{Assignment, InitializationType};
+
+/// Names that are the init's own. Users rely on `LOCALSTACK_HOSTNAME`, so not everything with the prefix goes.
+/// [LocalStack: init; HOME and HOSTNAME are absent on AWS]
+const OWN: [&str; 17] = [
+    "LOCALSTACK_RUNTIME_ENDPOINT",
+    "LOCALSTACK_RUNTIME_ID",
+    "LOCALSTACK_INTEROP_PORT",
+    "LOCALSTACK_RUNTIME_TRACING_PORT",
+    "LOCALSTACK_USER",
+    "LOCALSTACK_CODE_ARCHIVES",
+    "LOCALSTACK_HOT_RELOADING_PATHS",
+    "LOCALSTACK_ENABLE_XRAY_TELEMETRY",
+    "LOCALSTACK_INIT_LOG_LEVEL",
+    "LOCALSTACK_POST_INVOKE_WAIT_MS",
+    "LOCALSTACK_FUNCTION_ACCOUNT_ID",
+    "LOCALSTACK_MAX_PAYLOAD_SIZE",
+    "LOCALSTACK_CHMOD_PATHS",
+    "LOCALSTACK_FILE_WATCHER_STRATEGY",
+    "LOCALSTACK_INIT_PHASE_TIMEOUT",
+    "HOSTNAME",
+    "HOME",
+];
+
+/// Prefix of what the control plane tells the init alone.
+const OWN_PREFIX: &str = "LAMBDOCK_";
+
+/// The runtime's variables: the image's, the assignment's, then what is never the user's to set.
+pub(crate) fn runtime(
+    container: impl IntoIterator<Item = (String, String)>,
+    assignment: &Assignment,
+    api: &str,
+) -> BTreeMap<String, String> {
+    let mut variables: BTreeMap<String, String> = container.into_iter().collect();
+    variables.extend(assignment.environment.clone());
+    variables.retain(|name, _| !OWN.contains(&name.as_str()) && !name.starts_with(OWN_PREFIX));
+    let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
+    set("AWS_LAMBDA_FUNCTION_NAME", &assignment.function_name);
+    set("AWS_LAMBDA_FUNCTION_VERSION", &assignment.function_version);
+    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &assignment.memory_size_mb.to_string());
+    set("AWS_LAMBDA_LOG_GROUP_NAME", &assignment.logging.group);
+    set("AWS_LAMBDA_LOG_STREAM_NAME", &assignment.logging.stream);
+    set("AWS_REGION", &assignment.region);
+    set("AWS_DEFAULT_REGION", &assignment.region);
+    set("AWS_LAMBDA_INITIALIZATION_TYPE", assignment.initialization_type.as_str());
+    set("LAMBDA_TASK_ROOT", "/var/task");
+    set("LAMBDA_RUNTIME_DIR", "/var/runtime");
+    if !assignment.handler.is_empty() {
+        set("_HANDLER", &assignment.handler);
+    }
+    if assignment.initialization_type != InitializationType::SnapStart {
+        // SDKs prefer them to keys, and they would find an expired date.
+        variables.remove("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+        variables.remove("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    }
+    variables.insert("AWS_LAMBDA_RUNTIME_API".to_owned(), api.to_owned());
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inits_own_variables_and_secrets_are_not_the_functions() {
+        let pairs =
+            |names: &[&str]| names.iter().map(|n| ((*n).to_owned(), "x".to_owned())).collect::<Vec<_>>();
+        let container = pairs(&["PATH", "HOME", "LAMBDOCK_SECRET", "LOCALSTACK_USER", "LOCALSTACK_HOSTNAME"]);
+        let assignment = Assignment {
+            environment: [("AWS_LAMBDA_RUNTIME_API".to_owned(), "mine".to_owned())].into(),
+            handler: "a.b".into(),
+            ..Assignment::default()
+        };
+        let variables = runtime(container, &assignment, "127.0.0.1:9001");
+        for absent in ["HOME", "LAMBDOCK_SECRET", "LOCALSTACK_USER"] {
+            assert!(!variables.contains_key(absent), "{absent}");
+        }
+        assert_eq!((variables["PATH"].as_str(), variables["LOCALSTACK_HOSTNAME"].as_str()), ("x", "x"));
+        assert_eq!(
+            (variables["_HANDLER"].as_str(), variables["AWS_LAMBDA_RUNTIME_API"].as_str()),
+            ("a.b", "127.0.0.1:9001")
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! Pure: everything that can happen to an execution environment, and what follows from it.
+//!
+//! [`Machine::step`] takes one event and the time and gives back what to do, in order. It opens no socket, starts no
+//! process and looks at no clock, so every race is a unit test.
+
+mod effect;
+mod event;
+mod machine;
+mod runtime_state;
+
+pub use effect::{Effect, Finish, Reply};
+pub use event::{BodyEnd, CallId, Event, ResponseMode};
+pub use machine::{Machine, Settings};

@@ -1,0 +1,32 @@
+//! Pure: the states of Lambda's Runtime API, whose names are part of its error messages.
+
+/// Where a runtime is in the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RuntimeState {
+    /// Its process runs and has asked for nothing yet.
+    Started,
+    /// It has said that it cannot start.
+    InitError,
+    /// It waits for an event.
+    Ready,
+    /// It has an event.
+    Running,
+    /// It posts its response.
+    InvocationResponse,
+    /// Its answer was taken.
+    ResponseSent,
+}
+
+impl RuntimeState {
+    /// The name in messages. [AWS: runtime interface emulator]
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Started => "Started",
+            Self::InitError => "InitError",
+            Self::Ready => "Ready",
+            Self::Running => "Running",
+            Self::InvocationResponse => "InvocationResponse",
+            Self::ResponseSent => "RuntimeResponseSentState",
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! How much memory the container has used, as its control group tells.
+
+use std::fs;
+
+/// Bytes and counts from the container's own control group, v2 or v1, as containers see it.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    kills: u64,
+}
+
+/// Under v2 the container's group is the root of what it sees; under v1 the memory controller's is.
+const V2: &str = "/sys/fs/cgroup/";
+const V1: &str = "/sys/fs/cgroup/memory/";
+
+impl Memory {
+    /// Begins to watch.
+    pub(crate) fn new() -> Self {
+        Self { kills: kills().unwrap_or(0) }
+    }
+
+    /// Whether the kernel has ended a process for want of memory since the last time this was asked.
+    pub(crate) fn was_exhausted(&mut self) -> bool {
+        let kills = kills().unwrap_or(self.kills);
+        std::mem::replace(&mut self.kills, kills) < kills
+    }
+
+    /// Most memory that the function's processes have used, in bytes; `None`: it cannot be told.
+    ///
+    /// The sum of what each process had resident at its peak. The group's own peak would count the page cache that
+    /// unpacking the code has filled, which AWS's figure does not.
+    pub(crate) fn peak(&self) -> Option<u64> {
+        let entries = fs::read_dir("/proc").ok()?;
+        let processes = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let others = processes.filter(|name| name.parse::<u32>().is_ok_and(|pid| pid != std::process::id()));
+        let peaks =
+            others.filter_map(|pid| resident_peak(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?));
+        Some(peaks.sum())
+    }
+}
+
+fn kills() -> Option<u64> {
+    let v2 = fs::read_to_string(format!("{V2}memory.events")).ok().and_then(|text| field(&text, "oom_kill"));
+    v2.or_else(|| field(&fs::read_to_string(format!("{V1}memory.oom_control")).ok()?, "oom_kill"))
+}
+
+/// `name value` on a line of its own.
+fn field(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+/// `VmHWM` in bytes. [Linux: proc(5), status]
+fn resident_peak(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_files_are_read() {
+        assert_eq!(resident_peak("Name:\tx\nVmPeak:\t 9 kB\nVmHWM:\t    1732 kB\n"), Some(1732 * 1024));
+        assert_eq!(resident_peak("Name:\tkthreadd\n"), None);
+        assert_eq!(field("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "oom_kill"), Some(3));
+        assert_eq!(field("low 0\noom 1\noom_kill 2\n", "oom_kill"), Some(2));
+    }
+}

@@ -1,0 +1,105 @@
+//! The function's processes: started, watched, killed. We are PID 1, so all that die here are ours to reap.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getpid};
+
+use crate::report::Ended;
+use crate::setup::bootstrap;
+use crate::setup::user::User;
+
+/// A process that runs.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Its id, which is also its group's.
+    pub pid: Pid,
+    /// What it writes.
+    pub stdout: OwnedFd,
+    /// What it writes about errors.
+    pub stderr: OwnedFd,
+}
+
+/// The kernel should end functions before it ends us. [Linux: proc(5), oom_score_adj]
+const OOM_SCORE: &str = "500";
+
+/// Starts the runtime in a group of its own.
+///
+/// # Errors
+/// The type of the failure in AWS's words, and what the system said.
+pub(crate) fn spawn(
+    command: &bootstrap::Command,
+    variables: &BTreeMap<String, String>,
+    user: Option<User>,
+) -> Result<Running, (&'static str, String)> {
+    let entrypoint = |error: io::Error| ("Runtime.InvalidEntrypoint", format!("{error}"));
+    let (program, arguments) = command
+        .arguments
+        .split_first()
+        .ok_or_else(|| ("Runtime.InvalidEntrypoint", "the function has no command".to_owned()))?;
+    if !command.folder.is_dir() {
+        let folder = command.folder.display();
+        return Err(("Runtime.InvalidWorkingDir", format!("the working directory {folder} does not exist")));
+    }
+    let mut process = Command::new(program);
+    process.args(arguments).current_dir(&command.folder).env_clear().envs(variables).process_group(0);
+    process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if let Some(user) = user {
+        // Supplementary groups go with it.
+        process.gid(user.gid).uid(user.uid);
+    }
+    let mut child = process.spawn().map_err(|error| {
+        let (kind, said) = entrypoint(error);
+        (kind, format!("fork/exec {program}: {said}"))
+    })?;
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
+    // Without it only the choice of the kernel in need is worse.
+    let _ = fs::write(format!("/proc/{pid}/oom_score_adj"), OOM_SCORE);
+    match (child.stdout.take(), child.stderr.take()) {
+        (Some(stdout), Some(stderr)) => Ok(Running { pid, stdout: stdout.into(), stderr: stderr.into() }),
+        _ => Err(("Sandbox.Failure", "its output cannot be read".to_owned())),
+    }
+}
+
+/// Takes one dead child off the system's list. `None`: none is dead.
+pub(crate) fn reap() -> Option<(Pid, Ended)> {
+    loop {
+        return match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) => Some((pid, Ended::Code(code))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => Some((pid, Ended::Signal(signal as i32))),
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => None,
+            Err(Errno::EINTR) | Ok(_) => continue,
+            Err(_) => None,
+        };
+    }
+}
+
+/// Kills a group.
+pub(crate) fn kill_group(pid: Pid) {
+    // It may be gone already, which is what we want.
+    let _ = killpg(pid, Signal::SIGKILL);
+}
+
+/// Kills everything in the container but ourselves: what the runtime started in groups of its own. Only as PID 1:
+/// elsewhere other processes are not ours. Returns whether anything was left.
+pub(crate) fn sweep() -> bool {
+    if getpid().as_raw() != 1 {
+        return false;
+    }
+    let Ok(entries) = fs::read_dir("/proc") else { return false };
+    let mut left = false;
+    for entry in entries.flatten() {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+        if let Some(pid) = pid.filter(|pid| *pid != 1) {
+            left |= kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok();
+        }
+    }
+    left
+}

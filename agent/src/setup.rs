@@ -1,0 +1,6 @@
+//! Before the first process: code, permissions, the user, the command.
+
+pub(crate) mod bootstrap;
+pub(crate) mod modes;
+pub(crate) mod unpack;
+pub(crate) mod user;

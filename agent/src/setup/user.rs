@@ -1,0 +1,91 @@
+//! The user that functions run as.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::chown;
+use std::path::Path;
+
+use super::bootstrap::below;
+
+/// A user by its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct User {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+}
+
+/// AWS's name for it.
+pub(crate) const DEFAULT: &str = "sbx_user1051";
+
+/// AWS's numbers for it.
+const NUMBERS: User = User { uid: 993, gid: 990 };
+
+/// Finds the user `name` in the container, or makes it with AWS's numbers, and gives it `/tmp`. `None`: functions
+/// stay root.
+///
+/// # Errors
+/// It neither exists nor can be made. Then functions can still run with AWS's numbers.
+pub(crate) fn prepare(root: &Path, name: Option<&str>) -> (Option<User>, io::Result<()>) {
+    let name = name.unwrap_or(DEFAULT);
+    if name.is_empty() || name == "root" {
+        return (None, Ok(()));
+    }
+    let passwd = below(root, "/etc/passwd");
+    let users = fs::read_to_string(&passwd).unwrap_or_default();
+    let (user, made) = match find(&users, name) {
+        Some(user) => (user, Ok(())),
+        None => {
+            let line = format!("{name}:x:{}:{}::/home/{name}:/sbin/nologin\n", NUMBERS.uid, NUMBERS.gid);
+            let made = append(&passwd, &users, &line);
+            let shadow = below(root, "/etc/shadow");
+            let hidden = fs::read_to_string(&shadow).unwrap_or_default();
+            let made =
+                made.and_then(|()| append(&shadow, &hidden, &format!("{name}:*:18313:0:99999:7:::\n")));
+            (NUMBERS, made)
+        }
+    };
+    let owned = chown(below(root, "/tmp"), Some(user.uid), Some(user.gid));
+    (Some(user), made.and(owned))
+}
+
+/// The first line for `name` wins, as for the system.
+fn find(passwd: &str, name: &str) -> Option<User> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then_some(())?;
+        let mut numbers = fields.skip(1).map(|field| field.parse().ok());
+        Some(User { uid: numbers.next()??, gid: numbers.next()?? })
+    })
+}
+
+fn append(path: &Path, before: &str, line: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+    file.write_all(format!("{gap}{line}").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_user_gets_a_line_of_its_own_and_an_existing_one_keeps_its_numbers() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("etc")).unwrap();
+        fs::create_dir_all(root.path().join("tmp")).unwrap();
+        fs::write(root.path().join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh").unwrap();
+        let (user, _) = prepare(root.path(), None);
+        assert_eq!(user, Some(NUMBERS));
+        let passwd = fs::read_to_string(root.path().join("etc/passwd")).unwrap();
+        assert_eq!(
+            passwd,
+            "root:x:0:0:root:/root:/bin/sh\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
+        );
+        prepare(root.path(), None).1.ok();
+        assert_eq!(fs::read_to_string(root.path().join("etc/passwd")).unwrap(), passwd);
+        assert_eq!(find("a:x:5:6::/:/", "a"), Some(User { uid: 5, gid: 6 }));
+        assert_eq!(prepare(root.path(), Some("root")).0, None);
+    }
+}
