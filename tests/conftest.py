@@ -5,10 +5,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from harness import engine
 from harness.archives import PROBE
 from harness.deployment import Function, deploy, deployed
 from harness.engine_proxy import EngineProxy
-from harness.server import Lambdock
+from harness.registry import Registry
+from harness.server import BINARY, Lambdock
+
+
+def pytest_sessionstart() -> None:
+    """Without the binary there is nothing to test."""
+    if not BINARY.exists():
+        pytest.exit(f"{BINARY} is missing; `cargo xtask build` makes it, LAMBDOCK_BIN names another", returncode=2)
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +40,8 @@ def function(server: Lambdock) -> Iterator[Callable[..., Function]]:
 
 
 @pytest.fixture
-def own_server(tmp_path) -> Iterator[Callable[..., Lambdock]]:
-    """Starts servers with settings of their own, which end with the test."""
+def own_server(tmp_path, engine_proxy) -> Iterator[Callable[..., Lambdock]]:
+    """Starts servers with settings of their own, which end with the test, and before the engine that they may use."""
     with contextlib.ExitStack() as started:
         count = iter(range(100))
 
@@ -49,3 +57,13 @@ def engine_proxy(tmp_path_factory) -> Iterator[EngineProxy]:
     # Paths of sockets are limited to about a hundred characters.
     with EngineProxy(tmp_path_factory.mktemp("e")) as proxy:
         yield proxy
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    """A registry of images, which the engine forgets with the test."""
+    with Registry() as one:
+        yield one
+        pulled = engine.docker("image", "ls", "--quiet", "--no-trunc", "--filter", f"reference={one.address}/*/*")
+        for image in set(pulled.split()):
+            engine.docker("rmi", "--force", image)

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by a runtime's bootstrap with the runtime's command line as "$@": starts it, through the wrapper in
 # AWS_LAMBDA_EXEC_WRAPPER where one is set, with the exit codes of AWS's images.
 if [ -n "$AWS_LAMBDA_EXEC_WRAPPER" ]; then

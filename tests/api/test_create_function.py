@@ -107,7 +107,7 @@ def test_what_was_chosen_is_shown(created):
         "Architectures": ["arm64"],
         "EphemeralStorage": {"Size": 10240},
         "TracingConfig": {"Mode": "Active"},
-        "Environment": {"Variables": {"B": "1", "A": "ä"}},
+        "Environment": {"Variables": {"SECOND": "1", "FIRST": "ä"}},
     }
     answer = created(**chosen)
     assert {member: answer[member] for member in chosen} == chosen

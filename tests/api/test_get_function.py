@@ -121,7 +121,8 @@ def test_two_qualifiers_must_agree(probe):
         "arn:aws:iam:us-east-1:000000000000:function:f",
         "arn:aws:lambda:us-east-1:000000000000:function:f:1:2",
         "function:f:$LATEST:extra",
-        "arn:aws:lambda:000000000000:function:f:1",
+        "arn:aws:lambda::000000000000:function:f",
+        "arn:aws:lambda:us-east-1::function:f",
         "f:$LATES",
     ],
 )

@@ -1,21 +1,11 @@
 """Images that have to be pulled, and images for other processors."""
 
 import re
-import subprocess
 
 import pytest
 
 from harness.deployment import create, deploy
-from harness.registry import Registry
 from harness.waiting import wait_until
-
-
-@pytest.fixture
-def registry():
-    with Registry() as one:
-        yield one
-        images = f"{one.address}/team/python3.12", f"{one.address}/team/python3.13"
-        subprocess.run(["docker", "rmi", "--force", *images], capture_output=True, timeout=60, check=False)
 
 
 @pytest.fixture

@@ -92,11 +92,11 @@ def test_changes_are_visible_in_the_answer_and_in_the_function(function):
 
 
 def test_what_an_update_does_not_name_stays(function):
-    one = function(Description="kept", Timeout=11, Environment={"Variables": {"A": "1"}})
+    one = function(Description="kept", Timeout=11, Environment={"Variables": {"KEPT": "1"}})
     one.configure(MemorySize=256)
     shown = one.configuration()
     assert (shown["Description"], shown["Timeout"]) == ("kept", 11)
-    assert shown["Environment"] == {"Variables": {"A": "1"}}
+    assert shown["Environment"] == {"Variables": {"KEPT": "1"}}
 
 
 def test_handler_and_runtime_can_change(function):
@@ -185,7 +185,7 @@ def test_updates_without_or_with_broken_code_leave_the_function_as_it_was(functi
         ({"Runtime": "non-existent-runtime"}, "InvalidParameterValueException"),
         ({"Timeout": 901}, "ValidationException"),
         ({"MemorySize": 1}, "ValidationException"),
-        ({"Environment": {"Variables": {"A": "x" * 4096}}}, "InvalidParameterValueException"),
+        ({"Environment": {"Variables": {"LARGE": "x" * 4096}}}, "InvalidParameterValueException"),
     ],
 )
 def test_wrong_configurations_are_refused(server, probe, change, code):

@@ -18,7 +18,7 @@ from harness.waiting import wait_until
 
 def test_functions_are_found_again_and_run(own_server):
     server = own_server(PERSISTENCE=1)
-    chosen = {"Timeout": 7, "MemorySize": 192, "Environment": {"Variables": {"A": "1"}}, "Tags": {"team": "blue"}}
+    chosen = {"Timeout": 7, "MemorySize": 192, "Environment": {"Variables": {"KEPT": "1"}}, "Tags": {"team": "blue"}}
     one = deploy(server, **chosen)
     other = deploy(
         server, fixture("product-node"), Runtime="nodejs22.x", client=server.client("000000000002", "eu-west-1")
@@ -32,7 +32,7 @@ def test_functions_are_found_again_and_run(own_server):
         answer.pop("ResponseMetadata")
     assert after == before, "down to the revision"
     assert requests.get(after["Code"]["Location"], timeout=10).content == PROBE
-    assert one.run("import os; return os.environ['A']").value() == "1"
+    assert one.run("import os; return os.environ['KEPT']").value() == "1"
     assert other.configuration()["State"] == "Active"
     assert other.invoke({"body": '{"num1": 6, "num2": 7}'}).json()["body"].endswith("is 42")
     assert refused(lambda: server.client().get_function(FunctionName=other.name)).status == 404

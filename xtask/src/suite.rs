@@ -57,13 +57,22 @@ fn check_rust(workspace: &Workspace) -> Result<()> {
 }
 
 fn check_behaviour(workspace: &Workspace, options: &Options) -> Result<()> {
+    let python = python(workspace)?;
+    step("style of the behaviour tests", || {
+        let ruff = || {
+            let mut command = Command::new(python.join("bin/ruff"));
+            command.current_dir(workspace.root().join("tests"));
+            command
+        };
+        ruff().args(["check", "--quiet", "."]).run()?;
+        ruff().args(["format", "--quiet", "--check", "."]).run()
+    })?;
     dist::build(workspace, &dist::Options::default())?;
     engine::ensure(workspace)?;
     if !options.no_images {
         images::ensure(workspace, &[])?;
     }
     functions::build(workspace)?;
-    let python = python(workspace)?;
     let pattern = match env::var("LAMBDA_RUNTIME_IMAGE_MAPPING") {
         Ok(mapping) if options.no_images => mapping,
         _ => images::PATTERN.to_owned(),

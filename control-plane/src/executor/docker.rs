@@ -197,7 +197,6 @@ impl Docker {
         };
         Wanted { reference, platform }
     }
-
 }
 
 impl Executor for Docker {

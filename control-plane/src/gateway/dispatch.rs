@@ -136,7 +136,7 @@ impl Gateway {
                 let trace_id =
                     parts.headers.get(TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned);
                 self.call::<op::Invoke, _>(&request, |mut input, violations| {
-                    let payload = input.payload.take().map(Into::into).unwrap_or_default();
+                    let payload = input.payload.take().unwrap_or_default();
                     let invocation = Invocation { input, payload, trace_id };
                     invocations::invoke(context, caller, invocation, violations)
                 })

@@ -73,6 +73,16 @@ struct Stillborn {
     container: Option<ContainerId>,
 }
 
+/// What keeps a container from becoming an environment.
+enum Obstacle {
+    /// All is known about it.
+    Known(Error),
+    /// The container ended.
+    Died,
+    /// The connection was closed, most likely because the container ended.
+    Closed(String),
+}
+
 impl Life {
     pub(super) fn new(shared: Arc<Shared>, group: Arc<Group>, id: EnvironmentId) -> Self {
         Self { shared, group, id }
@@ -112,7 +122,10 @@ impl Life {
     }
 
     async fn run(&self, mut registration: Registration, info: &EnvironmentInfo, mut fate: Fate) {
-        let Ok(permit) = self.shared.starts.acquire().await else { return };
+        let permit = self.shared.starts.acquire().await;
+        if self.shared.kill.is_cancelled() {
+            return self.group.lost(&self.shared, self.id, Error::ShuttingDown);
+        }
         let deadline = Instant::now() + self.shared.settings.environment_timeout;
         let started = self.container(&registration, deadline).await;
         drop(permit);
@@ -175,18 +188,19 @@ impl Life {
     ) -> Result<(Connection, ContainerId, (Initialized, Bytes)), Stillborn> {
         let setting_up = async {
             let dials_in = async {
-                let lost = || Error::Unusable("its connection was lost at once".to_owned());
+                let lost = || Obstacle::Closed("its connection was lost at once".to_owned());
                 registration.arrived().await.ok_or_else(lost)
             };
             let stage = "the container runs, its init has not dialled in";
             let mut connection = self.within(deadline, stage, &mut *died, dials_in).await?;
             let sets_up = async {
                 let assigned = connection.link.assign(self.assignment(info)).await;
-                assigned.map_err(|lost| Error::Unusable(lost.0))?;
+                assigned.map_err(|lost| Obstacle::Closed(lost.0))?;
                 let books = Books { shared: &self.shared, group: &self.group, id: self.id };
                 match connection.reader.next(&books).await {
                     Heard::Initialized(initialized, error) => Ok((initialized, error)),
-                    Heard::Unusable(reason) | Heard::Closed(reason) => Err(Error::Unusable(reason)),
+                    Heard::Unusable(reason) => Err(Obstacle::Known(Error::Unusable(reason))),
+                    Heard::Closed(reason) => Err(Obstacle::Closed(reason)),
                 }
             };
             let stage = "its init dialled in and sets the function up";
@@ -195,15 +209,12 @@ impl Life {
         };
         let cause = match setting_up.await {
             Ok((connection, initialized)) => return Ok((connection, container, initialized)),
-            Err(cause) => cause,
-        };
-        // A container that died tells more than the connection that closed with it.
-        let cause = match cause {
-            Error::Ended(_) => Error::Ended(self.post_mortem(&container).await),
-            Error::Unusable(reason) if matches!(timeout(LAST_WORDS, died).await, Ok(Ok(_death))) => {
+            Err(Obstacle::Known(cause)) => cause,
+            Err(Obstacle::Died) => Error::Ended(self.post_mortem(&container).await),
+            Err(Obstacle::Closed(reason)) => {
+                dies(died).await;
                 Error::Ended(format!("{reason}; {}", self.post_mortem(&container).await))
             }
-            cause => cause,
         };
         Err(Stillborn { cause, container: Some(container) })
     }
@@ -214,15 +225,15 @@ impl Life {
         deadline: Instant,
         stage: &'static str,
         died: &mut oneshot::Receiver<Death>,
-        step: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
+        step: impl Future<Output = Result<T, Obstacle>>,
+    ) -> Result<T, Obstacle> {
         tokio::select! {
             // What the agent said goes before what happened since.
             biased;
             done = step => done,
-            Ok(_death) = died => Err(Error::Ended(String::new())),
-            () = self.shared.kill.cancelled() => Err(Error::ShuttingDown),
-            () = sleep_until(deadline) => Err(self.not_ready(stage)),
+            Ok(_death) = died => Err(Obstacle::Died),
+            () = self.shared.kill.cancelled() => Err(Obstacle::Known(Error::ShuttingDown)),
+            () = sleep_until(deadline) => Err(Obstacle::Known(self.not_ready(stage))),
         }
     }
 
@@ -248,7 +259,12 @@ impl Life {
                 // What was read goes before what happened since.
                 biased;
                 heard = reader.next(&books) => match heard {
-                    Heard::Closed(reason) | Heard::Unusable(reason) => break Err(reason),
+                    Heard::Closed(reason) | Heard::Unusable(reason) => {
+                        // Nobody is to be given it any more, whatever there is to find out about its end.
+                        self.lost();
+                        dies(&mut fate.died).await;
+                        break Err(reason);
+                    }
                     // A new init in the same environment, after a crash or a timeout.
                     Heard::Initialized(again, _) => debug!(status = ?again.status, "initialised again"),
                 },
@@ -273,9 +289,7 @@ impl Life {
                 () = kill.cancelled() => break Ok("Lambdock is shutting down"),
             }
         };
-        // Nobody is to be given this environment any more; only then is the caller told.
-        let cause = Error::Unusable("it ended".to_owned());
-        self.group.lost(&self.shared, self.id, cause);
+        self.lost();
         match reason {
             Ok(reason) => {
                 debug!(container.id = %container, reason, "an environment ends");
@@ -290,6 +304,11 @@ impl Life {
         self.remove(&container).await;
     }
 
+    /// Takes an environment that was ready out of the books.
+    fn lost(&self) {
+        self.group.lost(&self.shared, self.id, Error::Unusable("it ended".to_owned()));
+    }
+
     /// What became of the container, for people.
     async fn post_mortem(&self, container: &ContainerId) -> String {
         let found = timeout(POST_MORTEM, self.shared.executor.post_mortem(container)).await;
@@ -302,6 +321,12 @@ impl Life {
             warn!(container.id = %container, %error, "a container could not be removed");
         }
     }
+}
+
+/// Gives the engine, which learns of a container's end a moment after its connection has closed, time to do so.
+async fn dies(died: &mut oneshot::Receiver<Death>) {
+    // If it goes on living, it is ended later.
+    let _ = timeout(LAST_WORDS, died).await;
 }
 
 /// Asks the environment to end and reads on until it has, or has had its time.

@@ -223,7 +223,10 @@ impl Agent {
             match message {
                 ToAgent::Assign(assignment) => {
                     assert_eq!(assignment.environment["OPERATOR"], "1");
-                    assert_eq!(assignment.environment["AWS_LAMBDA_LOG_STREAM_NAME"], assignment.logging.stream);
+                    assert_eq!(
+                        assignment.environment["AWS_LAMBDA_LOG_STREAM_NAME"],
+                        assignment.logging.stream
+                    );
                     assert!(assignment.logging.stream.ends_with(&format!("/[$LATEST]{}", self.id)));
                     self.say(match fare {
                         Fare::Unusable => ToControlPlane::Unusable { reason: "not a zip".into() },
@@ -233,7 +236,8 @@ impl Agent {
                     .await;
                 }
                 ToAgent::Invoke(invoke, payload) => {
-                    if !self.work(invoke.request_id, payload, &release).await {
+                    let lives = self.work(invoke.request_id, payload, &release).await;
+                    if !lives {
                         return;
                     }
                 }
@@ -370,7 +374,8 @@ async fn as_many_environments_as_invocations_at_the_same_time_and_starts_are_bou
     let pool = pool(&sandboxes, KEEP);
     let deployment = deployment("d");
     let calls = (0..20).map(|_| start(&pool, &deployment, "wait"));
-    let running: Vec<_> = futures_util::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    let running: Vec<_> =
+        futures_util::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(sandboxes.started(), 20);
     assert!(sandboxes.counts.most_starting.load(Ordering::SeqCst) <= 4);
     let mut seen: Vec<_> = running.iter().map(|running| running.environment().id).collect();

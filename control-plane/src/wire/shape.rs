@@ -240,7 +240,8 @@ const CLASSES: [(&str, &str); 3] =
     [(r"\d", "[0-9]"), (r"\s", r"[ \t\n\x0B\f\r]"), (r"\S", r"[^ \t\n\x0B\f\r]")];
 
 fn whole(pattern: &str) -> Regex {
-    let pattern = CLASSES.iter().fold(pattern.to_owned(), |pattern, (class, ascii)| pattern.replace(class, ascii));
+    let pattern =
+        CLASSES.iter().fold(pattern.to_owned(), |pattern, (class, ascii)| pattern.replace(class, ascii));
     Regex::new(&format!("^(?:{pattern})$"))
         .expect("a test compiles every pattern of the model and of the recordings")
 }

@@ -89,6 +89,15 @@ impl Engine {
         self.list(&json!({ "name": [format!("^/?{pattern}")] }))
     }
 
+    /// The last lines that a container wrote.
+    pub(crate) fn last_words(&self, id: &str) -> Result<String> {
+        let request =
+            self.request("GET", &format!("/containers/{id}/logs?stdout=true&stderr=true&tail=20"), b"");
+        http::once(&self.address, &request, |response| {
+            Ok(text_of_frames(response.success("read a container's log")?))
+        })
+    }
+
     /// When the engine created and started the container whose name begins with `prefix`, within a span of time that
     /// is over.
     pub(crate) fn times(&self, prefix: &str, since: SystemTime, until: SystemTime) -> Result<EngineTimes> {
@@ -185,6 +194,18 @@ fn running(inspected: &Value) -> Result<Running> {
     Ok(Running { pid, ip: ip.context("a container without an address")? })
 }
 
+/// The text of a log stream: frames with a head of eight bytes, the last four of which tell the length.
+fn text_of_frames(mut frames: &[u8]) -> String {
+    let mut text = Vec::new();
+    while let Some(([_, _, _, _, length @ ..], rest)) = frames.split_first_chunk::<8>() {
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX).min(rest.len());
+        let (frame, following) = rest.split_at(length);
+        text.extend_from_slice(frame);
+        frames = following;
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// Seconds since the epoch with nanoseconds, as the engine wants them.
 fn timestamp(time: SystemTime) -> String {
     let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -223,6 +244,13 @@ mod tests {
     #[test]
     fn a_container_that_has_ended_is_no_running_one() {
         assert!(running(&json!({"Name": "/x", "State": {"Pid": 0}})).is_err());
+    }
+
+    #[test]
+    fn frames_of_both_streams_are_one_text() {
+        let frames = b"\x01\0\0\0\0\0\0\x03ab\n\x02\0\0\0\0\0\0\x02c\n\x01\0\0\0\0\0\0\x09cut";
+        assert_eq!(text_of_frames(frames), "ab\nc\ncut");
+        assert_eq!(text_of_frames(b"\x01\0\0"), "");
     }
 
     #[test]

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 number() {
     printf '%s' "$2" | sed -n "s/.*$1[^0-9]*\([0-9]*\).*/\1/p"
 }

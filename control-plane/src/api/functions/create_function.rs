@@ -42,7 +42,7 @@ pub async fn create_function(
     }
     let code = input.code.unwrap_or_default();
     let source = Source {
-        zip_file: code.zip_file.map(Into::into),
+        zip_file: code.zip_file,
         s3_bucket: code.s3_bucket,
         image_uri: code.image_uri,
         source_kms_key_arn: code.source_kms_key_arn,

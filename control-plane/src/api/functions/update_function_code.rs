@@ -24,7 +24,7 @@ pub async fn update_function_code(
     check_source(&input, package_type)?;
     function.check_update(input.revision_id.as_deref())?;
     let source = Source {
-        zip_file: input.zip_file.map(Into::into),
+        zip_file: input.zip_file,
         s3_bucket: input.s3_bucket,
         image_uri: input.image_uri,
         source_kms_key_arn: input.source_kms_key_arn,

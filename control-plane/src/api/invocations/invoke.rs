@@ -73,7 +73,7 @@ pub async fn invoke(
             Outcome::Unhandled => Some("Unhandled".to_owned()),
         },
         log_result: answer.log_tail.map(|tail| BASE64.encode(tail)),
-        payload: Some(answer.payload.into()),
+        payload: Some(answer.payload),
         executed_version: Some(deployment.version.clone()),
         ..Default::default()
     })

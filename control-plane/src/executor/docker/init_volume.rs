@@ -3,6 +3,7 @@
 //! A bind mount would need a path that means something to the engine, and copying it into each container costs some
 //! fifty milliseconds each time. The volume's name tells its content, so any number of control planes share it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bollard::Docker as Client;
@@ -120,10 +121,9 @@ impl InitVolumes {
         platform: Option<&str>,
     ) -> Result<(), Error> {
         let failed = |error| failure("store the init in a volume", client, &error);
-        let labels = [(LABEL.to_owned(), "1".to_owned())].into();
         let request = VolumeCreateRequest {
             name: Some(volume.name.clone()),
-            labels: Some(labels),
+            labels: Some(labels()),
             ..Default::default()
         };
         client.create_volume(request).await.map_err(failed)?;
@@ -182,6 +182,10 @@ fn name(architecture: Architecture, binary: &[u8]) -> String {
     format!("lambdock-init-{architecture}-{hash}")
 }
 
+fn labels() -> HashMap<String, String> {
+    [(LABEL.to_owned(), "1".to_owned())].into()
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     ReadOnly,
@@ -194,8 +198,13 @@ fn mount(volume: &str, access: Access) -> Mount {
         source: Some(volume.to_owned()),
         target: Some(FOLDER.to_owned()),
         read_only: Some(access == Access::ReadOnly),
-        // What an image may have in this folder is not wanted in the volume.
-        volume_options: Some(MountVolumeOptions { no_copy: Some(true), ..Default::default() }),
+        volume_options: Some(MountVolumeOptions {
+            // What an image may have in this folder is not wanted in the volume.
+            no_copy: Some(true),
+            // For a volume that the engine makes because the other one was removed.
+            labels: Some(labels()),
+            ..Default::default()
+        }),
         ..Default::default()
     }
 }

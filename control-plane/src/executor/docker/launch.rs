@@ -80,8 +80,7 @@ impl Docker {
             for network in &topology.further {
                 let request = NetworkConnectRequest { container: id.0.clone(), endpoint_config: None };
                 let connected = client.connect_network(network, request).await;
-                connected
-                    .map_err(|error| failure("connect a container to a network", client, &error))?;
+                connected.map_err(|error| failure("connect a container to a network", client, &error))?;
             }
             let started = client.start_container(&id.0, None).await;
             started.map_err(|error| failure("start a container", client, &error))
@@ -181,5 +180,5 @@ fn no_image(error: Error) -> Trouble {
 }
 
 fn init_missing(message: &str) -> bool {
-    message.contains(init_volume::PATH) && message.contains("no such file")
+    message.contains(init_volume::PATH) && message.to_lowercase().contains("no such file")
 }

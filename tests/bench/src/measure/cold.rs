@@ -43,7 +43,7 @@ fn of_one(stage: &Stage<'_>, lambdock: &Lambdock<'_>, fixture: Fixture) -> Resul
     for round in 0..=stage.effort.cold {
         let mut this = Seen::default();
         this.lambdock(stage, lambdock, &ours)?;
-        let cold = setup.invoke_cold(event(100))?;
+        let cold = setup.invoke_cold(&event(100))?;
         let [create, start, total] = [cold.create, cold.start, cold.total].map(milliseconds);
         this.add("emulator, create", create);
         this.add("emulator, start", start);
