@@ -2,10 +2,14 @@
 
 use std::fs;
 
+use nix::sys::resource::{UsageWho, getrusage};
+
 /// Bytes and counts from the container's own control group, v2 or v1, as containers see it.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     kills: u64,
+    /// Most that the group has used when a process was ended for want of memory and no report has told yet, in bytes.
+    exhausted: Option<u64>,
 }
 
 /// Under v2 the container's group is the root of what it sees; under v1 the memory controller's is.
@@ -15,27 +19,47 @@ const V1: &str = "/sys/fs/cgroup/memory/";
 impl Memory {
     /// Begins to watch.
     pub(crate) fn new() -> Self {
-        Self { kills: kills().unwrap_or(0) }
+        Self { kills: kills().unwrap_or(0), exhausted: None }
     }
 
     /// Whether the kernel has ended a process for want of memory since the last time this was asked.
     pub(crate) fn was_exhausted(&mut self) -> bool {
         let kills = kills().unwrap_or(self.kills);
-        std::mem::replace(&mut self.kills, kills) < kills
+        let exhausted = std::mem::replace(&mut self.kills, kills) < kills;
+        if exhausted {
+            self.exhausted = group_peak();
+        }
+        exhausted
     }
 
     /// Most memory that the function's processes have used, in bytes; `None`: it cannot be told.
     ///
     /// The sum of what each process had resident at its peak. The group's own peak would count the page cache that
-    /// unpacking the code has filled, which AWS's figure does not.
-    pub(crate) fn peak(&self) -> Option<u64> {
-        let entries = fs::read_dir("/proc").ok()?;
-        let processes = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        let others = processes.filter(|name| name.parse::<u32>().is_ok_and(|pid| pid != std::process::id()));
-        let peaks =
-            others.filter_map(|pid| resident_peak(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?));
-        Some(peaks.sum())
+    /// unpacking the code has filled, which AWS's figure does not. After processes were ended for want of memory, whose
+    /// figures are gone with them, the group's own peak is the limit that they ran into.
+    pub(crate) fn peak(&mut self) -> Option<u64> {
+        self.exhausted.take().or_else(|| resident_peaks().max(peak_of_the_dead()))
     }
+}
+
+fn resident_peaks() -> Option<u64> {
+    let entries = fs::read_dir("/proc").ok()?;
+    let processes = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let others = processes.filter(|name| name.parse::<u32>().is_ok_and(|pid| pid != std::process::id()));
+    let peaks =
+        others.filter_map(|pid| resident_peak(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?));
+    Some(peaks.sum())
+}
+
+/// What the largest of the processes that have ended had resident.
+fn peak_of_the_dead() -> Option<u64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
+    u64::try_from(usage.max_rss()).ok()?.checked_mul(1024)
+}
+
+fn group_peak() -> Option<u64> {
+    let number = |path| fs::read_to_string(path).ok()?.trim().parse().ok();
+    number(format!("{V2}memory.peak")).or_else(|| number(format!("{V1}memory.max_usage_in_bytes")))
 }
 
 fn kills() -> Option<u64> {

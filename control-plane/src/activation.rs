@@ -55,7 +55,7 @@ impl Activation {
     pub fn prepare(&self, id: FunctionId, deployment: DeploymentId) -> oneshot::Receiver<()> {
         let (done, receiver) = oneshot::channel();
         let parts = Arc::clone(&self.parts);
-        let span = info_span!("activation", function.arn = %id.arn());
+        let span = info_span!(parent: None, "activation", function.arn = %id.arn());
         self.tasks.spawn(
             async move {
                 parts.prepare(&id, &deployment).await;

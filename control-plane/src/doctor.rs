@@ -163,7 +163,7 @@ async fn port(address: SocketAddr) -> Finding {
 const LITTLE_SPACE: u64 = 1 << 30;
 
 fn disk(folder: &Path) -> Finding {
-    let existing = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
+    let existing = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
     let shown = folder.display();
     let writable = tempfile::tempfile_in(existing);
     if let Err(error) = writable {
@@ -193,6 +193,8 @@ fn disk(folder: &Path) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[tokio::test]
@@ -209,6 +211,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_ne!(disk(&folder.path().join("a/b")).verdict, Verdict::Broken);
         assert_eq!(disk(Path::new("/proc/a")).verdict, Verdict::Broken);
+        fs::write(folder.path().join("file"), "in the way").unwrap();
+        assert_eq!(disk(&folder.path().join("file/state")).verdict, Verdict::Broken);
     }
 
     #[test]

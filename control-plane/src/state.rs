@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
@@ -61,6 +62,7 @@ impl StateFolder {
         let state = Self { folder, persistence, _lock: lock };
         if persistence == Persistence::Volatile {
             state.empty().with_context(|| format!("cannot empty {}", state.folder.display()))?;
+            remove_abandoned(&state_dir.join("volatile"));
         }
         Ok(state)
     }
@@ -83,6 +85,26 @@ impl StateFolder {
     }
 }
 
+/// Time within which a process has locked the folder that it made.
+const IN_THE_MAKING: Duration = Duration::from_secs(60);
+
+/// Removes what other processes without persistence left when they were killed: the folders that nobody has locked. Some
+/// of them will never be taken again, such as those of containers that were replaced.
+fn remove_abandoned(volatile: &Path) {
+    let Ok(entries) = fs::read_dir(volatile) else { return };
+    for folder in entries.flatten().map(|entry| entry.path()) {
+        // One that is being made has no lock file yet, or a new one.
+        let Ok(lock) = File::open(folder.join("lambdock.lock")) else { continue };
+        let modified = lock.metadata().and_then(|metadata| metadata.modified());
+        if modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > IN_THE_MAKING))
+            && lock.try_lock().is_ok()
+            && let Err(error) = fs::remove_dir_all(&folder)
+        {
+            tracing::warn!(%error, folder = %folder.display(), "cannot remove");
+        }
+    }
+}
+
 impl Drop for StateFolder {
     fn drop(&mut self) {
         if self.persistence == Persistence::Volatile
@@ -95,6 +117,8 @@ impl Drop for StateFolder {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
 
     #[test]
@@ -118,5 +142,28 @@ mod tests {
         assert_eq!(state.database(), None);
         drop(state);
         assert!(!root.path().join("volatile").join("i").exists());
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_removed_and_what_others_use_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let killed = |name: &str| {
+            let folder = root.path().join("volatile").join(name);
+            fs::create_dir_all(&folder).unwrap();
+            File::create(folder.join("lambdock.lock")).unwrap()
+        };
+        let long_ago = SystemTime::now() - Duration::from_secs(3600);
+        killed("old").set_modified(long_ago).unwrap();
+        let used = killed("used");
+        used.set_modified(long_ago).unwrap();
+        used.lock().unwrap();
+        killed("new");
+        let _ours = StateFolder::take(root.path(), Persistence::Volatile, "ours").unwrap();
+        let mut left: Vec<_> = fs::read_dir(root.path().join("volatile"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["new", "ours", "used"]);
     }
 }

@@ -114,3 +114,18 @@ def test_calls_back_work(server):
     return json.load(urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"] + "/_localstack/health", timeout=10))
     """
     assert one.run(source).value()["services"]["lambda"] == "running"
+
+
+def test_what_a_replaced_container_left_is_removed_by_the_next(image, tmp_path):
+    replaced = Containerised(tmp_path, image)
+    replaced.start()
+    try:
+        one = deploy(replaced)
+        one.run("return 1")
+        left = replaced.containers()
+        assert left
+        engine.docker("rm", "--force", replaced.name)
+        with Containerised(tmp_path, image):
+            wait_until(lambda: not replaced.containers(), what="the orphans are removed")
+    finally:
+        engine.remove([*replaced.containers(), *engine.named(f"{replaced.name}$")])

@@ -91,14 +91,15 @@ fn replace(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The path of an entry below the target; `None`: it is absolute or climbs.
+/// The path of an entry below the target, where absolute paths begin, as for `unzip`; `None`: it climbs.
 fn inside(name: &str) -> Option<PathBuf> {
     let mut path = PathBuf::new();
     for component in Path::new(name).components() {
         match component {
             Component::Normal(part) => path.push(part),
-            Component::CurDir => {}
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
+            Component::CurDir | Component::RootDir => {}
+            Component::ParentDir if path.pop() => {}
+            Component::ParentDir | Component::Prefix(_) => return None,
         }
     }
     (!path.as_os_str().is_empty() && !name.contains('\0')).then_some(path)

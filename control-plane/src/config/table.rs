@@ -69,8 +69,8 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "LAMBDA_DOCKER_FLAGS",
         "",
-        "More flags for function containers, as for docker run: -e, --env-file, -v, -p, --add-host, --network, \
-         -l, --ulimit, -u, --platform, --privileged, --dns.",
+        "More flags for function containers, as for docker run: -e, --env-file, --compose-env-file, -v, -p, \
+         --add-host, --network (--net), -l, --ulimit, -u, --platform, --privileged, --dns.",
     ),
     variable("LAMBDA_DOCKER_DNS", "the engine's", "Name server of function containers."),
     variable(

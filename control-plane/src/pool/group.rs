@@ -182,6 +182,8 @@ impl Group {
                 }
                 Action::Start(id, end) => {
                     let span = info_span!(
+                        // It outlives the request that made it needed.
+                        parent: None,
                         "environment",
                         environment.id = %id,
                         function.arn = %self.deployment.function_arn,

@@ -13,6 +13,9 @@ use crate::executor::ContainerSpec;
 
 /// Label with the control plane that a container belongs to.
 pub(super) const INSTANCE_LABEL: &str = "lambdock.instance";
+
+/// Id of the container that the control plane runs in, if it does.
+pub(super) const OWNER_LABEL: &str = "lambdock.owner";
 /// Label with the environment that a container is.
 pub(super) const ENVIRONMENT_LABEL: &str = "lambdock.environment";
 /// Label with the function's ARN.
@@ -54,6 +57,9 @@ pub(super) fn body(
     environment.insert("LAMBDOCK_SECRET", &spec.secret);
     let mut labels: HashMap<String, String> = flags.labels.clone().into_iter().collect();
     labels.insert(INSTANCE_LABEL.to_owned(), fittings.instance.to_owned());
+    if let Some(owner) = &fittings.topology.own_container {
+        labels.insert(OWNER_LABEL.to_owned(), owner.clone());
+    }
     labels.insert(ENVIRONMENT_LABEL.to_owned(), id.clone());
     labels.insert(FUNCTION_LABEL.to_owned(), spec.function_arn.clone());
     ContainerCreateBody {
@@ -136,6 +142,7 @@ mod tests {
 
     fn made(flags: &Flags) -> ContainerCreateBody {
         let topology = Topology {
+            own_container: Some("ours".into()),
             network: "net".into(),
             further: vec![],
             reach: Reach { bind: vec![], host: "h".into() },
@@ -170,6 +177,7 @@ mod tests {
         assert!(environment.contains(&"LAMBDOCK_SECRET=s3".into()) && environment.contains(&"A=1".into()));
         let labels = body.labels.unwrap();
         assert_eq!(labels[INSTANCE_LABEL], "here");
+        assert_eq!(labels[OWNER_LABEL], "ours");
         assert_eq!(labels["mine"], "1");
     }
 

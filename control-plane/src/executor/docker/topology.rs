@@ -23,6 +23,8 @@ pub enum Place {
 /// Networks of function containers and the way from there to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Topology {
+    /// Our own container's id, if we are in one that the engine knows.
+    pub(super) own_container: Option<String>,
     /// The network that containers are created in.
     pub(super) network: String,
     /// Networks that they are connected to as well.
@@ -35,6 +37,7 @@ pub(super) struct Topology {
 /// Our own container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Own {
+    id: Option<String>,
     /// Shares the network of the machine.
     host_network: bool,
     /// Names of its networks and its addresses there.
@@ -131,6 +134,7 @@ pub(super) async fn discover(found: &Found, wishes: &Wishes<'_>) -> Topology {
             "functions share the machine's network; only one of them can run at a time, for their ports are the same"
         );
     }
+    let own_container = own.as_ref().and_then(|own| own.id.clone());
     let gateway = gateway(&found.client, &network).await;
     let facts = Facts {
         kind: found.kind,
@@ -146,7 +150,7 @@ pub(super) async fn discover(found: &Found, wishes: &Wishes<'_>) -> Topology {
     let (reach, extra_hosts) = decide(&facts, &network);
     debug!(?facts, network, ?reach, "found out how containers reach us");
     let further = wishes.networks.iter().skip(1).cloned().collect();
-    Topology { network, further, reach, extra_hosts }
+    Topology { own_container, network, further, reach, extra_hosts }
 }
 
 async fn own_container(client: &Client, wishes: &Wishes<'_>) -> Option<Own> {
@@ -156,6 +160,7 @@ async fn own_container(client: &Client, wishes: &Wishes<'_>) -> Option<Own> {
         let networks = container.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
         let address = |text: Option<String>| text.and_then(|text| text.parse().ok());
         return Some(Own {
+            id: container.id,
             host_network: mode == "host",
             networks: networks
                 .into_iter()
@@ -233,7 +238,7 @@ mod tests {
 
     fn in_container(networks: &[(&str, [u8; 4])]) -> Option<Own> {
         let networks = networks.iter().map(|(name, ip)| ((*name).to_owned(), Some((*ip).into()))).collect();
-        Some(Own { host_network: false, networks })
+        Some(Own { id: None, host_network: false, networks })
     }
 
     #[test]
@@ -253,7 +258,8 @@ mod tests {
 
     #[test]
     fn in_a_container_with_the_network_of_the_machine_we_are_as_on_the_machine() {
-        let own = Some(Own { host_network: true, networks: BTreeMap::from([("host".to_owned(), None)]) });
+        let own =
+            Some(Own { id: None, host_network: true, networks: BTreeMap::from([("host".to_owned(), None)]) });
         let facts = Facts { own, ..facts() };
         assert_eq!(main_network(&[], facts.own.as_ref()), "bridge");
         check(&facts, "bridge", &[[172, 17, 0, 1], [0, 0, 0, 0]], "172.17.0.1");

@@ -8,8 +8,8 @@ use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuild
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 
-use super::container::{ENVIRONMENT_LABEL, INSTANCE_LABEL};
-use super::failure::failure;
+use super::container::{ENVIRONMENT_LABEL, INSTANCE_LABEL, OWNER_LABEL};
+use super::failure::{failure, status};
 use super::{Docker, Ended, Engine};
 use crate::executor::{ContainerId, Death, EnvironmentId, Error, PostMortem};
 
@@ -93,7 +93,7 @@ impl Docker {
         let options = ListContainersOptionsBuilder::new().all(all).filters(&filters).build();
         let listed = client.list_containers(Some(options)).await;
         let listed = listed.map_err(|error| failure("list containers", client, &error))?;
-        let mut removed = 0;
+        let mut removed = self.remove_orphans(engine).await?;
         for container in listed {
             let is_leftover = match environment_of(container.labels.as_ref()) {
                 Some(environment) => !known(environment),
@@ -105,6 +105,38 @@ impl Docker {
             }
         }
         engine.init.remove_old(client).await?;
+        Ok(removed)
+    }
+
+    /// Ends what control planes in other containers have left that run no more. When such a container is replaced, its
+    /// successor has another name for itself, and would never know it for its own.
+    async fn remove_orphans(&self, engine: &Engine) -> Result<usize, Error> {
+        let Some(ourselves) = &self.topology(engine).await.own_container else { return Ok(0) };
+        let client = &engine.found.client;
+        let filters: HashMap<_, _> = [("label".to_owned(), vec![OWNER_LABEL.to_owned()])].into();
+        let all = self.settings.ended == Ended::Removed;
+        let options = ListContainersOptionsBuilder::new().all(all).filters(&filters).build();
+        let listed = client.list_containers(Some(options)).await;
+        let listed = listed.map_err(|error| failure("list containers", client, &error))?;
+        let mut by_owner: HashMap<String, Vec<String>> = HashMap::new();
+        for container in listed {
+            let owner = container.labels.unwrap_or_default().remove(OWNER_LABEL);
+            if let (Some(owner), Some(id)) = (owner.filter(|owner| owner != ourselves), container.id) {
+                by_owner.entry(owner).or_default().push(id);
+            }
+        }
+        let mut removed = 0;
+        for (owner, containers) in by_owner {
+            let runs = match client.inspect_container(&owner, None).await {
+                Ok(found) => found.state.and_then(|state| state.running).unwrap_or(false),
+                Err(error) if status(&error) == Some(404) => false,
+                Err(error) => return Err(failure("look at a container", client, &error)),
+            };
+            for id in containers.into_iter().filter(|_| !runs) {
+                self.end(engine, &id).await?;
+                removed += 1;
+            }
+        }
         Ok(removed)
     }
 }
