@@ -1,8 +1,9 @@
-//! The Runtime API: HTTP on one side, events on the other.
+//! The Runtime API and the Extensions API: HTTP on one side, events on the other.
 //!
 //! [AWS: Lambda runtime API; runtime interface emulator]
 
 mod error_type;
+mod extensions;
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -24,9 +25,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock;
-use crate::lifecycle::{BodyEnd, CallId, Event, Reply, ResponseMode};
+use crate::lifecycle::{BodyEnd, CallId, Event, Reply, ResponseHead, ResponseMode};
 use crate::log::debug;
 use crate::uplink::Sender;
+pub(crate) use extensions::About;
 
 /// Something that happened, and where the answer is waited for.
 pub(crate) struct Happened {
@@ -46,6 +48,8 @@ pub(crate) struct Api {
     permit: Permit,
     calls: Cell<u64>,
     payload_limit: u64,
+    /// What extensions are told; `None`: there are to be none.
+    extensions: Option<About>,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -83,8 +87,9 @@ impl Api {
         uplink: Sender,
         permit: Permit,
         payload_limit: u64,
+        extensions: Option<About>,
     ) -> Self {
-        Self { events, uplink, permit, calls: Cell::new(0), payload_limit }
+        Self { events, uplink, permit, calls: Cell::new(0), payload_limit, extensions }
     }
 
     /// Serves connections for ever.
@@ -120,7 +125,11 @@ impl Api {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Answer {
+        if request.uri().path().starts_with("/2020-01-01/extension/") {
+            debug!("extension: {} {}", request.method(), request.uri().path());
+            return self.extension(request).await;
+        }
         let (parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
         let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
@@ -132,7 +141,11 @@ impl Api {
                 self.call(Event::RestoreNext).await
             }
             (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
-                self.response(id, &parts.headers, body).await
+                let (id, headers) = ((*id).to_owned(), parts.headers);
+                // A task of its own: a connection that breaks takes its own with it, and the end of the body with that.
+                let api = Rc::clone(&self);
+                let task = tokio::task::spawn_local(async move { api.response(&id, &headers, body).await });
+                task.await.unwrap_or_else(|_| render(None))
             }
             (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
                 let request_id = (*id).to_owned();
@@ -148,7 +161,7 @@ impl Api {
                 self.call(|call| Event::InitError { call, error_type, payload }).await
             }
             (_, segments) if is_known(segments) => status(StatusCode::METHOD_NOT_ALLOWED),
-            _ => text(StatusCode::NOT_FOUND, "404 page not found\n"),
+            _ => not_found(),
         }
     }
 
@@ -160,14 +173,15 @@ impl Api {
             Some(_) => ResponseMode::Invalid,
         };
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let started =
-            |call| Event::ResponseStarted { call, request_id: id.to_owned(), mode, content_type, length };
-        match self.ask(started).await {
+        let head = ResponseHead { request_id: id.to_owned(), mode, content_type, length };
+        let started = |call| Event::ResponseStarted { call, head };
+        let posted = self.call_id();
+        match self.ask_as(posted, started).await {
             Some(Reply::Permit) => {}
             other => return render(other),
         }
         let end = self.pass_on(body, mode).await;
-        self.call(|call| Event::ResponseEnded { call, end }).await
+        self.call(|call| Event::ResponseEnded { call, posted, end }).await
     }
 
     /// Sends a body up as it comes. What comes after the permit was revoked, by the deadline, is thrown away.
@@ -189,18 +203,25 @@ impl Api {
                 Err(frame) => trailers = frame.into_trailers().ok().or(trailers),
             }
         }
-        BodyEnd::Whole(
-            trailers.and_then(|trailers| error_type::in_trailers(&trailers, ERROR_TYPE, ERROR_BODY)),
-        )
+        let error = trailers.and_then(|trailers| error_type::in_trailers(&trailers, ERROR_TYPE, ERROR_BODY));
+        BodyEnd::Whole { bytes: total, error }
     }
 
     async fn call(&self, event: impl FnOnce(CallId) -> Event) -> Answer {
         render(self.ask(event).await)
     }
 
-    async fn ask(&self, event: impl FnOnce(CallId) -> Event) -> Option<Reply> {
+    fn call_id(&self) -> CallId {
         let call = CallId(self.calls.get());
         self.calls.set(call.0 + 1);
+        call
+    }
+
+    async fn ask(&self, event: impl FnOnce(CallId) -> Event) -> Option<Reply> {
+        self.ask_as(self.call_id(), event).await
+    }
+
+    async fn ask_as(&self, call: CallId, event: impl FnOnce(CallId) -> Event) -> Option<Reply> {
         let (sender, answer) = oneshot::channel();
         let happened = Happened { event: event(call), waiting: Some((call, sender)) };
         self.events.send(happened).await.ok()?;
@@ -262,19 +283,31 @@ fn render(reply: Option<Reply>) -> Answer {
         }
         Some(Reply::Accepted) => json_body(StatusCode::ACCEPTED, &json!({ "status": "OK" })),
         Some(Reply::Restored | Reply::Permit) => status(StatusCode::OK),
+        Some(reply @ (Reply::ExtensionInvoke { .. } | Reply::ExtensionShutdown { .. })) => {
+            extensions::event(&reply).unwrap_or_else(|| status(StatusCode::INTERNAL_SERVER_ERROR))
+        }
         Some(Reply::Refused { status, error_type, message }) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             json_body(status, &json!({ "errorMessage": message, "errorType": error_type }))
         }
-        None => {
+        Some(Reply::Registered { .. } | Reply::Identified { .. }) | None => {
             let body = json!({ "errorMessage": "Internal Server Error", "errorType": "InternalServerError" });
             json_body(StatusCode::INTERNAL_SERVER_ERROR, &body)
         }
     }
 }
 
+fn not_found() -> Answer {
+    text(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
 fn json_body(status: StatusCode, body: &Value) -> Answer {
-    let mut response = Response::new(Full::new(format!("{body}\n").into()));
+    json_text(status, body.to_string())
+}
+
+fn json_text(status: StatusCode, mut body: String) -> Answer {
+    body.push('\n');
+    let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -1,7 +1,8 @@
 //! The one loop: takes whatever happens to the machine and does what follows. The only writer of state.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::api::{Happened, Permit};
 use crate::clock;
+use crate::environment;
 use crate::lifecycle::{CallId, Effect, Event, Finish, Machine, Reply};
 use crate::log::{debug, info, warn};
 use crate::memory::Memory;
@@ -32,6 +34,14 @@ pub(crate) struct Runtime {
     pub variables: BTreeMap<String, String>,
     /// Whom it runs as; `None`: as we do.
     pub user: Option<User>,
+    /// Where extensions are, below our root.
+    pub extensions: PathBuf,
+}
+
+/// A process of the function, and what reads its output.
+struct Child {
+    pid: Pid,
+    pumps: [Pump; 2],
 }
 
 /// Everything that a running environment holds.
@@ -43,7 +53,8 @@ pub(crate) struct Driver {
     permit: Permit,
     current: Current,
     waiting: HashMap<CallId, oneshot::Sender<Reply>>,
-    process: Option<(Pid, [Pump; 2])>,
+    process: Option<Child>,
+    extensions: BTreeMap<String, Child>,
     children: Signal,
     memory: Memory,
 }
@@ -81,6 +92,7 @@ impl Driver {
             current: Current::default(),
             waiting: HashMap::new(),
             process: None,
+            extensions: BTreeMap::new(),
             children: signal(SignalKind::child())?,
             memory: Memory::new(),
         })
@@ -105,10 +117,14 @@ impl Driver {
                     }
                     event
                 }
-                _ = self.children.recv() => match self.reap() {
-                    Some(ended) => Event::Exited(ended),
-                    None => continue,
-                },
+                _ = self.children.recv() => {
+                    for event in self.reap() {
+                        if self.happened(event).await {
+                            return Ending::Asked;
+                        }
+                    }
+                    continue;
+                }
                 () = async { sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)).await }, if deadline.is_some() => Event::Tick,
                 message = control.receive() => match message {
                     Some(ToAgent::Invoke(invoke, payload)) => {
@@ -135,22 +151,27 @@ impl Driver {
 
     /// Lets the machine know and does what follows. `true`: that is the end.
     async fn happened(&mut self, event: Event) -> bool {
-        let mut events = vec![event];
-        while let Some(event) = events.pop() {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
             let mut effects = self.machine.step(event, Instant::now()).into_iter();
             for effect in effects.by_ref() {
                 match effect {
                     Effect::Exit => return true,
                     Effect::Spawn => {
                         if let Err((error_type, message)) = self.spawn() {
-                            events.push(Event::SpawnFailed { error_type, message });
+                            events.push_back(Event::SpawnFailed { error_type, message });
+                        }
+                    }
+                    Effect::SpawnExtension(name) => {
+                        if let Err((_, message)) = self.spawn_extension(&name) {
+                            events.push_back(Event::ExtensionNotLaunched { name, message });
                         }
                     }
                     Effect::Answer(call, reply) => {
                         let lost =
                             self.waiting.remove(&call).is_none_or(|sender| sender.send(reply).is_err());
                         if lost {
-                            events.push(Event::AnswerLost);
+                            events.push_back(Event::AnswerLost);
                         }
                     }
                     other => self.perform(other).await,
@@ -164,14 +185,34 @@ impl Driver {
         let time = clock::iso(clock::now_ms());
         match effect {
             Effect::Kill => self.kill().await,
-            Effect::InitStart => {
+            Effect::TerminateRuntime => {
+                if let Some(child) = &self.process {
+                    process::terminate_group(child.pid);
+                }
+            }
+            Effect::KillRuntime => {
+                if let Some(child) = &self.process {
+                    kill_group(child.pid);
+                }
+            }
+            Effect::KillExtension(name) => {
+                if let Some(child) = self.extensions.get(&name) {
+                    kill_group(child.pid);
+                }
+            }
+            Effect::InitStart { phase: "init" } => {
                 let kind = self.assignment.initialization_type.as_str();
                 let line = self.lines().init_start(&time, self.assignment.runtime_version.as_ref(), kind);
                 self.platform(line).await;
             }
-            Effect::InitReport { duration_us, phase, status, error_type } => {
+            Effect::ExtensionStands(standing) => {
                 self.drain().await;
-                let line = self.lines().init_report(&time, duration_us, phase, status, error_type.as_deref());
+                let line = self.lines().extension(&time, &standing);
+                self.platform(line).await;
+            }
+            Effect::InitReport(end) => {
+                self.drain().await;
+                let line = self.lines().init_report(&time, &end);
                 self.platform(line).await;
             }
             Effect::Initialized(initialized, error) => {
@@ -200,7 +241,12 @@ impl Driver {
             }
             Effect::RevokePermit => self.permit.set(false),
             Effect::Finish(finish) => self.finish(&time, finish).await,
-            Effect::Spawn | Effect::Answer(..) | Effect::Exit => {}
+            Effect::InitStart { .. }
+            | Effect::InitRuntimeDone(_)
+            | Effect::RuntimeDone(_)
+            | Effect::CloseRegistration
+            | Effect::FlushTelemetry => {}
+            Effect::Spawn | Effect::SpawnExtension(_) | Effect::Answer(..) | Effect::Exit => {}
         }
     }
 
@@ -250,34 +296,65 @@ impl Driver {
     }
 
     fn spawn(&mut self) -> Result<(), (&'static str, String)> {
-        let Runtime { command, variables, user } = &self.runtime;
+        let Runtime { command, variables, user, .. } = &self.runtime;
         info!("starting {:?}", command.arguments);
         let started = process::spawn(command, variables, *user)?;
-        let pump = |pipe| {
-            Pump::start(pipe, self.uplink.clone(), Rc::clone(&self.current))
-                .map_err(|error| ("Sandbox.Failure", format!("its output cannot be read: {error}")))
-        };
-        self.process = Some((started.pid, [pump(started.stdout)?, pump(started.stderr)?]));
+        self.process = Some(self.child(started, LogSource::Function)?);
         Ok(())
     }
 
-    /// Takes every dead process off the list. How the runtime ended, if it is among them.
-    fn reap(&mut self) -> Option<Ended> {
-        let mut runtime = None;
+    fn spawn_extension(&mut self, name: &str) -> Result<(), (&'static str, String)> {
+        let Runtime { variables, user, extensions, .. } = &self.runtime;
+        info!("starting the extension {name}");
+        let path = extensions.join(name);
+        let command = bootstrap::Command {
+            arguments: vec![path.to_string_lossy().into_owned()],
+            folder: PathBuf::from("/"),
+        };
+        let started = process::spawn(&command, &environment::extension(variables), *user)?;
+        let child = self.child(started, LogSource::Extension)?;
+        self.extensions.insert(name.to_owned(), child);
+        Ok(())
+    }
+
+    fn child(&self, started: process::Running, source: LogSource) -> Result<Child, (&'static str, String)> {
+        let pump = |pipe| {
+            Pump::start(pipe, source, self.uplink.clone(), Rc::clone(&self.current))
+                .map_err(|error| ("Sandbox.Failure", format!("its output cannot be read: {error}")))
+        };
+        Ok(Child { pid: started.pid, pumps: [pump(started.stdout)?, pump(started.stderr)?] })
+    }
+
+    /// Takes every dead process off the list. The ends of those that the machine knows.
+    fn reap(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
         while let Some((pid, ended)) = reap() {
-            if self.process.as_ref().is_some_and(|(running, _)| *running == pid) {
+            if self.process.as_ref().is_some_and(|child| child.pid == pid) {
                 let exhausted = ended == Ended::Signal(9) && self.memory.was_exhausted();
-                runtime = Some(if exhausted { Ended::OutOfMemory } else { ended });
                 info!("the runtime ended: {ended:?}");
+                events.push(Event::Exited(if exhausted { Ended::OutOfMemory } else { ended }));
+            } else if let Some((name, _)) = self.extensions.iter().find(|(_, child)| child.pid == pid) {
+                info!("the extension {name} ended: {ended:?}");
+                events.push(Event::ExtensionExited { name: name.clone(), ended });
             }
         }
-        runtime
+        events
     }
 
     /// Kills whatever of the function is there, and takes in what it wrote last.
     async fn kill(&mut self) {
-        let Some((pid, pumps)) = self.process.take() else { return };
-        kill_group(pid);
+        let children: Vec<Child> = self
+            .process
+            .take()
+            .into_iter()
+            .chain(std::mem::take(&mut self.extensions).into_values())
+            .collect();
+        if children.is_empty() {
+            return;
+        }
+        for child in &children {
+            kill_group(child.pid);
+        }
         let gone = async {
             while sweep() {
                 // Each pass takes what the ones before it have started in the meantime.
@@ -289,16 +366,22 @@ impl Driver {
             warn!("some processes of the function cannot be killed");
         }
         while reap().is_some() {}
-        for pump in &pumps {
-            pump.drain().await;
+        for child in &children {
+            child.drain().await;
         }
     }
 
     async fn drain(&self) {
-        if let Some((_, pumps)) = &self.process {
-            for pump in pumps {
-                pump.drain().await;
-            }
+        for child in self.process.iter().chain(self.extensions.values()) {
+            child.drain().await;
+        }
+    }
+}
+
+impl Child {
+    async fn drain(&self) {
+        for pump in &self.pumps {
+            pump.drain().await;
         }
     }
 }

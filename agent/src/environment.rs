@@ -61,6 +61,27 @@ pub(crate) fn runtime(
     variables
 }
 
+/// Names that are the runtime's alone. [AWS: environment variables of extensions]
+const RUNTIMES: [&str; 7] = [
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_XRAY_CONTEXT_MISSING",
+    "AWS_XRAY_DAEMON_ADDRESS",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// The extensions' variables, from the runtime's.
+pub(crate) fn extension(runtime: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let theirs = |name: &str| !name.starts_with('_') && !RUNTIMES.contains(&name);
+    runtime
+        .iter()
+        .filter(|(name, _)| theirs(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -40,12 +40,12 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use api::Api;
+use api::{About, Api};
 use config::Config;
 use driver::{Driver, Ending, Runtime};
-use lifecycle::{Machine, Settings};
+use lifecycle::{Machine, Reload, Settings};
 use log::{debug, error, info, warn};
-use setup::{bootstrap, modes, unpack, user};
+use setup::{bootstrap, extensions, modes, unpack, user};
 use uplink::{Receiver, Sender};
 
 /// What is different between a container and a test.
@@ -132,7 +132,10 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
     let (events, calls) = mpsc::channel(CALLS_WAITING);
     let permit = driver::permit();
     let limit = assignment.payload_limit;
-    tokio::task::spawn_local(Rc::new(Api::new(events, sender.clone(), Rc::clone(&permit), limit)).serve(api));
+    let extensions = extensions::find(&runtime.extensions);
+    let about = extensions.is_some().then(|| about(&assignment));
+    let served = Api::new(events, sender.clone(), Rc::clone(&permit), limit, about);
+    tokio::task::spawn_local(Rc::new(served).serve(api));
     if let Some(port) = assignment.gateway_port {
         match TcpListener::bind(("127.0.0.1", port)).await {
             Ok(listener) => drop(tokio::task::spawn_local(tunnel::serve(listener, Rc::new(config.clone())))),
@@ -144,6 +147,8 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
         timeout: Duration::from_millis(assignment.timeout_ms),
         payload_limit: limit,
         environment: config.environment.clone(),
+        extensions: extensions.unwrap_or_default(),
+        reload: Reload::Eager,
     });
     let driver =
         Driver::new(machine, assignment, runtime, sender, permit).map_err(system("cannot catch SIGCHLD"))?;
@@ -152,6 +157,21 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
         Ending::Abandoned => info!("ending: the control plane is gone"),
     }
     Ok(())
+}
+
+/// What extensions are told.
+fn about(assignment: &Assignment) -> About {
+    let command = assignment.command.as_deref().unwrap_or_default();
+    let argument = command.last().filter(|_| command.len() > 1).cloned();
+    About {
+        account_id: assignment.account_id.clone(),
+        function_name: assignment.function_name.clone(),
+        function_version: assignment.function_version.clone(),
+        handler: Some(assignment.handler.clone())
+            .filter(|handler| !handler.is_empty())
+            .or(argument)
+            .unwrap_or_default(),
+    }
 }
 
 /// Waits for the assignment; `None`: none will come.
@@ -192,7 +212,8 @@ async fn prepare(
     );
     let variables =
         environment::runtime(platform.variables.iter().cloned(), assignment, &platform.api.to_string());
-    Ok(Runtime { command, variables, user: user.filter(|_| root) })
+    let extensions = bootstrap::below(&platform.root, extensions::FOLDER);
+    Ok(Runtime { command, variables, user: user.filter(|_| root), extensions })
 }
 
 /// Fetches an archive over the uplink and unpacks it.

@@ -5,9 +5,11 @@
 
 mod effect;
 mod event;
+mod extensions;
 mod machine;
 mod runtime_state;
 
-pub use effect::{Effect, Finish, Reply};
-pub use event::{BodyEnd, CallId, Event, ResponseMode};
-pub use machine::{Machine, Settings};
+pub use effect::{Effect, Finish, InitEnd, Reply, RuntimeDone};
+pub use event::{BodyEnd, CallId, Event, ResponseHead, ResponseMode, When};
+pub use extensions::Standing;
+pub use machine::{Machine, Reason, Reload, Settings};

@@ -32,10 +32,15 @@ impl Pump {
     ///
     /// # Errors
     /// The pipe cannot be watched.
-    pub(crate) fn start(pipe: OwnedFd, uplink: Sender, current: Current) -> io::Result<Self> {
+    pub(crate) fn start(
+        pipe: OwnedFd,
+        source: LogSource,
+        uplink: Sender,
+        current: Current,
+    ) -> io::Result<Self> {
         let pipe = Receiver::from_owned_fd(pipe)?;
         let (drain, drains) = mpsc::channel(1);
-        tokio::task::spawn_local(run(pipe, uplink, current, drains));
+        tokio::task::spawn_local(run(pipe, Way { source, uplink, current }, drains));
         Ok(Self { drain })
     }
 
@@ -49,12 +54,14 @@ impl Pump {
     }
 }
 
-async fn run(
-    pipe: Receiver,
+/// Where lines go, and as whose.
+struct Way {
+    source: LogSource,
     uplink: Sender,
     current: Current,
-    mut drains: mpsc::Receiver<oneshot::Sender<()>>,
-) {
+}
+
+async fn run(pipe: Receiver, way: Way, mut drains: mpsc::Receiver<oneshot::Sender<()>>) {
     let mut lines = Lines::default();
     let mut open = true;
     while open {
@@ -70,20 +77,20 @@ async fn run(
                 None => break,
             },
         };
-        open = read_all(&pipe, &uplink, &current, &mut lines).await;
+        open = read_all(&pipe, &way, &mut lines).await;
         if drained.is_some() || !open {
-            send(&uplink, &current, lines.finish()).await;
+            way.send(lines.finish()).await;
         }
         if let Some(done) = drained {
             // Whoever asked may have gone.
             let _ = done.send(());
         }
     }
-    send(&uplink, &current, lines.finish()).await;
+    way.send(lines.finish()).await;
 }
 
 /// Reads until there is nothing more for now; `false`: nor will there ever be.
-async fn read_all(pipe: &Receiver, uplink: &Sender, current: &Current, lines: &mut Lines) -> bool {
+async fn read_all(pipe: &Receiver, way: &Way, lines: &mut Lines) -> bool {
     let mut buffer = BytesMut::with_capacity(4096);
     loop {
         if buffer.capacity() == buffer.len() {
@@ -91,7 +98,7 @@ async fn read_all(pipe: &Receiver, uplink: &Sender, current: &Current, lines: &m
         }
         match pipe.try_read_buf(&mut buffer) {
             Ok(0) => return false,
-            Ok(_) => send(uplink, current, lines.push(buffer.split().freeze())).await,
+            Ok(_) => way.send(lines.push(buffer.split().freeze())).await,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return false,
@@ -99,11 +106,13 @@ async fn read_all(pipe: &Receiver, uplink: &Sender, current: &Current, lines: &m
     }
 }
 
-async fn send(uplink: &Sender, current: &Current, whole: Bytes) {
-    if whole.is_empty() {
-        return;
+impl Way {
+    async fn send(&self, whole: Bytes) {
+        if whole.is_empty() {
+            return;
+        }
+        let request_id = self.current.borrow().clone();
+        let log = Log { source: self.source, time_ms: clock::now_ms(), request_id };
+        self.uplink.send(ToControlPlane::Log(log, whole)).await;
     }
-    let request_id = current.borrow().clone();
-    let log = Log { source: LogSource::Function, time_ms: clock::now_ms(), request_id };
-    uplink.send(ToControlPlane::Log(log, whole)).await;
 }

@@ -30,7 +30,7 @@ pub(crate) struct Running {
 /// The kernel should end functions before it ends us. [Linux: proc(5), oom_score_adj]
 const OOM_SCORE: &str = "500";
 
-/// Starts the runtime in a group of its own.
+/// Starts the runtime or an extension in a group of its own.
 ///
 /// # Errors
 /// The type of the failure in AWS's words, and what the system said.
@@ -85,6 +85,12 @@ pub(crate) fn reap() -> Option<(Pid, Ended)> {
 pub(crate) fn kill_group(pid: Pid) {
     // It may be gone already, which is what we want.
     let _ = killpg(pid, Signal::SIGKILL);
+}
+
+/// Asks a group to end.
+pub(crate) fn terminate_group(pid: Pid) {
+    // It may be gone already, which is what we want.
+    let _ = killpg(pid, Signal::SIGTERM);
 }
 
 /// Kills everything in the container but ourselves: what the runtime started in groups of its own. Only as PID 1:

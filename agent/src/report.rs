@@ -5,6 +5,8 @@
 use lambdock_protocol::{LogFormat, LogLevel, Logging, RuntimeVersion, Status};
 use serde_json::{Value, json};
 
+use crate::lifecycle::{InitEnd, Standing};
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -14,6 +16,18 @@ pub enum Ended {
     Signal(i32),
     /// By a signal, because the container had no memory left.
     OutOfMemory,
+}
+
+impl Ended {
+    /// What is said of an extension that ended so.
+    pub(crate) fn of_extension(self) -> String {
+        match self {
+            Self::Code(0) => "exit code 0".to_owned(),
+            Self::Code(code) => format!("exit status {code}"),
+            Self::Signal(signal) => format!("signal: {}", signal_name(signal)),
+            Self::OutOfMemory => "signal: killed".to_owned(),
+        }
+    }
 }
 
 /// A failure, for the caller and the log.
@@ -186,15 +200,24 @@ impl Lines<'_> {
         })
     }
 
+    /// How an extension stands when the init phase is over.
+    pub(crate) fn extension(&self, time: &str, standing: &Standing) -> String {
+        let Standing { name, state, events, error_type } = standing;
+        if self.is_json() {
+            let mut record = json!({ "name": name, "state": state, "events": events });
+            if let (Some(error), Some(record)) = (error_type, record.as_object_mut()) {
+                record.insert("errorType".to_owned(), error.as_str().into());
+            }
+            return self.event(time, "platform.extension", LogLevel::Info, &record);
+        }
+        let error = error_type.as_ref().map_or_else(String::new, |error| format!("\tError Type: {error}"));
+        format!("EXTENSION\tName: {name}\tState: {state}\tEvents: [{}]{error}\n", events.join(", "))
+    }
+
     /// An init phase that failed.
-    pub(crate) fn init_report(
-        &self,
-        time: &str,
-        us: u64,
-        phase: &str,
-        status: Status,
-        error_type: Option<&str>,
-    ) -> String {
+    pub(crate) fn init_report(&self, time: &str, end: &InitEnd) -> String {
+        let InitEnd { duration_us: us, phase, status, ref error_type } = *end;
+        let error_type = error_type.as_deref();
         let word = status_word(status);
         if self.is_json() {
             let record = json!({

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use lambdock_protocol::{Initialized, Invoke, ResponseEnd, ResponseStart, Status};
 
-use super::CallId;
+use super::{CallId, Reason, Standing};
 use crate::report::Failure;
 
 /// The answer to a call of the Runtime API.
@@ -24,6 +24,30 @@ pub enum Reply {
     Restored,
     /// The body may be read and passed on.
     Permit,
+    /// An extension is registered.
+    Registered {
+        /// Its identifier.
+        id: String,
+    },
+    /// `INVOKE` for an extension.
+    ExtensionInvoke {
+        /// Which.
+        invoke: Box<Invoke>,
+        /// Milliseconds until the deadline.
+        left_ms: u64,
+    },
+    /// `SHUTDOWN` for an extension.
+    ExtensionShutdown {
+        /// Why.
+        reason: Reason,
+        /// Milliseconds until it is killed.
+        left_ms: u64,
+    },
+    /// Who has the identifier.
+    Identified {
+        /// Name of the extension.
+        name: String,
+    },
     /// An error.
     Refused {
         /// HTTP status.
@@ -50,28 +74,68 @@ pub struct Finish {
     pub init_us: Option<u64>,
 }
 
+/// What the runtime has done of an invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeDone {
+    /// Which.
+    pub request_id: String,
+    /// How it ended.
+    pub status: Status,
+    /// What went wrong.
+    pub error_type: Option<String>,
+    /// From the event given to the next one asked for, in microseconds.
+    pub duration_us: u64,
+    /// Size of the response.
+    pub produced_bytes: Option<u64>,
+    /// From the event given to the first byte of the response, in microseconds.
+    pub response_latency_us: Option<u64>,
+    /// From the first byte of the response to its last, in microseconds.
+    pub response_duration_us: Option<u64>,
+}
+
+/// The end of an init phase, or of the runtime's part in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitEnd {
+    /// Microseconds.
+    pub duration_us: u64,
+    /// `init` or `invoke`.
+    pub phase: &'static str,
+    /// How it ended.
+    pub status: Status,
+    /// What went wrong.
+    pub error_type: Option<String>,
+}
+
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Start the runtime's process.
     Spawn,
-    /// Kill whatever of the function runs, and wait until it is gone.
+    /// Start the process of the extension with this file name.
+    SpawnExtension(String),
+    /// Ask the runtime's processes to end.
+    TerminateRuntime,
+    /// Kill the runtime's processes.
+    KillRuntime,
+    /// Kill an extension's processes.
+    KillExtension(String),
+    /// Kill whatever runs, and wait until it is gone.
     Kill,
     /// Answer a call.
     Answer(CallId, Reply),
-    /// Write the line of a beginning init phase.
-    InitStart,
-    /// Write the line of an init phase that failed.
-    InitReport {
-        /// Microseconds.
-        duration_us: u64,
+    /// An init phase begins.
+    InitStart {
         /// `init` or `invoke`.
         phase: &'static str,
-        /// How it ended.
-        status: Status,
-        /// What went wrong.
-        error_type: Option<String>,
     },
+    /// The runtime has done its part of the init phase.
+    InitRuntimeDone(InitEnd),
+    /// Nobody can register or subscribe any more.
+    CloseRegistration,
+    /// Tell how an extension stands.
+    ExtensionStands(Standing),
+    /// An init phase has failed.
+    InitReport(InitEnd),
     /// Tell that the init phase is over, with the error's JSON.
     Initialized(Initialized, Bytes),
     /// Write the line of a beginning invocation; what is written from now on belongs to it.
@@ -95,6 +159,10 @@ pub enum Effect {
         /// Why.
         failure: Failure,
     },
+    /// The runtime is done with an invocation.
+    RuntimeDone(RuntimeDone),
+    /// Deliver what subscribers have not been sent yet: they are about to end.
+    FlushTelemetry,
     /// Let no more of a response through that is still being posted.
     RevokePermit,
     /// Collect what was written, write the last lines, tell that the environment is ready again.

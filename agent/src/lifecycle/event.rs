@@ -20,15 +20,42 @@ pub enum ResponseMode {
     Invalid,
 }
 
+/// What is known of a response before its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// Id in the path.
+    pub request_id: String,
+    /// From the header.
+    pub mode: ResponseMode,
+    /// From the header.
+    pub content_type: Option<String>,
+    /// Announced length in bytes.
+    pub length: Option<u64>,
+}
+
 /// How the body of a response ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BodyEnd {
-    /// It is whole; with an error type from the trailers, and its body, it says that the function failed midway.
-    Whole(Option<(String, Bytes)>),
+    /// It is whole.
+    Whole {
+        /// Its length.
+        bytes: u64,
+        /// From the trailers, with the error's body: the function failed midway.
+        error: Option<(String, Bytes)>,
+    },
     /// It is larger than allowed.
     TooLarge,
     /// The connection broke before its end.
     Truncated,
+}
+
+/// When an extension says that something is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// `init/error`
+    Init,
+    /// `exit/error`
+    Exit,
 }
 
 /// Something that happened.
@@ -48,19 +75,15 @@ pub enum Event {
     ResponseStarted {
         /// To be answered with a permit or a refusal.
         call: CallId,
-        /// Id in the path.
-        request_id: String,
-        /// From the header.
-        mode: ResponseMode,
-        /// From the header.
-        content_type: Option<String>,
-        /// Announced length in bytes.
-        length: Option<u64>,
+        /// What is known of it.
+        head: ResponseHead,
     },
     /// The response that was permitted has ended.
     ResponseEnded {
         /// To be answered.
         call: CallId,
+        /// The call that was permitted.
+        posted: CallId,
         /// How.
         end: BodyEnd,
     },
@@ -84,6 +107,58 @@ pub enum Event {
         /// For the caller.
         payload: Bytes,
     },
+    /// An extension registers.
+    Register {
+        /// To be answered.
+        call: CallId,
+        /// What it calls itself.
+        name: String,
+        /// Names of the events that it wants.
+        events: Vec<String>,
+        /// The identifier that it is to have.
+        id: String,
+    },
+    /// An extension asks for the next event.
+    ExtensionNext {
+        /// To be answered.
+        call: CallId,
+        /// Its identifier.
+        id: String,
+    },
+    /// An extension says that something is wrong.
+    ExtensionError {
+        /// To be answered.
+        call: CallId,
+        /// Its identifier.
+        id: String,
+        /// Which of the two calls it is.
+        when: When,
+        /// From the header.
+        error_type: String,
+    },
+    /// Somebody with this identifier makes a call that is not ours to answer.
+    Identify {
+        /// To be answered.
+        call: CallId,
+        /// The identifier.
+        id: String,
+    },
+    /// An extension's process ended.
+    ExtensionExited {
+        /// Its file's name.
+        name: String,
+        /// How.
+        ended: Ended,
+    },
+    /// An extension's process could not be started.
+    ExtensionNotLaunched {
+        /// Its file's name.
+        name: String,
+        /// What the system said.
+        message: String,
+    },
+    /// The function's code has changed.
+    Changed,
     /// The runtime's process ended.
     Exited(Ended),
     /// The runtime's process could not be started.

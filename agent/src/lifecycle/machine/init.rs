@@ -1,0 +1,219 @@
+//! Pure: the init phase, of its own or inside the first invocation.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use lambdock_protocol::{Initialized, Status};
+
+use super::ending::{Reason, Then};
+use super::invocation::{Invocation, Stage};
+use super::{Machine, Phase, RuntimeState, micros, millis};
+use crate::lifecycle::extensions::LIMIT;
+use crate::lifecycle::{CallId, Effect, InitEnd, Reply};
+use crate::report::{Ended, Failure};
+
+/// Time that a runtime has to end by itself once it has said that it cannot start.
+const INIT_ERROR_GRACE: Duration = Duration::from_millis(500);
+
+/// An init phase.
+#[derive(Debug)]
+pub(super) struct Init {
+    pub(super) since: Instant,
+    pub(super) deadline: Option<Instant>,
+    /// What the runtime says is wrong.
+    pub(super) error: Option<Failure>,
+}
+
+impl Machine {
+    pub(super) fn assigned(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if matches!(self.phase, Phase::Waiting) {
+            self.begin_init(now, effects);
+        }
+    }
+
+    /// An init phase of its own.
+    pub(super) fn begin_init(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let deadline = self.settings.init_limit.map(|limit| now + limit);
+        self.phase = Phase::Init(Init { since: now, deadline, error: None });
+        effects.push(Effect::InitStart { phase: "init" });
+        self.launch(now, effects);
+    }
+
+    /// Starts the extensions and, if there is none to wait for, the runtime.
+    pub(super) fn launch(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if self.settings.extensions.len() > LIMIT {
+            self.extensions.forget();
+            let message = format!("Extension limit ({LIMIT}) reached");
+            return self.init_failed("Extension.LaunchError", &message, now, effects);
+        }
+        self.extensions.launch(&self.settings.extensions);
+        effects.extend(self.settings.extensions.iter().cloned().map(Effect::SpawnExtension));
+        self.proceed_with_init(now, effects);
+    }
+
+    fn init(&self) -> Option<&Init> {
+        match &self.phase {
+            Phase::Init(init) | Phase::Invocation(Invocation { stage: Stage::Init(init), .. }) => Some(init),
+            _ => None,
+        }
+    }
+
+    fn init_mut(&mut self) -> Option<&mut Init> {
+        match &mut self.phase {
+            Phase::Init(init) | Phase::Invocation(Invocation { stage: Stage::Init(init), .. }) => Some(init),
+            _ => None,
+        }
+    }
+
+    /// `init`: of its own; `invoke`: inside the first invocation.
+    fn phase_name(&self) -> &'static str {
+        if matches!(self.phase, Phase::Init(_)) { "init" } else { "invoke" }
+    }
+
+    /// Does what the init phase has been waiting for: the runtime starts when all extensions have registered, and the
+    /// phase is over when runtime and extensions wait for events.
+    pub(super) fn proceed_with_init(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if self.init().is_none() {
+            return;
+        }
+        match self.runtime {
+            None if self.extensions.all_registered() => {
+                self.runtime = Some(RuntimeState::Started);
+                effects.push(Effect::Spawn);
+            }
+            Some(RuntimeState::Ready) if self.extensions.all_ready() => self.init_done(now, effects),
+            _ => {}
+        }
+    }
+
+    fn init_done(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        effects.push(Effect::CloseRegistration);
+        effects.extend(self.extensions.standings().into_iter().map(Effect::ExtensionStands));
+        match &mut self.phase {
+            Phase::Init(init) => {
+                let duration_us = micros(now - init.since);
+                self.init_us = Some(duration_us);
+                self.phase = Phase::Idle;
+                let initialized = Initialized { status: Status::Success, duration_us, error_type: None };
+                effects.push(Effect::Initialized(initialized, Bytes::new()));
+                self.resume(now, effects);
+            }
+            Phase::Invocation(invocation) => {
+                invocation.stage = Stage::Running;
+                self.run(now, effects);
+            }
+            _ => {}
+        }
+    }
+
+    /// The runtime's first call for an event.
+    pub(super) fn runtime_initialized(&mut self, call: CallId, now: Instant, effects: &mut Vec<Effect>) {
+        let phase = self.phase_name();
+        if let Some(init) = self.init() {
+            let duration_us = micros(now - init.since);
+            let end = InitEnd { duration_us, phase, status: Status::Success, error_type: None };
+            effects.push(Effect::InitRuntimeDone(end));
+        }
+        self.extensions.close();
+        self.park(call);
+        self.proceed_with_init(now, effects);
+    }
+
+    pub(super) fn init_error(
+        &mut self,
+        call: CallId,
+        error_type: String,
+        payload: &Bytes,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let legal = self.runtime == Some(RuntimeState::Started);
+        let Some(init) = self.init_mut().filter(|_| legal) else {
+            return effects.push(self.illegal(call, "InitError"));
+        };
+        init.error = Some(Failure { error_type, payload: payload.to_vec() });
+        init.deadline = Some(now + INIT_ERROR_GRACE);
+        self.runtime = Some(RuntimeState::InitError);
+        effects.push(Effect::Answer(call, Reply::Accepted));
+    }
+
+    /// The runtime ended before it asked for an event.
+    pub(super) fn runtime_ended_in_init(&mut self, ended: Ended, now: Instant, effects: &mut Vec<Effect>) {
+        let said = self.init_mut().and_then(|init| init.error.take());
+        let failure = said.unwrap_or_else(|| Failure::exit(self.failing(), ended));
+        self.fail_init(Status::Error, failure, now, effects);
+    }
+
+    pub(super) fn init_timed_out(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let Some(init) = self.init_mut() else { return };
+        let limit = millis(now - init.since);
+        match init.error.take() {
+            Some(failure) => self.fail_init(Status::Error, failure, now, effects),
+            None => {
+                let failure = Failure::timeout(self.failing(), limit);
+                self.fail_init(Status::Timeout, failure, now, effects);
+            }
+        }
+    }
+
+    /// What failures name: the invocation, or else the environment.
+    pub(super) fn failing(&self) -> &str {
+        match &self.phase {
+            Phase::Invocation(invocation) => &invocation.invoke.request_id,
+            _ => &self.settings.environment,
+        }
+    }
+
+    /// The init phase cannot go on, for a reason of ours.
+    pub(super) fn init_failed(
+        &mut self,
+        error_type: &str,
+        message: &str,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let failure = Failure::of_request(error_type, self.failing(), message);
+        self.fail_init(Status::Error, failure, now, effects);
+    }
+
+    /// The init phase failed. One of its own will be run again inside the first invocation; one inside an invocation
+    /// fails that.
+    pub(super) fn fail_init(
+        &mut self,
+        status: Status,
+        failure: Failure,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let phase = self.phase_name();
+        let Some(init) = self.init() else { return };
+        let duration_us = micros(now - init.since);
+        let error_type = (status != Status::Timeout).then(|| failure.error_type.clone());
+        let end = InitEnd { duration_us, phase, status, error_type };
+        effects.push(Effect::RevokePermit);
+        if self.extensions.is_empty() {
+            // So that what it wrote last is in the log before the report.
+            effects.push(Effect::Kill);
+            self.runtime = None;
+        }
+        if self.runtime != Some(RuntimeState::Ready) {
+            effects.push(Effect::InitRuntimeDone(end.clone()));
+        }
+        effects.extend(self.extensions.standings().into_iter().map(Effect::ExtensionStands));
+        effects.push(Effect::InitReport(end));
+        let reason = if status == Status::Timeout { Reason::Timeout } else { Reason::Failure };
+        match &self.phase {
+            Phase::Init(_) => {
+                let initialized = Initialized { status, duration_us, error_type: Some(failure.error_type) };
+                effects.push(Effect::Initialized(initialized, failure.payload.into()));
+                self.stop(reason, None, Then::Idle, now, effects);
+            }
+            Phase::Invocation(invocation) => {
+                effects.push(Effect::Start { request_id: invocation.invoke.request_id.clone() });
+                self.failed(failure, effects);
+                self.end_invocation(reason, now, effects);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Pure: the calls of the Runtime API, and the end of the runtime's process.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use lambdock_protocol::{Mode, ResponseEnd, ResponseStart, Status};
+
+use super::ending::{Reason, Then};
+use super::invocation::{Response, Stage};
+use super::{Machine, Phase, RuntimeState};
+use crate::lifecycle::{BodyEnd, CallId, Effect, Reply, ResponseHead, ResponseMode};
+use crate::report::{Ended, Failure};
+
+impl Machine {
+    pub(super) fn next(&mut self, call: CallId, now: Instant, effects: &mut Vec<Effect>) {
+        match (&self.phase, self.runtime) {
+            (Phase::Init(_) | Phase::Invocation(_), Some(RuntimeState::Started)) => {
+                self.runtime_initialized(call, now, effects);
+            }
+            // The same event again: the runtime may have lost the first answer. [AWS: runtime interface emulator]
+            (Phase::Invocation(invocation), Some(RuntimeState::Running)) => {
+                effects.push(Effect::Answer(call, invocation.event(now)));
+            }
+            (Phase::Invocation(_), Some(RuntimeState::ResponseSent)) => {
+                self.runtime_done(now, effects);
+                self.park(call);
+                self.finish_if_done(now, effects);
+            }
+            (Phase::Init(_) | Phase::Idle | Phase::Invocation(_), Some(RuntimeState::Ready)) => {
+                self.park(call);
+                self.deliver(now, effects);
+            }
+            _ => effects.push(self.illegal(call, "Ready")),
+        }
+    }
+
+    pub(super) fn park(&mut self, call: CallId) {
+        self.parked.push_back(call);
+        self.runtime = Some(RuntimeState::Ready);
+    }
+
+    pub(super) fn illegal(&self, call: CallId, target: &str) -> Effect {
+        let current = self.runtime.map_or("Started", RuntimeState::name);
+        let message = format!(
+            "State transition from {current} to {target} failed for runtime. Error: State transition is not allowed"
+        );
+        Effect::Answer(call, Reply::Refused { status: 403, error_type: "InvalidStateTransition", message })
+    }
+
+    /// Whether a call about `request_id` is legal now.
+    fn answering(&self, call: CallId, request_id: &str, target: &str) -> Result<(), Effect> {
+        let known = matches!(&self.phase, Phase::Invocation(invocation)
+            if invocation.invoke.request_id == request_id && !matches!(invocation.stage, Stage::Init(_)));
+        if !known {
+            return Err(invalid_request_id(call));
+        }
+        if self.runtime == Some(RuntimeState::Running) { Ok(()) } else { Err(self.illegal(call, target)) }
+    }
+
+    pub(super) fn response_started(
+        &mut self,
+        call: CallId,
+        head: ResponseHead,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let ResponseHead { request_id, mode, content_type, length } = head;
+        if let Err(refusal) = self.answering(call, &request_id, "InvocationResponse") {
+            effects.push(refusal);
+            return;
+        }
+        let mode = match mode {
+            ResponseMode::Buffered => Mode::Buffered,
+            ResponseMode::Streaming => Mode::Streaming,
+            ResponseMode::Invalid => {
+                let message = "Invalid function response mode".to_owned();
+                let refused =
+                    Reply::Refused { status: 400, error_type: "InvalidFunctionResponseMode", message };
+                effects.push(Effect::Answer(call, refused));
+                let failure = Failure::of_request(
+                    "Runtime.InvalidResponseModeHeader",
+                    &request_id,
+                    "the runtime answered with an invalid response mode",
+                );
+                self.failed(failure, effects);
+                return;
+            }
+        };
+        if mode == Mode::Buffered && length.is_some_and(|length| length > self.settings.payload_limit) {
+            self.posts(call, now);
+            self.response_ended(call, call, BodyEnd::TooLarge, now, effects);
+            return;
+        }
+        self.posts(call, now);
+        effects.push(Effect::ResponseStart(ResponseStart { request_id, content_type, mode, length }));
+        effects.push(Effect::Answer(call, Reply::Permit));
+    }
+
+    /// The runtime posts its response.
+    fn posts(&mut self, call: CallId, now: Instant) {
+        self.runtime = Some(RuntimeState::InvocationResponse);
+        if let Phase::Invocation(invocation) = &mut self.phase {
+            invocation.response = Some(Response { call, began: now, ended: None });
+        }
+    }
+
+    pub(super) fn response_ended(
+        &mut self,
+        call: CallId,
+        posted: CallId,
+        end: BodyEnd,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let posting = match &mut self.phase {
+            Phase::Invocation(invocation) if self.runtime == Some(RuntimeState::InvocationResponse) => {
+                invocation.response.as_mut().filter(|response| response.call == posted).map(|response| {
+                    if let BodyEnd::Whole { bytes, .. } = &end {
+                        response.ended = Some((now, *bytes));
+                    }
+                    invocation.invoke.request_id.clone()
+                })
+            }
+            _ => None,
+        };
+        // Else it was that of an invocation whose time was up, or of a runtime that is gone.
+        let Some(request_id) = posting else { return effects.push(invalid_request_id(call)) };
+        match end {
+            BodyEnd::Whole { error, .. } => {
+                let (status, error_type, body) = match error {
+                    None => (Status::Success, None, Bytes::new()),
+                    Some((error_type, body)) => (Status::Error, Some(error_type), body),
+                };
+                effects.push(Effect::ResponseEnd(
+                    ResponseEnd { request_id, error_type: error_type.clone() },
+                    body,
+                ));
+                effects.push(Effect::Answer(call, Reply::Accepted));
+                self.answered(status, error_type);
+            }
+            BodyEnd::TooLarge => {
+                let limit = self.settings.payload_limit;
+                let message = format!("Exceeded maximum allowed payload size ({limit} bytes).");
+                let refused = Reply::Refused { status: 413, error_type: "RequestEntityTooLarge", message };
+                effects.push(Effect::Answer(call, refused));
+                self.failed(Failure::too_large(limit), effects);
+            }
+            BodyEnd::Truncated => {
+                let message = "HTTP request detected as truncated".to_owned();
+                let refused = Reply::Refused { status: 400, error_type: "TruncatedHTTPRequest", message };
+                effects.push(Effect::Answer(call, refused));
+                let text = "the runtime's response ended before it was complete";
+                self.failed(Failure::of_request("Runtime.TruncatedResponse", &request_id, text), effects);
+            }
+        }
+    }
+
+    pub(super) fn invocation_error(
+        &mut self,
+        call: CallId,
+        request_id: &str,
+        error_type: String,
+        payload: &Bytes,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Err(refusal) = self.answering(call, request_id, "InvocationErrorResponse") {
+            effects.push(refusal);
+            return;
+        }
+        self.failed(Failure { error_type, payload: payload.to_vec() }, effects);
+        effects.push(Effect::Answer(call, Reply::Accepted));
+    }
+
+    pub(super) fn exited(&mut self, ended: Ended, now: Instant, effects: &mut Vec<Effect>) {
+        // One that was killed is not heard of any more.
+        if self.runtime.is_none() {
+            return;
+        }
+        let init = match &self.phase {
+            Phase::Init(_) => true,
+            Phase::Invocation(invocation) => matches!(invocation.stage, Stage::Init(_)),
+            _ => false,
+        };
+        if init {
+            self.runtime_ended_in_init(ended, now, effects);
+            return;
+        }
+        self.runtime = None;
+        self.parked.clear();
+        match &self.phase {
+            Phase::Stopping(_) => self.ended_while_stopping(now, effects),
+            Phase::Invocation(invocation) => {
+                let running = matches!(invocation.stage, Stage::Running);
+                let failure = Failure::exit(&invocation.invoke.request_id, ended);
+                effects.push(Effect::RevokePermit);
+                if self.extensions.is_empty() {
+                    effects.push(Effect::Kill);
+                }
+                if running {
+                    self.failed(failure, effects);
+                }
+                self.end_invocation(Reason::Failure, now, effects);
+            }
+            Phase::Idle => self.stop(Reason::Failure, None, Then::Idle, now, effects),
+            Phase::Waiting | Phase::Init(_) | Phase::Ended => {}
+        }
+    }
+
+    pub(super) fn spawn_failed(
+        &mut self,
+        error_type: &'static str,
+        message: &str,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.runtime = None;
+        self.init_failed(error_type, message, now, effects);
+    }
+}
+
+fn invalid_request_id(call: CallId) -> Effect {
+    let message = "Invalid request ID".to_owned();
+    Effect::Answer(call, Reply::Refused { status: 400, error_type: "InvalidRequestID", message })
+}
