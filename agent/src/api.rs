@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body as _, Incoming};
@@ -25,7 +25,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock;
-use crate::lifecycle::{BodyEnd, CallId, Event, Reply, ResponseHead, ResponseMode};
+use crate::credentials::Credentials;
+use crate::lifecycle::{BodyEnd, CallId, Event, Point, Reply, ResponseHead, ResponseMode};
 use crate::log::debug;
 use crate::uplink::Sender;
 pub(crate) use extensions::About;
@@ -50,6 +51,8 @@ pub(crate) struct Api {
     payload_limit: u64,
     /// What extensions are told; `None`: there are to be none.
     extensions: Option<About>,
+    /// For functions that fetch theirs.
+    credentials: Option<Credentials>,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -88,8 +91,9 @@ impl Api {
         permit: Permit,
         payload_limit: u64,
         extensions: Option<About>,
+        credentials: Option<Credentials>,
     ) -> Self {
-        Self { events, uplink, permit, calls: Cell::new(0), payload_limit, extensions }
+        Self { events, uplink, permit, calls: Cell::new(0), payload_limit, extensions, credentials }
     }
 
     /// Serves connections for ever.
@@ -154,14 +158,24 @@ impl Api {
                 };
                 self.call(|call| Event::InvocationError { call, request_id, error_type, payload }).await
             }
-            (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
+            (&Method::POST, ["2018-06-01", "runtime", at @ ("init" | "restore"), "error"]) => {
+                let at = if *at == "init" { Point::Init } else { Point::Restore };
                 let Some((error_type, payload)) = error(&parts.headers, body).await else {
                     return truncated();
                 };
-                self.call(|call| Event::InitError { call, error_type, payload }).await
+                self.call(|call| Event::InitError { call, at, error_type, payload }).await
             }
+            (&Method::GET, ["2021-04-23", "credentials"]) => self.credentials(&parts.headers),
             (_, segments) if is_known(segments) => status(StatusCode::METHOD_NOT_ALLOWED),
             _ => not_found(),
+        }
+    }
+
+    fn credentials(&self, headers: &HeaderMap) -> Answer {
+        let token = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        match self.credentials.as_ref().filter(|credentials| credentials.are_for(token)) {
+            Some(credentials) => json_body(StatusCode::OK, &credentials.shown(clock::now_ms(), clock::iso)),
+            None => not_found(),
         }
     }
 
@@ -236,8 +250,9 @@ fn is_known(segments: &[&str]) -> bool {
         ["2018-06-01", "ping"]
             | ["2018-06-01", "runtime", "invocation", "next"]
             | ["2018-06-01", "runtime", "invocation", _, "response" | "error"]
-            | ["2018-06-01", "runtime", "init", "error"]
+            | ["2018-06-01", "runtime", "init" | "restore", "error"]
             | ["2018-06-01", "runtime", "restore", "next"]
+            | ["2021-04-23", "credentials"]
     )
 }
 

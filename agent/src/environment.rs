@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lambdock_protocol::{Assignment, InitializationType};
+use lambdock_protocol::Assignment;
 
 /// Names that are the init's own. Users rely on `LOCALSTACK_HOSTNAME`, so not everything with the prefix goes.
 /// [LocalStack: init; HOME and HOSTNAME are absent on AWS]
@@ -52,11 +52,9 @@ pub(crate) fn runtime(
     if !assignment.handler.is_empty() {
         set("_HANDLER", &assignment.handler);
     }
-    if assignment.initialization_type != InitializationType::SnapStart {
-        // SDKs prefer them to keys, and they would find an expired date.
-        variables.remove("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-        variables.remove("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    }
+    // SDKs prefer them to keys.
+    variables.remove("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    variables.remove("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     variables.insert("AWS_LAMBDA_RUNTIME_API".to_owned(), api.to_owned());
     variables
 }

@@ -17,6 +17,7 @@
 mod api;
 mod clock;
 pub mod config;
+mod credentials;
 mod driver;
 mod environment;
 pub mod lifecycle;
@@ -35,13 +36,15 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use lambdock_protocol::{Archive, Assignment, Purpose, ToAgent, ToControlPlane};
+use lambdock_protocol::{Archive, Assignment, InitializationType, Purpose, ToAgent, ToControlPlane};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use api::{About, Api};
 use config::Config;
+use credentials::Credentials;
 use driver::{Driver, Ending, Runtime};
 use lifecycle::{Machine, Reload, Settings};
 use log::{debug, error, info, warn};
@@ -118,7 +121,7 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
         log::set_level(level);
     }
     let prepared = prepare(&assignment, &platform, &sender, &mut receiver).await;
-    let runtime = match prepared {
+    let mut runtime = match prepared {
         Ok(runtime) => runtime,
         Err(reason) => {
             sender.send(ToControlPlane::Unusable { reason: reason.clone() }).await;
@@ -132,9 +135,13 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
     let (events, calls) = mpsc::channel(CALLS_WAITING);
     let permit = driver::permit();
     let limit = assignment.payload_limit;
+    let credentials = (assignment.initialization_type == InitializationType::SnapStart).then(|| {
+        let token = Uuid::new_v4().to_string();
+        Credentials::withdraw(&mut runtime.variables, &platform.api.to_string(), token)
+    });
     let extensions = extensions::find(&runtime.extensions);
     let about = extensions.is_some().then(|| about(&assignment));
-    let served = Api::new(events, sender.clone(), Rc::clone(&permit), limit, about);
+    let served = Api::new(events, sender.clone(), Rc::clone(&permit), limit, about, credentials);
     tokio::task::spawn_local(Rc::new(served).serve(api));
     if let Some(port) = assignment.gateway_port {
         match TcpListener::bind(("127.0.0.1", port)).await {

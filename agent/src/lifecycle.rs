@@ -10,6 +10,6 @@ mod machine;
 mod runtime_state;
 
 pub use effect::{Effect, Finish, InitEnd, Reply, RuntimeDone};
-pub use event::{BodyEnd, CallId, Event, ResponseHead, ResponseMode, When};
+pub use event::{BodyEnd, CallId, Event, Point, ResponseHead, ResponseMode, When};
 pub use extensions::Standing;
 pub use machine::{Machine, Reason, Reload, Settings};

@@ -49,6 +49,15 @@ pub enum BodyEnd {
     Truncated,
 }
 
+/// When a runtime says that it cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// `init/error`
+    Init,
+    /// `restore/error`
+    Restore,
+}
+
 /// When an extension says that something is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
@@ -102,6 +111,8 @@ pub enum Event {
     InitError {
         /// To be answered.
         call: CallId,
+        /// Which of the two calls it is.
+        at: Point,
         /// Sorted out from the header.
         error_type: String,
         /// For the caller.

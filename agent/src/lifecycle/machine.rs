@@ -18,7 +18,7 @@ use self::init::Init;
 use self::invocation::Invocation;
 use super::extensions::Extensions;
 use super::runtime_state::RuntimeState;
-use super::{CallId, Effect, Event, Reply};
+use super::{CallId, Effect, Event};
 
 /// What the machine has to know of the function.
 #[derive(Debug, Clone)]
@@ -119,15 +119,15 @@ impl Machine {
             Event::Assigned => self.assigned(now, out),
             Event::Invoke(invoke, payload) => self.invoke(invoke, payload, now, out),
             Event::Next(call) => self.next(call, now, out),
-            Event::RestoreNext(call) => out.push(Effect::Answer(call, Reply::Restored)),
+            Event::RestoreNext(call) => self.restore_next(call, out),
             Event::AnswerLost => self.deliver(now, out),
             Event::ResponseStarted { call, head } => self.response_started(call, head, now, out),
             Event::ResponseEnded { call, posted, end } => self.response_ended(call, posted, end, now, out),
             Event::InvocationError { call, request_id, error_type, payload } => {
                 self.invocation_error(call, &request_id, error_type, &payload, out);
             }
-            Event::InitError { call, error_type, payload } => {
-                self.init_error(call, error_type, &payload, now, out);
+            Event::InitError { call, at, error_type, payload } => {
+                self.init_error(call, at, error_type, &payload, now, out);
             }
             Event::Register { call, name, events, id } => self.register(call, &name, &events, id, now, out),
             Event::ExtensionNext { call, id } => self.extension_next(call, &id, now, out),

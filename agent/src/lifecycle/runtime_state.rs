@@ -7,6 +7,10 @@ pub(super) enum RuntimeState {
     Started,
     /// It has said that it cannot start.
     InitError,
+    /// It has asked to go on after a restore.
+    Restoring,
+    /// It has said that it cannot go on after a restore.
+    RestoreError,
     /// It waits for an event.
     Ready,
     /// It has an event.
@@ -23,6 +27,8 @@ impl RuntimeState {
         match self {
             Self::Started => "Started",
             Self::InitError => "InitError",
+            Self::Restoring => "Restoring",
+            Self::RestoreError => "RuntimeRestoreErrorState",
             Self::Ready => "Ready",
             Self::Running => "Running",
             Self::InvocationResponse => "InvocationResponse",

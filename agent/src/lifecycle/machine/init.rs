@@ -9,7 +9,7 @@ use super::ending::{Reason, Then};
 use super::invocation::{Invocation, Stage};
 use super::{Machine, Phase, RuntimeState, micros, millis};
 use crate::lifecycle::extensions::LIMIT;
-use crate::lifecycle::{CallId, Effect, InitEnd, Reply};
+use crate::lifecycle::{CallId, Effect, InitEnd, Point, Reply};
 use crate::report::{Ended, Failure};
 
 /// Time that a runtime has to end by itself once it has said that it cannot start.
@@ -122,18 +122,25 @@ impl Machine {
     pub(super) fn init_error(
         &mut self,
         call: CallId,
+        at: Point,
         error_type: String,
         payload: &Bytes,
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        let legal = self.runtime == Some(RuntimeState::Started);
+        let (legal, becomes) = match (at, self.runtime) {
+            (Point::Init, Some(RuntimeState::Restoring)) => (true, RuntimeState::RestoreError),
+            (Point::Init, runtime) => (runtime == Some(RuntimeState::Started), RuntimeState::InitError),
+            (Point::Restore, runtime) => {
+                (runtime == Some(RuntimeState::Restoring), RuntimeState::RestoreError)
+            }
+        };
         let Some(init) = self.init_mut().filter(|_| legal) else {
-            return effects.push(self.illegal(call, "InitError"));
+            return effects.push(self.illegal(call, becomes.name()));
         };
         init.error = Some(Failure { error_type, payload: payload.to_vec() });
         init.deadline = Some(now + INIT_ERROR_GRACE);
-        self.runtime = Some(RuntimeState::InitError);
+        self.runtime = Some(becomes);
         effects.push(Effect::Answer(call, Reply::Accepted));
     }
 

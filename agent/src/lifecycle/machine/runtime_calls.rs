@@ -14,7 +14,10 @@ use crate::report::{Ended, Failure};
 impl Machine {
     pub(super) fn next(&mut self, call: CallId, now: Instant, effects: &mut Vec<Effect>) {
         match (&self.phase, self.runtime) {
-            (Phase::Init(_) | Phase::Invocation(_), Some(RuntimeState::Started)) => {
+            (
+                Phase::Init(_) | Phase::Invocation(_),
+                Some(RuntimeState::Started | RuntimeState::Restoring),
+            ) => {
                 self.runtime_initialized(call, now, effects);
             }
             // The same event again: the runtime may have lost the first answer. [AWS: runtime interface emulator]
@@ -31,6 +34,18 @@ impl Machine {
                 self.deliver(now, effects);
             }
             _ => effects.push(self.illegal(call, "Ready")),
+        }
+    }
+
+    /// A runtime with hooks for snapshots asks to go on. There is no snapshot here, so it goes on at once, and what
+    /// its hooks do is part of the init phase.
+    pub(super) fn restore_next(&mut self, call: CallId, effects: &mut Vec<Effect>) {
+        if self.runtime == Some(RuntimeState::Started) {
+            self.runtime = Some(RuntimeState::Restoring);
+            effects.push(Effect::Answer(call, Reply::Restored));
+        } else {
+            // The name of the target is as AWS has it.
+            effects.push(self.illegal(call, "Ready"));
         }
     }
 
