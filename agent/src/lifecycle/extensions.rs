@@ -357,3 +357,6 @@ impl Extension {
 fn unknown(message: String) -> Refusal {
     ("Extension.UnknownExtensionIdentifier", message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,3 +130,6 @@ impl Machine {
 fn refused(call: CallId, (error_type, message): Refusal) -> Effect {
     Effect::Answer(call, Reply::Refused { status: 403, error_type, message })
 }
+
+#[cfg(test)]
+mod tests;
