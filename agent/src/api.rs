@@ -69,6 +69,9 @@ const HEADER_COUNT: usize = 200;
 /// Time that a client has for the head of a request once it has begun one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Bytes of a response that is read before any of it is passed on.
+const SMALL: u64 = 64 * 1024;
+
 /// Bytes of an error's body that are read.
 const ERROR_LIMIT: usize = 6 << 20;
 
@@ -188,6 +191,15 @@ impl Api {
         };
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let head = ResponseHead { request_id: id.to_owned(), mode, content_type, length };
+        if mode == ResponseMode::Buffered
+            && length.is_some_and(|length| length <= SMALL.min(self.payload_limit))
+        {
+            // One message instead of three, on every hop.
+            let Ok(body) = body.collect().await else { return self.truncated_response(head).await };
+            let error = body.trailers().and_then(error_in);
+            let body = body.to_bytes();
+            return self.call(|call| Event::Response { call, head, body, error }).await;
+        }
         let started = |call| Event::ResponseStarted { call, head };
         let posted = self.call_id();
         match self.ask_as(posted, started).await {
@@ -196,6 +208,16 @@ impl Api {
         }
         let end = self.pass_on(body, mode).await;
         self.call(|call| Event::ResponseEnded { call, posted, end }).await
+    }
+
+    /// Tells of a body that did not arrive.
+    async fn truncated_response(&self, head: ResponseHead) -> Answer {
+        let posted = self.call_id();
+        match self.ask_as(posted, |call| Event::ResponseStarted { call, head }).await {
+            Some(Reply::Permit) => {}
+            other => return render(other),
+        }
+        self.call(|call| Event::ResponseEnded { call, posted, end: BodyEnd::Truncated }).await
     }
 
     /// Sends a body up as it comes. What comes after the permit was revoked, by the deadline, is thrown away.
@@ -217,8 +239,7 @@ impl Api {
                 Err(frame) => trailers = frame.into_trailers().ok().or(trailers),
             }
         }
-        let error = trailers.and_then(|trailers| error_type::in_trailers(&trailers, ERROR_TYPE, ERROR_BODY));
-        BodyEnd::Whole { bytes: total, error }
+        BodyEnd::Whole { bytes: total, error: trailers.as_ref().and_then(error_in) }
     }
 
     async fn call(&self, event: impl FnOnce(CallId) -> Event) -> Answer {
@@ -241,6 +262,11 @@ impl Api {
         self.events.send(happened).await.ok()?;
         answer.await.ok()
     }
+}
+
+/// What trailers say went wrong.
+fn error_in(trailers: &HeaderMap) -> Option<(String, Bytes)> {
+    error_type::in_trailers(trailers, ERROR_TYPE, ERROR_BODY)
 }
 
 /// Paths that exist, for other methods.

@@ -146,6 +146,7 @@ impl Driver {
             if self.happened(event).await {
                 return Ending::Asked;
             }
+            self.uplink.send_deferred_soon();
         }
     }
 
@@ -153,8 +154,8 @@ impl Driver {
     async fn happened(&mut self, event: Event) -> bool {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            let mut effects = self.machine.step(event, Instant::now()).into_iter();
-            for effect in effects.by_ref() {
+            let effects = self.machine.step(event, Instant::now());
+            for effect in effects {
                 match effect {
                     Effect::Exit => return true,
                     Effect::Spawn => {
@@ -219,17 +220,28 @@ impl Driver {
                 info!("init phase: {:?} after {} us", initialized.status, initialized.duration_us);
                 self.uplink.send(ToControlPlane::Initialized(initialized, error)).await;
             }
-            Effect::Start { request_id } => {
-                self.drain().await;
+            Effect::Start { request_id, after_init } => {
+                if after_init {
+                    // What was written in the init phase comes before the line.
+                    self.drain().await;
+                }
                 let line = self.lines().start(&time, &request_id);
                 *self.current.borrow_mut() = Some(request_id);
                 self.permit.set(true);
-                self.platform(line).await;
+                // It is on its way soon enough when the runtime has its event.
+                if let Some(message) = self.platform_log(line) {
+                    self.uplink.defer(message);
+                }
             }
             Effect::TimedOut { request_id } => {
                 self.drain().await;
                 let line = self.lines().timed_out(&time, &request_id, self.assignment.timeout_ms);
                 self.platform(line).await;
+            }
+            Effect::Response { start, body, end, error } => {
+                let chunk = (!body.is_empty()).then_some(ToControlPlane::ResponseChunk(body));
+                let messages = [ToControlPlane::ResponseStart(start)].into_iter().chain(chunk);
+                self.uplink.send_all(messages.chain([ToControlPlane::ResponseEnd(end, error)])).await;
             }
             Effect::ResponseStart(start) => self.uplink.send(ToControlPlane::ResponseStart(start)).await,
             Effect::ResponseEnd(end, error) => {

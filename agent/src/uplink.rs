@@ -1,5 +1,6 @@
 //! Our end of the connection to the control plane.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
@@ -120,6 +121,8 @@ async fn reach(address: &str) -> Result<TcpStream, Error> {
 #[derive(Clone)]
 pub(crate) struct Sender {
     writer: Rc<Mutex<OwnedWriteHalf>>,
+    /// Messages that go out with the next one, or soon.
+    deferred: Rc<RefCell<Vec<ToControlPlane>>>,
 }
 
 impl Sender {
@@ -130,14 +133,30 @@ impl Sender {
 
     /// Sends messages one after the other, with nothing in between, in as few writes as may be.
     pub(crate) async fn send_all(&self, messages: impl IntoIterator<Item = ToControlPlane>) {
+        let mut writer = self.writer.lock().await;
+        let deferred = self.deferred.take();
         let mut pieces: VecDeque<bytes::Bytes> = VecDeque::new();
-        for message in messages {
+        for message in deferred.into_iter().chain(messages) {
             let Encoded { head, body } = message.encode();
             pieces.extend([head, body].into_iter().filter(|piece| !piece.is_empty()));
         }
-        let mut writer = self.writer.lock().await;
         if let Err(error) = write_all(&mut writer, pieces).await {
             warn!("a message to the control plane is lost: {error}");
+        }
+    }
+}
+
+impl Sender {
+    /// Puts a message before whatever is sent next, without sending anything now.
+    pub(crate) fn defer(&self, message: ToControlPlane) {
+        self.deferred.borrow_mut().push(message);
+    }
+
+    /// Sends what was deferred when everything that is ready to go on now has done so.
+    pub(crate) fn send_deferred_soon(&self) {
+        if !self.deferred.borrow().is_empty() {
+            let sender = self.clone();
+            tokio::task::spawn_local(async move { sender.send_all([]).await });
         }
     }
 }
@@ -201,5 +220,8 @@ impl Receiver {
 /// Splits an environment's connection.
 pub(crate) fn split(stream: TcpStream, buffer: BytesMut) -> (Sender, Receiver) {
     let (reader, writer) = stream.into_split();
-    (Sender { writer: Rc::new(Mutex::new(writer)) }, Receiver { reader, buffer, decoder: Decoder::default() })
+    (
+        Sender { writer: Rc::new(Mutex::new(writer)), deferred: Rc::default() },
+        Receiver { reader, buffer, decoder: Decoder::default() },
+    )
 }

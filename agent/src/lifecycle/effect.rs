@@ -142,6 +142,8 @@ pub enum Effect {
     Start {
         /// Which.
         request_id: String,
+        /// It is the first thing to happen since an init phase.
+        after_init: bool,
     },
     /// Write that the time is up.
     TimedOut {
@@ -152,6 +154,17 @@ pub enum Effect {
     ResponseStart(ResponseStart),
     /// Tell that it ended, with the error's JSON.
     ResponseEnd(ResponseEnd, Bytes),
+    /// Tell a whole response, with the error's JSON.
+    Response {
+        /// Its beginning.
+        start: ResponseStart,
+        /// The response.
+        body: Bytes,
+        /// Its end.
+        end: ResponseEnd,
+        /// The error's JSON.
+        error: Bytes,
+    },
     /// Tell that there is none.
     Failed {
         /// Which.

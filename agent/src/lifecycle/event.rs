@@ -87,6 +87,17 @@ pub enum Event {
         /// What is known of it.
         head: ResponseHead,
     },
+    /// The runtime has posted a whole response, a small one.
+    Response {
+        /// To be answered.
+        call: CallId,
+        /// What is known of it.
+        head: ResponseHead,
+        /// The response.
+        body: Bytes,
+        /// From the trailers.
+        error: Option<(String, Bytes)>,
+    },
     /// The response that was permitted has ended.
     ResponseEnded {
         /// To be answered.

@@ -121,6 +121,7 @@ impl Machine {
             Event::Next(call) => self.next(call, now, out),
             Event::RestoreNext(call) => self.restore_next(call, out),
             Event::AnswerLost => self.deliver(now, out),
+            Event::Response { call, head, body, error } => self.response(call, head, body, error, now, out),
             Event::ResponseStarted { call, head } => self.response_started(call, head, now, out),
             Event::ResponseEnded { call, posted, end } => self.response_ended(call, posted, end, now, out),
             Event::InvocationError { call, request_id, error_type, payload } => {

@@ -100,7 +100,7 @@ impl Machine {
             }
             Phase::Invocation(invocation) => {
                 invocation.stage = Stage::Running;
-                self.run(now, effects);
+                self.run(true, now, effects);
             }
             _ => {}
         }
@@ -216,7 +216,8 @@ impl Machine {
                 self.stop(reason, None, Then::Idle, now, effects);
             }
             Phase::Invocation(invocation) => {
-                effects.push(Effect::Start { request_id: invocation.invoke.request_id.clone() });
+                let request_id = invocation.invoke.request_id.clone();
+                effects.push(Effect::Start { request_id, after_init: true });
                 self.failed(failure, effects);
                 self.end_invocation(reason, now, effects);
             }

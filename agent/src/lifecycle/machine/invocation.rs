@@ -117,7 +117,7 @@ impl Machine {
             response: None,
         });
         if runs {
-            self.run(now, effects);
+            self.run(self.init_us.is_some(), now, effects);
         } else {
             effects.push(Effect::InitStart { phase: "invoke" });
             self.launch(now, effects);
@@ -125,9 +125,9 @@ impl Machine {
     }
 
     /// Gives the event to the extensions and to the runtime.
-    pub(super) fn run(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+    pub(super) fn run(&mut self, after_init: bool, now: Instant, effects: &mut Vec<Effect>) {
         let Phase::Invocation(invocation) = &self.phase else { return };
-        effects.push(Effect::Start { request_id: invocation.invoke.request_id.clone() });
+        effects.push(Effect::Start { request_id: invocation.invoke.request_id.clone(), after_init });
         let left_ms = invocation.left_ms(now);
         for call in self.extensions.invoke() {
             let invoke = Box::new(invocation.invoke.clone());
@@ -209,7 +209,7 @@ impl Machine {
         }
         let request_id = invocation.invoke.request_id.clone();
         if let Stage::Init(_) = invocation.stage {
-            effects.push(Effect::Start { request_id: request_id.clone() });
+            effects.push(Effect::Start { request_id: request_id.clone(), after_init: true });
         }
         let had_answered = matches!(invocation.stage, Stage::Answered { .. });
         invocation.stage = Stage::Answered { status: Status::Timeout, error_type: None };

@@ -62,27 +62,28 @@ impl Machine {
         Effect::Answer(call, Reply::Refused { status: 403, error_type: "InvalidStateTransition", message })
     }
 
-    /// Whether a call about `request_id` is legal now.
-    fn answering(&self, call: CallId, request_id: &str, target: &str) -> Result<(), Effect> {
+    /// The answer to a call about `request_id` that is not legal now.
+    fn refusal(&self, call: CallId, request_id: &str, target: &str) -> Option<Effect> {
         let known = matches!(&self.phase, Phase::Invocation(invocation)
             if invocation.invoke.request_id == request_id && !matches!(invocation.stage, Stage::Init(_)));
         if !known {
-            return Err(invalid_request_id(call));
+            return Some(invalid_request_id(call));
         }
-        if self.runtime == Some(RuntimeState::Running) { Ok(()) } else { Err(self.illegal(call, target)) }
+        (self.runtime != Some(RuntimeState::Running)).then(|| self.illegal(call, target))
     }
 
-    pub(super) fn response_started(
+    /// A response may be posted: gives how. Else says why not.
+    fn admit(
         &mut self,
         call: CallId,
         head: ResponseHead,
         now: Instant,
         effects: &mut Vec<Effect>,
-    ) {
+    ) -> Option<ResponseStart> {
         let ResponseHead { request_id, mode, content_type, length } = head;
-        if let Err(refusal) = self.answering(call, &request_id, "InvocationResponse") {
+        if let Some(refusal) = self.refusal(call, &request_id, "InvocationResponse") {
             effects.push(refusal);
-            return;
+            return None;
         }
         let mode = match mode {
             ResponseMode::Buffered => Mode::Buffered,
@@ -98,25 +99,60 @@ impl Machine {
                     "the runtime answered with an invalid response mode",
                 );
                 self.failed(failure, effects);
-                return;
+                return None;
             }
         };
-        if mode == Mode::Buffered && length.is_some_and(|length| length > self.settings.payload_limit) {
-            self.posts(call, now);
-            self.response_ended(call, call, BodyEnd::TooLarge, now, effects);
-            return;
-        }
-        self.posts(call, now);
-        effects.push(Effect::ResponseStart(ResponseStart { request_id, content_type, mode, length }));
-        effects.push(Effect::Answer(call, Reply::Permit));
-    }
-
-    /// The runtime posts its response.
-    fn posts(&mut self, call: CallId, now: Instant) {
         self.runtime = Some(RuntimeState::InvocationResponse);
         if let Phase::Invocation(invocation) = &mut self.phase {
             invocation.response = Some(Response { call, began: now, ended: None });
         }
+        if mode == Mode::Buffered && length.is_some_and(|length| length > self.settings.payload_limit) {
+            self.response_ended(call, call, BodyEnd::TooLarge, now, effects);
+            return None;
+        }
+        Some(ResponseStart { request_id, content_type, mode, length })
+    }
+
+    pub(super) fn response_started(
+        &mut self,
+        call: CallId,
+        head: ResponseHead,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(start) = self.admit(call, head, now, effects) {
+            effects.push(Effect::ResponseStart(start));
+            effects.push(Effect::Answer(call, Reply::Permit));
+        }
+    }
+
+    pub(super) fn response(
+        &mut self,
+        call: CallId,
+        head: ResponseHead,
+        body: Bytes,
+        error: Option<(String, Bytes)>,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(start) = self.admit(call, head, now, effects) else { return };
+        if let Phase::Invocation(invocation) = &mut self.phase {
+            let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
+            invocation.response = Some(Response { call, began: now, ended: Some((now, bytes)) });
+        }
+        let (end, error) = self.complete(start.request_id.clone(), error);
+        effects.push(Effect::Response { start, body, end, error });
+        effects.push(Effect::Answer(call, Reply::Accepted));
+    }
+
+    /// A response is complete: how its end is told.
+    fn complete(&mut self, request_id: String, error: Option<(String, Bytes)>) -> (ResponseEnd, Bytes) {
+        let (status, error_type, body) = match error {
+            None => (Status::Success, None, Bytes::new()),
+            Some((error_type, body)) => (Status::Error, Some(error_type), body),
+        };
+        self.answered(status, error_type.clone());
+        (ResponseEnd { request_id, error_type }, body)
     }
 
     pub(super) fn response_ended(
@@ -142,16 +178,9 @@ impl Machine {
         let Some(request_id) = posting else { return effects.push(invalid_request_id(call)) };
         match end {
             BodyEnd::Whole { error, .. } => {
-                let (status, error_type, body) = match error {
-                    None => (Status::Success, None, Bytes::new()),
-                    Some((error_type, body)) => (Status::Error, Some(error_type), body),
-                };
-                effects.push(Effect::ResponseEnd(
-                    ResponseEnd { request_id, error_type: error_type.clone() },
-                    body,
-                ));
+                let (end, error) = self.complete(request_id, error);
+                effects.push(Effect::ResponseEnd(end, error));
                 effects.push(Effect::Answer(call, Reply::Accepted));
-                self.answered(status, error_type);
             }
             BodyEnd::TooLarge => {
                 let limit = self.settings.payload_limit;
@@ -178,7 +207,7 @@ impl Machine {
         payload: &Bytes,
         effects: &mut Vec<Effect>,
     ) {
-        if let Err(refusal) = self.answering(call, request_id, "InvocationErrorResponse") {
+        if let Some(refusal) = self.refusal(call, request_id, "InvocationErrorResponse") {
             effects.push(refusal);
             return;
         }
