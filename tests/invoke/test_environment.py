@@ -36,7 +36,7 @@ def test_lambdas_variables_are_set(probe, variables, server):
     }
     assert {name: variables.get(name) for name in expected} == expected
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", variables["AWS_LAMBDA_LOG_STREAM_NAME"])
-    assert variables["AWS_EXECUTION_ENV"] in {"AWS_Lambda_rapid", "AWS_Lambda_python3.12"}
+    assert variables["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.12"
     assert variables["AWS_SECRET_ACCESS_KEY"]
     assert variables["AWS_SESSION_TOKEN"]
     assert {"PATH", "LANG", "LD_LIBRARY_PATH"} <= variables.keys()

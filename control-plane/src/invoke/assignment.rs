@@ -8,6 +8,8 @@ use lambdock_domain::{Code, FunctionId, PackageType};
 use lambdock_protocol as protocol;
 use lambdock_protocol::{Archive, Assignment, InitializationType, LogLevel, Logging, PathMode};
 
+use crate::runtime_version;
+
 /// What the same for all functions of this control plane.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -66,7 +68,7 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
             TracingMode::Active => protocol::TracingMode::Active,
         },
         logging,
-        runtime_version: None,
+        runtime_version: configuration.runtime.as_ref().map(|name| runtime_version::of(name, &id.scope)),
         hot_reload_paths: Vec::new(),
         gateway_port: Some(settings.gateway_port),
     }
@@ -160,9 +162,10 @@ fn environment(
     if let Some(handler) = &configuration.handler {
         variables.push(("_HANDLER", handler));
     }
-    if configuration.package_type == PackageType::Zip {
-        variables.push(("AWS_EXECUTION_ENV", "AWS_Lambda_rapid"));
-    }
+    let execution = configuration.runtime.as_deref().filter(|name| !name.starts_with("provided"));
+    let execution = execution.map(|name| format!("AWS_Lambda_{name}"));
+    // [AWS: absent for OS-only runtimes and images]
+    variables.extend(execution.as_deref().map(|name| ("AWS_EXECUTION_ENV", name)));
     if let Some(level) = &settings.init_log_level {
         variables.push(("LOCALSTACK_INIT_LOG_LEVEL", level));
     }

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use lambdock_domain::configuration::{Configuration, LogFormat};
 use lambdock_domain::{Code, Function, LastUpdate, Timestamp, Version};
 
+use crate::runtime_version;
 use crate::wire::shapes;
 
 /// How much of a function is shown. [AWS: list operations leave the state out]
@@ -33,7 +34,7 @@ pub fn configuration(function: &Function, arn: String, detail: Detail) -> shapes
     if detail == Detail::Full {
         shown.runtime_version_config =
             configuration.runtime.as_ref().map(|runtime| shapes::RuntimeVersionConfig {
-                runtime_version_arn: Some(runtime_version_arn(function, runtime)),
+                runtime_version_arn: Some(runtime_version::of(runtime, &function.id.scope).arn),
                 ..Default::default()
             });
         shown.state = Some(state.as_str().to_owned());
@@ -149,18 +150,6 @@ fn code_sha256(code: &Code) -> Option<String> {
             digest.as_ref().map(|digest| digest.trim_start_matches("sha256:").to_owned())
         }
     }
-}
-
-/// An ARN that changes with the runtime, as AWS's does. [LocalStack: the same hash for all runtimes]
-fn runtime_version_arn(function: &Function, runtime: &str) -> String {
-    use sha2::{Digest, Sha256};
-    use std::fmt::Write;
-    let mut hash = String::with_capacity(64);
-    for byte in Sha256::digest(runtime.as_bytes()) {
-        write!(hash, "{byte:02x}").expect("a String takes everything");
-    }
-    let scope = &function.id.scope;
-    format!("arn:{}:lambda:{}::runtime:{hash}", scope.partition(), scope.region)
 }
 
 /// `2019-07-17T23:10:15.832+0000`. [AWS: `LastModified` of functions]
