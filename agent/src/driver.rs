@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use lambdock_protocol::{Assignment, Done, Log, LogSource, ToAgent, ToControlPlane};
+use lambdock_protocol::{Assignment, Done, Status, ToAgent, ToControlPlane};
 use nix::unistd::Pid;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -17,11 +16,14 @@ use crate::clock;
 use crate::lifecycle::{CallId, Effect, Event, Finish, Machine, Reply};
 use crate::log::{debug, info, warn};
 use crate::memory::Memory;
-use crate::output::{Current, Pump};
+use crate::output::Pump;
+use crate::output::journal::{Journal, Source};
 use crate::process::{self, kill_group, reap, sweep};
-use crate::report::{Ended, Lines, Report};
+use crate::report::{self, Ended, MB};
 use crate::setup::bootstrap;
 use crate::setup::user::User;
+use crate::telemetry::measure::Measure;
+use crate::telemetry::schema::{self, DurationMetrics, Micros, Phase, Record, ReportMetrics};
 use crate::uplink::{Receiver, Sender};
 
 /// What the runtime is started with.
@@ -41,7 +43,8 @@ pub(crate) struct Driver {
     runtime: Runtime,
     uplink: Sender,
     permit: Permit,
-    current: Current,
+    journal: Rc<Journal>,
+    measure: Measure,
     waiting: HashMap<CallId, oneshot::Sender<Reply>>,
     process: Option<(Pid, [Pump; 2])>,
     children: Signal,
@@ -71,6 +74,7 @@ impl Driver {
         runtime: Runtime,
         uplink: Sender,
         permit: Permit,
+        journal: Rc<Journal>,
     ) -> std::io::Result<Self> {
         Ok(Self {
             machine,
@@ -78,7 +82,8 @@ impl Driver {
             runtime,
             uplink,
             permit,
-            current: Current::default(),
+            journal,
+            measure: Measure::default(),
             waiting: HashMap::new(),
             process: None,
             children: signal(SignalKind::child())?,
@@ -113,6 +118,7 @@ impl Driver {
                 message = control.receive() => match message {
                     Some(ToAgent::Invoke(invoke, payload)) => {
                         debug!("invocation {} arrived, {} bytes", invoke.request_id, payload.len());
+                        self.measure = Measure::of(&invoke);
                         Event::Invoke(invoke, payload)
                     }
                     Some(ToAgent::Shutdown(_)) => Event::Shutdown,
@@ -147,6 +153,9 @@ impl Driver {
                         }
                     }
                     Effect::Answer(call, reply) => {
+                        if matches!(reply, Reply::Event { .. }) {
+                            self.measure.released(Instant::now(), clock::now_ms());
+                        }
                         let lost =
                             self.waiting.remove(&call).is_none_or(|sender| sender.send(reply).is_err());
                         if lost {
@@ -161,92 +170,147 @@ impl Driver {
     }
 
     async fn perform(&mut self, effect: Effect) {
-        let time = clock::iso(clock::now_ms());
         match effect {
             Effect::Kill => self.kill().await,
-            Effect::InitStart => {
-                let kind = self.assignment.initialization_type.as_str();
-                let line = self.lines().init_start(&time, self.assignment.runtime_version.as_ref(), kind);
-                self.platform(line).await;
-            }
+            Effect::InitStart => self.journal.platform(&self.init_start(Phase::Init)).await,
             Effect::InitReport { duration_us, phase, status, error_type } => {
                 self.drain().await;
-                let line = self.lines().init_report(&time, duration_us, phase, status, error_type.as_deref());
-                self.platform(line).await;
+                let phase = if phase == "init" { Phase::Init } else { Phase::Invoke };
+                self.init_report(phase, duration_us, status, error_type).await;
             }
             Effect::Initialized(initialized, error) => {
                 info!("init phase: {:?} after {} us", initialized.status, initialized.duration_us);
+                if initialized.status == Status::Success {
+                    // Of one that failed the machine has told before.
+                    self.drain().await;
+                    self.init_report(Phase::Init, initialized.duration_us, Status::Success, None).await;
+                    self.journal.telemetry().close();
+                }
                 self.uplink.send(ToControlPlane::Initialized(initialized, error)).await;
             }
             Effect::Start { request_id } => {
                 self.drain().await;
-                let line = self.lines().start(&time, &request_id);
-                *self.current.borrow_mut() = Some(request_id);
+                // An init phase within the invocation is over as well.
+                self.journal.telemetry().close();
+                self.journal.belongs_to(Some(request_id.clone()));
                 self.permit.set(true);
-                self.platform(line).await;
+                let start = schema::Start {
+                    request_id,
+                    version: Some(self.assignment.function_version.clone()),
+                    function_arn: self.measure.function_arn(),
+                    tracing: self.measure.tracing(),
+                };
+                self.journal.platform(&Record::Start(start)).await;
             }
             Effect::TimedOut { request_id } => {
                 self.drain().await;
-                let line = self.lines().timed_out(&time, &request_id, self.assignment.timeout_ms);
-                self.platform(line).await;
+                let time = clock::iso(clock::now_ms());
+                let fault = report::timeout_fault(&time, &request_id, self.assignment.timeout_ms);
+                self.journal.platform(&Record::Fault(fault)).await;
             }
-            Effect::ResponseStart(start) => self.uplink.send(ToControlPlane::ResponseStart(start)).await,
+            Effect::ResponseStart(start) => {
+                self.measure.response_began(Instant::now(), start.length);
+                self.uplink.send(ToControlPlane::ResponseStart(start)).await;
+            }
             Effect::ResponseEnd(end, error) => {
-                self.uplink.send(ToControlPlane::ResponseEnd(end, error)).await
+                self.measure.response_ended(Instant::now(), None);
+                self.uplink.send(ToControlPlane::ResponseEnd(end, error)).await;
             }
             Effect::Failed { request_id, failure } => {
+                let fault = failure.fault(&request_id);
                 let head = lambdock_protocol::Failed { request_id, error_type: failure.error_type };
                 self.uplink.send(ToControlPlane::Failed(head, failure.payload.into())).await;
+                if let Some(fault) = fault {
+                    self.drain().await;
+                    self.journal.platform(&Record::Fault(fault)).await;
+                }
             }
             Effect::RevokePermit => self.permit.set(false),
-            Effect::Finish(finish) => self.finish(&time, finish).await,
+            Effect::Finish(finish) => self.finish(finish).await,
             Effect::Spawn | Effect::Answer(..) | Effect::Exit => {}
         }
     }
 
-    async fn finish(&mut self, time: &str, finish: Finish) {
-        self.drain().await;
-        let report = Report {
-            request_id: &finish.request_id,
-            status: finish.status,
-            error_type: finish.error_type.as_deref(),
-            duration_us: finish.duration_us,
-            init_us: finish.init_us,
-            max_memory_bytes: self.memory.peak(),
+    fn init_start(&self, phase: Phase) -> Record {
+        let Assignment { runtime_version, logging, .. } = &self.assignment;
+        Record::InitStart(schema::InitStart {
+            initialization_type: self.assignment.initialization_type,
+            phase,
+            runtime_version: runtime_version.as_ref().map(|runtime| runtime.version.clone()),
+            runtime_version_arn: runtime_version.as_ref().map(|runtime| runtime.arn.clone()),
+            function_name: self.assignment.function_name.clone(),
+            function_version: self.assignment.function_version.clone(),
+            instance_id: logging.stream.clone(),
+            instance_max_memory: u64::from(self.assignment.memory_size_mb) * MB,
+            tracing: None,
+        })
+    }
+
+    async fn init_report(&self, phase: Phase, us: u64, status: Status, error_type: Option<String>) {
+        let initialization_type = self.assignment.initialization_type;
+        let tracing = if phase == Phase::Invoke { self.measure.tracing() } else { None };
+        let done = schema::InitRuntimeDone {
+            initialization_type,
+            phase,
+            status,
+            error_type: error_type.clone(),
+            tracing: tracing.clone(),
         };
-        let done = Done {
+        self.journal.platform(&Record::InitRuntimeDone(done)).await;
+        let metrics = DurationMetrics { duration: Micros(us) };
+        let report = schema::InitReport { initialization_type, phase, status, error_type, metrics, tracing };
+        self.journal.platform(&Record::InitReport(report)).await;
+    }
+
+    /// Tells that the runtime is done with an invocation.
+    fn runtime_done(&self, finish: &Finish) -> Record {
+        let now = Instant::now();
+        Record::RuntimeDone(schema::RuntimeDone {
             request_id: finish.request_id.clone(),
             status: finish.status,
-            duration_us: finish.duration_us,
-            billed_ms: report.billed_ms(),
-            init_us: finish.init_us,
-            max_memory_bytes: report.max_memory_bytes,
+            error_type: finish.error_type.clone(),
+            metrics: Some(self.measure.metrics(finish.duration_us, now)),
+            spans: self.measure.spans(now),
+            tracing: self.measure.tracing(),
+        })
+    }
+
+    async fn finish(&mut self, finish: Finish) {
+        self.drain().await;
+        let done = self.runtime_done(&finish);
+        let max_memory_bytes = self.memory.peak();
+        let memory_mb = u64::from(self.assignment.memory_size_mb);
+        let request_id = finish.request_id.clone();
+        let metrics = ReportMetrics {
+            duration: Micros(finish.duration_us),
+            billed_ms: report::billed_ms(finish.duration_us, finish.init_us),
+            memory_mb,
+            used_mb: max_memory_bytes.map_or(memory_mb, |bytes| bytes.div_ceil(MB)).min(memory_mb),
+            init: finish.init_us.map(Micros),
+            restore: None,
         };
-        let line = self.lines().end(time, &report);
-        let log = self.platform_log(line);
-        *self.current.borrow_mut() = None;
+        let report = Record::Report(schema::Report {
+            request_id: request_id.clone(),
+            status: finish.status,
+            error_type: finish.error_type,
+            metrics,
+            spans: Vec::new(),
+            tracing: self.measure.tracing(),
+        });
+        let end = Record::End(schema::End { request_id: request_id.clone() });
+        let logs: Vec<_> =
+            [done, end, report].iter().filter_map(|record| self.journal.message(record)).collect();
+        let done = Done {
+            request_id,
+            status: finish.status,
+            duration_us: finish.duration_us,
+            billed_ms: metrics.billed_ms,
+            init_us: finish.init_us,
+            max_memory_bytes,
+        };
+        self.journal.belongs_to(None);
         debug!("invocation {} is done: {:?}", done.request_id, done.status);
-        self.uplink.send_all(log.into_iter().chain([ToControlPlane::Done(done)])).await;
-    }
-
-    fn lines(&self) -> Lines<'_> {
-        Lines {
-            logging: &self.assignment.logging,
-            version: &self.assignment.function_version,
-            memory_mb: self.assignment.memory_size_mb,
-        }
-    }
-
-    fn platform_log(&self, line: String) -> Option<ToControlPlane> {
-        let request_id = self.current.borrow().clone();
-        let log = Log { source: LogSource::Platform, time_ms: clock::now_ms(), request_id };
-        (!line.is_empty()).then(|| ToControlPlane::Log(log, Bytes::from(line)))
-    }
-
-    async fn platform(&self, line: String) {
-        if let Some(message) = self.platform_log(line) {
-            self.uplink.send(message).await;
-        }
+        self.uplink.send_all(logs.into_iter().chain([ToControlPlane::Done(done)])).await;
     }
 
     fn spawn(&mut self) -> Result<(), (&'static str, String)> {
@@ -254,7 +318,7 @@ impl Driver {
         info!("starting {:?}", command.arguments);
         let started = process::spawn(command, variables, *user)?;
         let pump = |pipe| {
-            Pump::start(pipe, self.uplink.clone(), Rc::clone(&self.current))
+            Pump::start(pipe, Rc::clone(&self.journal), Source::Function)
                 .map_err(|error| ("Sandbox.Failure", format!("its output cannot be read: {error}")))
         };
         self.process = Some((started.pid, [pump(started.stdout)?, pump(started.stderr)?]));
@@ -292,6 +356,7 @@ impl Driver {
         for pump in &pumps {
             pump.drain().await;
         }
+        self.journal.telemetry().hurry();
     }
 
     async fn drain(&self) {

@@ -12,6 +12,9 @@
 //! processes      effects                   └── api       events, to the runtime
 //! ```
 //!
+//! Everything that is logged, lines of processes and the platform's own, also passes [`telemetry`], for extensions
+//! that subscribe to it.
+//!
 //! Everything runs on one thread. State changes in one place, [`lifecycle::Machine`], which does no I/O.
 
 mod api;
@@ -26,6 +29,7 @@ mod output;
 mod process;
 mod report;
 mod setup;
+pub mod telemetry;
 mod tunnel;
 mod uplink;
 
@@ -45,7 +49,9 @@ use config::Config;
 use driver::{Driver, Ending, Runtime};
 use lifecycle::{Machine, Settings};
 use log::{debug, error, info, warn};
-use setup::{bootstrap, modes, unpack, user};
+use output::journal::Journal;
+use setup::{bootstrap, hosts, modes, unpack, user};
+use telemetry::Telemetry;
 use uplink::{Receiver, Sender};
 
 /// What is different between a container and a test.
@@ -145,8 +151,10 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
         payload_limit: limit,
         environment: config.environment.clone(),
     });
-    let driver =
-        Driver::new(machine, assignment, runtime, sender, permit).map_err(system("cannot catch SIGCHLD"))?;
+    let telemetry = Rc::new(Telemetry::new());
+    let journal = Rc::new(Journal::new(sender.clone(), telemetry, assignment.logging.clone()));
+    let driver = Driver::new(machine, assignment, runtime, sender, permit, journal)
+        .map_err(system("cannot catch SIGCHLD"))?;
     match driver.run(receiver, calls, stop).await {
         Ending::Asked => info!("ending, as asked"),
         Ending::Abandoned => info!("ending: the control plane is gone"),
@@ -183,6 +191,9 @@ async fn prepare(
     let (user, made) = user::prepare(&platform.root, assignment.user.as_deref());
     if let Err(error) = made {
         warn!("the function's user cannot be set up completely: {error}");
+    }
+    if let Err(error) = hosts::prepare(&platform.root) {
+        warn!("extensions cannot listen on sandbox.localdomain: {error}");
     }
     let root = nix::unistd::geteuid().is_root();
     let command = bootstrap::find(

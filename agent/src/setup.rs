@@ -1,6 +1,7 @@
 //! Before the first process: code, permissions, the user, the command.
 
 pub(crate) mod bootstrap;
+pub(crate) mod hosts;
 pub(crate) mod modes;
 pub(crate) mod unpack;
 pub(crate) mod user;
