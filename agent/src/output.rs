@@ -8,7 +8,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use nix::errno::Errno;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{mpsc, oneshot};
 
@@ -22,6 +23,9 @@ pub(crate) struct Pump {
 
 /// Most that is read at once, in bytes; and so most that a pump holds, besides a line without end.
 const READ_BYTES: usize = 64 * 1024;
+
+/// Most that is read at once of what is left, in bytes.
+const DRAIN_BYTES: usize = 8 * 1024;
 
 /// Most that a pipe can hold, in bytes: who has read as much has read all that was in it before. [Linux: pipe(7),
 /// /proc/sys/fs/pipe-max-size]
@@ -56,14 +60,14 @@ async fn run(mut reader: Reader, mut drains: mpsc::Receiver<oneshot::Sender<()>>
             biased;
             drain = drains.recv() => {
                 let Some(done) = drain else { break };
-                let found = reader.read(PIPE_BYTES).await;
+                let found = reader.drain().await;
                 reader.finish().await;
                 // Whoever asked may have gone.
                 let _ = done.send(());
                 found
             }
             readable = reader.pipe.readable() => match readable {
-                Ok(()) => reader.read(READ_BYTES).await,
+                Ok(()) => reader.read().await,
                 Err(_) => break,
             },
         };
@@ -91,27 +95,50 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads until there is nothing for now, or `most` bytes have been read.
-    async fn read(&mut self, most: usize) -> Found {
-        let mut read = 0;
-        let mut buffer = BytesMut::new();
-        while read < most {
-            if buffer.capacity() == buffer.len() {
-                buffer.reserve(READ_BYTES);
+    /// Reads what there is, [`READ_BYTES`] at most.
+    async fn read(&mut self) -> Found {
+        let mut buffer = BytesMut::with_capacity(READ_BYTES);
+        match self.pipe.try_read_buf(&mut buffer) {
+            Ok(0) => Found::End,
+            Ok(_) => {
+                self.pass_on(buffer.freeze()).await;
+                Found::More
             }
-            match self.pipe.try_read_buf(&mut buffer) {
-                Ok(0) => return Found::End,
-                Ok(length) => {
-                    read += length;
-                    let whole = self.lines.push(buffer.split().freeze());
-                    self.journal.written(&self.source, whole).await;
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Found::More
+            }
+            Err(_) => Found::End,
+        }
+    }
+
+    /// Reads what was in the pipe when this was called, and perhaps some more.
+    async fn drain(&mut self) -> Found {
+        let mut read = 0;
+        while read < PIPE_BYTES {
+            match self.now() {
+                Ok(bytes) if bytes.is_empty() => return Found::End,
+                Ok(bytes) => {
+                    read += bytes.len();
+                    self.pass_on(bytes).await;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Found::More,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Found::More,
                 Err(_) => return Found::End,
             }
         }
         Found::More
+    }
+
+    /// Asks the kernel and not Tokio, which knows of what was written only once it has looked.
+    fn now(&self) -> Result<Bytes, Errno> {
+        let mut piece = [0; DRAIN_BYTES];
+        let length = nix::unistd::read(&self.pipe, &mut piece)?;
+        Ok(Bytes::copy_from_slice(&piece[..length]))
+    }
+
+    async fn pass_on(&mut self, written: Bytes) {
+        let whole = self.lines.push(written);
+        self.journal.written(&self.source, whole).await;
     }
 
     async fn finish(&mut self) {

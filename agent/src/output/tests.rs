@@ -57,9 +57,13 @@ fn pump(journal: &Rc<Journal>, source: Source) -> (Pump, std::io::PipeWriter) {
     (Pump::start(reader.into(), Rc::clone(journal), source).unwrap(), writer)
 }
 
+/// Time after which a test that waits for something has failed.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
 fn run_local(test: impl AsyncFnOnce()) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(LocalSet::new().run_until(test()));
+    runtime
+        .block_on(LocalSet::new().run_until(async { tokio::time::timeout(PATIENCE, test()).await.unwrap() }));
 }
 
 #[test]
@@ -74,6 +78,19 @@ fn a_drain_passes_an_unfinished_line_on_and_keeps_carriage_returns() {
         assert_eq!((log.source, log.request_id.as_deref()), (LogSource::Function, Some("r-1")));
         assert_eq!(lines, "one\rtwo\r\n".as_bytes());
         assert_eq!(control_plane.log().await.1, "no newline\n".as_bytes());
+        // What was written is there even if nothing but the drain could have noticed.
+        for number in 0..100 {
+            let line = format!("{number}\n");
+            writer.write_all(line.as_bytes()).unwrap();
+            pump.drain().await;
+            journal.belongs_to(Some(number.to_string()));
+            let (log, lines) = control_plane.log().await;
+            assert_eq!(lines, line.as_bytes());
+            assert_eq!(
+                log.request_id,
+                Some(if number == 0 { "r-1".to_owned() } else { (number - 1).to_string() })
+            );
+        }
     });
 }
 

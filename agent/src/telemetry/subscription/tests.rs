@@ -102,7 +102,7 @@ fn faults_are_told_in_awss_words_all_at_once() {
         (json!({ "destination": { "protocol": "HTTP" } }), "URI is not provided"),
         (
             json!({ "destination": { "protocol": "HTTP", "URI": "http://sandbox:99999/" } }),
-            "URI is not valid",
+            "URI port is not provided",
         ),
         (
             json!({ "destination": { "protocol": "HTTP", "URI": "https://sandbox:1/" } }),
