@@ -9,6 +9,7 @@ from harness import engine
 from harness.archives import PROBE
 from harness.deployment import Function, deploy, deployed
 from harness.engine_proxy import EngineProxy
+from harness.extensions import Sandbox
 from harness.registry import Registry
 from harness.server import BINARY, Lambdock
 
@@ -67,3 +68,9 @@ def registry() -> Iterator[Registry]:
         pulled = engine.docker("image", "ls", "--quiet", "--no-trunc", "--filter", f"reference={one.address}/*/*")
         for image in set(pulled.split()):
             engine.docker("rmi", "--force", image)
+
+
+@pytest.fixture
+def sandbox(tmp_path, own_server) -> Callable[..., Sandbox]:
+    """Makes a function with extensions."""
+    return lambda extensions, **options: Sandbox(tmp_path, own_server, extensions, **options)

@@ -28,6 +28,8 @@ use crate::clock;
 use crate::credentials::Credentials;
 use crate::lifecycle::{BodyEnd, CallId, Event, Point, Reply, ResponseHead, ResponseMode};
 use crate::log::debug;
+use crate::output::journal::Journal;
+use crate::telemetry::subscription as telemetry;
 use crate::uplink::Sender;
 pub(crate) use extensions::About;
 
@@ -42,17 +44,28 @@ pub(crate) struct Happened {
 /// Whether the response that is being posted may still leave.
 pub(crate) type Permit = Rc<Cell<bool>>;
 
+/// What an API stands on.
+pub(crate) struct Footing {
+    /// Where calls are told.
+    pub events: mpsc::Sender<Happened>,
+    /// Where responses go.
+    pub uplink: Sender,
+    /// Whether they may.
+    pub permit: Permit,
+    /// Largest response in bytes.
+    pub payload_limit: u64,
+    /// What extensions are told; `None`: there are to be none.
+    pub extensions: Option<About>,
+    /// For functions that fetch theirs.
+    pub credentials: Option<Credentials>,
+    /// What extensions subscribe to.
+    pub journal: Rc<Journal>,
+}
+
 /// Everything that connections share.
 pub(crate) struct Api {
-    events: mpsc::Sender<Happened>,
-    uplink: Sender,
-    permit: Permit,
+    footing: Footing,
     calls: Cell<u64>,
-    payload_limit: u64,
-    /// What extensions are told; `None`: there are to be none.
-    extensions: Option<About>,
-    /// For functions that fetch theirs.
-    credentials: Option<Credentials>,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -87,16 +100,9 @@ const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 const ERROR_BODY: &str = "lambda-runtime-function-error-body";
 
 impl Api {
-    /// An API that tells `events` what is asked of it and passes bodies of responses on to `uplink`.
-    pub(crate) fn new(
-        events: mpsc::Sender<Happened>,
-        uplink: Sender,
-        permit: Permit,
-        payload_limit: u64,
-        extensions: Option<About>,
-        credentials: Option<Credentials>,
-    ) -> Self {
-        Self { events, uplink, permit, calls: Cell::new(0), payload_limit, extensions, credentials }
+    /// An API that nobody has called yet.
+    pub(crate) fn new(footing: Footing) -> Self {
+        Self { footing, calls: Cell::new(0) }
     }
 
     /// Serves connections for ever.
@@ -168,6 +174,12 @@ impl Api {
                 };
                 self.call(|call| Event::InitError { call, at, error_type, payload }).await
             }
+            (&Method::PUT, ["2022-07-01", "telemetry"]) => {
+                self.subscribe(telemetry::Api::Telemetry, &parts.headers, body).await
+            }
+            (&Method::PUT, ["2020-08-15", "logs"]) => {
+                self.subscribe(telemetry::Api::Logs, &parts.headers, body).await
+            }
             (&Method::GET, ["2021-04-23", "credentials"]) => self.credentials(&parts.headers),
             (_, segments) if is_known(segments) => status(StatusCode::METHOD_NOT_ALLOWED),
             _ => not_found(),
@@ -176,7 +188,7 @@ impl Api {
 
     fn credentials(&self, headers: &HeaderMap) -> Answer {
         let token = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-        match self.credentials.as_ref().filter(|credentials| credentials.are_for(token)) {
+        match self.footing.credentials.as_ref().filter(|credentials| credentials.are_for(token)) {
             Some(credentials) => json_body(StatusCode::OK, &credentials.shown(clock::now_ms(), clock::iso)),
             None => not_found(),
         }
@@ -192,7 +204,7 @@ impl Api {
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let head = ResponseHead { request_id: id.to_owned(), mode, content_type, length };
         if mode == ResponseMode::Buffered
-            && length.is_some_and(|length| length <= SMALL.min(self.payload_limit))
+            && length.is_some_and(|length| length <= SMALL.min(self.footing.payload_limit))
         {
             // One message instead of three, on every hop.
             let Ok(body) = body.collect().await else { return self.truncated_response(head).await };
@@ -229,11 +241,11 @@ impl Api {
             match frame.into_data() {
                 Ok(data) => {
                     total += data.len() as u64;
-                    if mode == ResponseMode::Buffered && total > self.payload_limit {
+                    if mode == ResponseMode::Buffered && total > self.footing.payload_limit {
                         return BodyEnd::TooLarge;
                     }
-                    if !data.is_empty() && self.permit.get() {
-                        self.uplink.send(ToControlPlane::ResponseChunk(data)).await;
+                    if !data.is_empty() && self.footing.permit.get() {
+                        self.footing.uplink.send(ToControlPlane::ResponseChunk(data)).await;
                     }
                 }
                 Err(frame) => trailers = frame.into_trailers().ok().or(trailers),
@@ -259,7 +271,7 @@ impl Api {
     async fn ask_as(&self, call: CallId, event: impl FnOnce(CallId) -> Event) -> Option<Reply> {
         let (sender, answer) = oneshot::channel();
         let happened = Happened { event: event(call), waiting: Some((call, sender)) };
-        self.events.send(happened).await.ok()?;
+        self.footing.events.send(happened).await.ok()?;
         answer.await.ok()
     }
 }
@@ -279,6 +291,8 @@ fn is_known(segments: &[&str]) -> bool {
             | ["2018-06-01", "runtime", "init" | "restore", "error"]
             | ["2018-06-01", "runtime", "restore", "next"]
             | ["2021-04-23", "credentials"]
+            | ["2022-07-01", "telemetry"]
+            | ["2020-08-15", "logs"]
     )
 }
 

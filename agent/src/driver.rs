@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use lambdock_protocol::{Assignment, Done, Log, LogSource, ToAgent, ToControlPlane};
+use lambdock_protocol::{Assignment, Done, InitializationType, ToAgent, ToControlPlane};
 use nix::unistd::Pid;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -16,14 +15,17 @@ use tokio::time::{sleep, sleep_until, timeout};
 use crate::api::{Happened, Permit};
 use crate::clock;
 use crate::environment;
-use crate::lifecycle::{CallId, Effect, Event, Finish, Machine, Reply};
+use crate::lifecycle::{CallId, Effect, Event, Finish, InitEnd, Machine, Reply};
 use crate::log::{debug, info, warn};
 use crate::memory::Memory;
-use crate::output::{Current, Pump};
+use crate::output::Pump;
+use crate::output::journal::{Journal, Source};
 use crate::process::{self, kill_group, reap, sweep};
-use crate::report::{Ended, Lines, Report};
+use crate::report::{self, Ended, MB};
 use crate::setup::bootstrap;
 use crate::setup::user::User;
+use crate::telemetry::measure::Measure;
+use crate::telemetry::schema::{self, DurationMetrics, Micros, Phase, Record, ReportMetrics, Tracing};
 use crate::uplink::{Receiver, Sender};
 
 /// What the runtime is started with.
@@ -51,7 +53,8 @@ pub(crate) struct Driver {
     runtime: Runtime,
     uplink: Sender,
     permit: Permit,
-    current: Current,
+    journal: Rc<Journal>,
+    measure: Measure,
     waiting: HashMap<CallId, oneshot::Sender<Reply>>,
     process: Option<Child>,
     extensions: BTreeMap<String, Child>,
@@ -61,6 +64,9 @@ pub(crate) struct Driver {
 
 /// Time that killed processes have to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Time that subscribers of telemetry have to take what they have not been sent before the end.
+const FLUSHED_WITHIN: Duration = Duration::from_secs(1);
 
 /// How the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +88,7 @@ impl Driver {
         runtime: Runtime,
         uplink: Sender,
         permit: Permit,
+        journal: Rc<Journal>,
     ) -> std::io::Result<Self> {
         Ok(Self {
             machine,
@@ -89,7 +96,8 @@ impl Driver {
             runtime,
             uplink,
             permit,
-            current: Current::default(),
+            journal,
+            measure: Measure::default(),
             waiting: HashMap::new(),
             process: None,
             extensions: BTreeMap::new(),
@@ -129,6 +137,7 @@ impl Driver {
                 message = control.receive() => match message {
                     Some(ToAgent::Invoke(invoke, payload)) => {
                         debug!("invocation {} arrived, {} bytes", invoke.request_id, payload.len());
+                        self.measure = Measure::of(&invoke);
                         Event::Invoke(invoke, payload)
                     }
                     Some(ToAgent::Shutdown(_)) => Event::Shutdown,
@@ -169,6 +178,9 @@ impl Driver {
                         }
                     }
                     Effect::Answer(call, reply) => {
+                        if matches!(reply, Reply::Event { .. }) {
+                            self.measure.released(clock::now_ms());
+                        }
                         let lost =
                             self.waiting.remove(&call).is_none_or(|sender| sender.send(reply).is_err());
                         if lost {
@@ -183,7 +195,6 @@ impl Driver {
     }
 
     async fn perform(&mut self, effect: Effect) {
-        let time = clock::iso(clock::now_ms());
         match effect {
             Effect::Kill => self.kill().await,
             Effect::TerminateRuntime => {
@@ -201,20 +212,30 @@ impl Driver {
                     kill_group(child.pid);
                 }
             }
-            Effect::InitStart { phase: "init" } => {
-                let kind = self.assignment.initialization_type.as_str();
-                let line = self.lines().init_start(&time, self.assignment.runtime_version.as_ref(), kind);
-                self.platform(line).await;
+            Effect::InitStart { phase } => {
+                let record = self.init_start(phase);
+                self.journal.platform(&record).await;
+            }
+            Effect::InitRuntimeDone(end) => {
+                self.drain().await;
+                let (initialization_type, tracing) = self.init_context(end.phase);
+                let InitEnd { phase, status, error_type, .. } = end;
+                let done =
+                    schema::InitRuntimeDone { initialization_type, phase, status, error_type, tracing };
+                self.journal.platform(&Record::InitRuntimeDone(done)).await;
             }
             Effect::ExtensionStands(standing) => {
                 self.drain().await;
-                let line = self.lines().extension(&time, &standing);
-                self.platform(line).await;
+                self.journal.platform(&Record::Extension(standing)).await;
             }
             Effect::InitReport(end) => {
                 self.drain().await;
-                let line = self.lines().init_report(&time, &end);
-                self.platform(line).await;
+                let (initialization_type, tracing) = self.init_context(end.phase);
+                let InitEnd { phase, status, error_type, duration_us } = end;
+                let metrics = DurationMetrics { duration: Micros(duration_us) };
+                let report =
+                    schema::InitReport { initialization_type, phase, status, error_type, metrics, tracing };
+                self.journal.platform(&Record::InitReport(report)).await;
             }
             Effect::Initialized(initialized, error) => {
                 info!("init phase: {:?} after {} us", initialized.status, initialized.duration_us);
@@ -225,18 +246,24 @@ impl Driver {
                     // What was written in the init phase comes before the line.
                     self.drain().await;
                 }
-                let line = self.lines().start(&time, &request_id);
-                *self.current.borrow_mut() = Some(request_id);
+                self.journal.belongs_to(Some(request_id.clone()));
                 self.permit.set(true);
+                let start = Record::Start(schema::Start {
+                    request_id,
+                    version: Some(self.assignment.function_version.clone()),
+                    function_arn: self.measure.function_arn(),
+                    tracing: self.measure.tracing(),
+                });
                 // It is on its way soon enough when the runtime has its event.
-                if let Some(message) = self.platform_log(line) {
+                if let Some(message) = self.journal.message(&start) {
                     self.uplink.defer(message);
                 }
             }
             Effect::TimedOut { request_id } => {
                 self.drain().await;
-                let line = self.lines().timed_out(&time, &request_id, self.assignment.timeout_ms);
-                self.platform(line).await;
+                let time = clock::iso(clock::now_ms());
+                let fault = report::timeout_fault(&time, &request_id, self.assignment.timeout_ms);
+                self.journal.platform(&Record::Fault(fault)).await;
             }
             Effect::Response { start, body, end, error } => {
                 let chunk = (!body.is_empty()).then_some(ToControlPlane::ResponseChunk(body));
@@ -248,70 +275,94 @@ impl Driver {
                 self.uplink.send(ToControlPlane::ResponseEnd(end, error)).await
             }
             Effect::Failed { request_id, failure } => {
+                let fault = failure.fault(&request_id);
                 let head = lambdock_protocol::Failed { request_id, error_type: failure.error_type };
                 self.uplink.send(ToControlPlane::Failed(head, failure.payload.into())).await;
+                if let Some(fault) = fault {
+                    self.drain().await;
+                    self.journal.platform(&Record::Fault(fault)).await;
+                }
+            }
+            Effect::RuntimeDone(done) => {
+                self.drain().await;
+                let record = Record::RuntimeDone(self.measure.runtime_done(done));
+                self.journal.platform(&record).await;
             }
             Effect::RevokePermit => self.permit.set(false),
-            Effect::Finish(finish) => self.finish(&time, finish).await,
-            Effect::InitStart { .. }
-            | Effect::InitRuntimeDone(_)
-            | Effect::RuntimeDone(_)
-            | Effect::CloseRegistration
-            | Effect::FlushTelemetry => {}
+            Effect::CloseRegistration => self.journal.telemetry().close(),
+            Effect::FlushTelemetry => {
+                if !self.journal.telemetry().flush(FLUSHED_WITHIN).await {
+                    debug!("subscribers of telemetry have not taken everything");
+                }
+            }
+            Effect::Finish(finish) => self.finish(finish).await,
             Effect::Spawn | Effect::SpawnExtension(_) | Effect::Answer(..) | Effect::Exit => {}
         }
     }
 
-    async fn finish(&mut self, time: &str, finish: Finish) {
+    fn init_start(&self, phase: Phase) -> Record {
+        let Assignment { runtime_version, logging, .. } = &self.assignment;
+        let (initialization_type, tracing) = self.init_context(phase);
+        Record::InitStart(schema::InitStart {
+            initialization_type,
+            phase,
+            runtime_version: runtime_version.as_ref().map(|runtime| runtime.version.clone()),
+            runtime_version_arn: runtime_version.as_ref().map(|runtime| runtime.arn.clone()),
+            function_name: self.assignment.function_name.clone(),
+            function_version: self.assignment.function_version.clone(),
+            instance_id: logging.stream.clone(),
+            instance_max_memory: u64::from(self.assignment.memory_size_mb) * MB,
+            tracing,
+        })
+    }
+
+    /// What is told of every part of an init phase.
+    fn init_context(&self, phase: Phase) -> (InitializationType, Option<Tracing>) {
+        let tracing = if phase == Phase::Invoke { self.measure.tracing() } else { None };
+        (self.assignment.initialization_type, tracing)
+    }
+
+    async fn finish(&mut self, finish: Finish) {
         self.drain().await;
-        let report = Report {
-            request_id: &finish.request_id,
-            status: finish.status,
-            error_type: finish.error_type.as_deref(),
-            duration_us: finish.duration_us,
-            init_us: finish.init_us,
-            max_memory_bytes: self.memory.peak(),
+        let max_memory_bytes = self.memory.peak();
+        let memory_mb = u64::from(self.assignment.memory_size_mb);
+        let request_id = finish.request_id.clone();
+        let metrics = ReportMetrics {
+            duration: Micros(finish.duration_us),
+            billed_ms: report::billed_ms(finish.duration_us, finish.init_us),
+            memory_mb,
+            used_mb: max_memory_bytes.map_or(memory_mb, |bytes| bytes.div_ceil(MB)).min(memory_mb),
+            init: finish.init_us.map(Micros),
+            restore: None,
         };
+        let report = Record::Report(schema::Report {
+            request_id: request_id.clone(),
+            status: finish.status,
+            error_type: finish.error_type,
+            metrics,
+            spans: Vec::new(),
+            tracing: self.measure.tracing(),
+        });
+        let end = Record::End(schema::End { request_id: request_id.clone() });
+        let logs: Vec<_> = [end, report].iter().filter_map(|record| self.journal.message(record)).collect();
         let done = Done {
-            request_id: finish.request_id.clone(),
+            request_id,
             status: finish.status,
             duration_us: finish.duration_us,
-            billed_ms: report.billed_ms(),
+            billed_ms: metrics.billed_ms,
             init_us: finish.init_us,
-            max_memory_bytes: report.max_memory_bytes,
+            max_memory_bytes,
         };
-        let line = self.lines().end(time, &report);
-        let log = self.platform_log(line);
-        *self.current.borrow_mut() = None;
+        self.journal.belongs_to(None);
         debug!("invocation {} is done: {:?}", done.request_id, done.status);
-        self.uplink.send_all(log.into_iter().chain([ToControlPlane::Done(done)])).await;
-    }
-
-    fn lines(&self) -> Lines<'_> {
-        Lines {
-            logging: &self.assignment.logging,
-            version: &self.assignment.function_version,
-            memory_mb: self.assignment.memory_size_mb,
-        }
-    }
-
-    fn platform_log(&self, line: String) -> Option<ToControlPlane> {
-        let request_id = self.current.borrow().clone();
-        let log = Log { source: LogSource::Platform, time_ms: clock::now_ms(), request_id };
-        (!line.is_empty()).then(|| ToControlPlane::Log(log, Bytes::from(line)))
-    }
-
-    async fn platform(&self, line: String) {
-        if let Some(message) = self.platform_log(line) {
-            self.uplink.send(message).await;
-        }
+        self.uplink.send_all(logs.into_iter().chain([ToControlPlane::Done(done)])).await;
     }
 
     fn spawn(&mut self) -> Result<(), (&'static str, String)> {
         let Runtime { command, variables, user, .. } = &self.runtime;
         info!("starting {:?}", command.arguments);
         let started = process::spawn(command, variables, *user)?;
-        self.process = Some(self.child(started, LogSource::Function)?);
+        self.process = Some(self.child(started, &Source::Function)?);
         Ok(())
     }
 
@@ -324,14 +375,14 @@ impl Driver {
             folder: PathBuf::from("/"),
         };
         let started = process::spawn(&command, &environment::extension(variables), *user)?;
-        let child = self.child(started, LogSource::Extension)?;
+        let child = self.child(started, &Source::Extension(name.into()))?;
         self.extensions.insert(name.to_owned(), child);
         Ok(())
     }
 
-    fn child(&self, started: process::Running, source: LogSource) -> Result<Child, (&'static str, String)> {
+    fn child(&self, started: process::Running, source: &Source) -> Result<Child, (&'static str, String)> {
         let pump = |pipe| {
-            Pump::start(pipe, source, self.uplink.clone(), Rc::clone(&self.current))
+            Pump::start(pipe, Rc::clone(&self.journal), source.clone())
                 .map_err(|error| ("Sandbox.Failure", format!("its output cannot be read: {error}")))
         };
         Ok(Child { pid: started.pid, pumps: [pump(started.stdout)?, pump(started.stderr)?] })
@@ -381,6 +432,7 @@ impl Driver {
         for child in &children {
             child.drain().await;
         }
+        self.journal.telemetry().reset();
     }
 
     async fn drain(&self) {

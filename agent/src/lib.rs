@@ -12,6 +12,9 @@
 //! processes      effects                   └── api       events, to the runtime
 //! ```
 //!
+//! Everything that is logged, lines of processes and the platform's own, also passes [`telemetry`], for extensions
+//! that subscribe to it.
+//!
 //! Everything runs on one thread. State changes in one place, [`lifecycle::Machine`], which does no I/O.
 
 mod api;
@@ -27,6 +30,7 @@ mod output;
 mod process;
 mod report;
 mod setup;
+pub mod telemetry;
 mod tunnel;
 mod uplink;
 
@@ -42,13 +46,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use api::{About, Api};
+use api::{About, Api, Footing};
 use config::Config;
 use credentials::Credentials;
 use driver::{Driver, Ending, Runtime};
 use lifecycle::{Machine, Reload, Settings};
 use log::{debug, error, info, warn};
-use setup::{bootstrap, extensions, modes, unpack, user};
+use output::journal::Journal;
+use setup::{bootstrap, extensions, hosts, modes, unpack, user};
+use telemetry::Telemetry;
 use uplink::{Receiver, Sender};
 
 /// What is different between a container and a test.
@@ -132,6 +138,8 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
     let api = TcpListener::bind(platform.api)
         .await
         .map_err(system(format!("cannot listen on {}", platform.api)))?;
+    let telemetry = Rc::new(Telemetry::new());
+    let journal = Rc::new(Journal::new(sender.clone(), telemetry, assignment.logging.clone()));
     let (events, calls) = mpsc::channel(CALLS_WAITING);
     let permit = driver::permit();
     let limit = assignment.payload_limit;
@@ -141,7 +149,15 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
     });
     let extensions = extensions::find(&runtime.extensions);
     let about = extensions.is_some().then(|| about(&assignment));
-    let served = Api::new(events, sender.clone(), Rc::clone(&permit), limit, about, credentials);
+    let served = Api::new(Footing {
+        events,
+        uplink: sender.clone(),
+        permit: Rc::clone(&permit),
+        payload_limit: limit,
+        extensions: about,
+        credentials,
+        journal: Rc::clone(&journal),
+    });
     tokio::task::spawn_local(Rc::new(served).serve(api));
     if let Some(port) = assignment.gateway_port {
         match TcpListener::bind(("127.0.0.1", port)).await {
@@ -157,8 +173,8 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
         extensions: extensions.unwrap_or_default(),
         reload: Reload::Eager,
     });
-    let driver =
-        Driver::new(machine, assignment, runtime, sender, permit).map_err(system("cannot catch SIGCHLD"))?;
+    let driver = Driver::new(machine, assignment, runtime, sender, permit, journal)
+        .map_err(system("cannot catch SIGCHLD"))?;
     match driver.run(receiver, calls, stop).await {
         Ending::Asked => info!("ending, as asked"),
         Ending::Abandoned => info!("ending: the control plane is gone"),
@@ -210,6 +226,9 @@ async fn prepare(
     let (user, made) = user::prepare(&platform.root, assignment.user.as_deref());
     if let Err(error) = made {
         warn!("the function's user cannot be set up completely: {error}");
+    }
+    if let Err(error) = hosts::prepare(&platform.root) {
+        warn!("extensions cannot listen on sandbox.localdomain: {error}");
     }
     let root = nix::unistd::geteuid().is_root();
     let command = bootstrap::find(

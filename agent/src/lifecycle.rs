@@ -11,5 +11,4 @@ mod runtime_state;
 
 pub use effect::{Effect, Finish, InitEnd, Reply, RuntimeDone};
 pub use event::{BodyEnd, CallId, Event, Point, ResponseHead, ResponseMode, When};
-pub use extensions::Standing;
 pub use machine::{Machine, Reason, Reload, Settings};

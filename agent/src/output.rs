@@ -1,23 +1,20 @@
-//! What the function's processes write, cut into lines and sent up as it happens.
+//! What the function's processes write, cut into lines and passed on as it happens.
 
+pub(crate) mod journal;
+mod levels;
 pub(crate) mod lines;
 
-use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
-use lambdock_protocol::{Log, LogSource, ToControlPlane};
+use nix::errno::Errno;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::clock;
-use crate::uplink::Sender;
+use journal::{Journal, Source};
 use lines::Lines;
-
-/// The invocation that lines belong to.
-pub(crate) type Current = Rc<RefCell<Option<String>>>;
 
 /// Reads one pipe until nobody has its other end.
 pub(crate) struct Pump {
@@ -27,92 +24,128 @@ pub(crate) struct Pump {
 /// Most that is read at once, in bytes; and so most that a pump holds, besides a line without end.
 const READ_BYTES: usize = 64 * 1024;
 
+/// Most that is read at once of what is left, in bytes.
+const DRAIN_BYTES: usize = 8 * 1024;
+
+/// Most that a pipe can hold, in bytes: who has read as much has read all that was in it before. [Linux: pipe(7),
+/// /proc/sys/fs/pipe-max-size]
+const PIPE_BYTES: usize = 1024 * 1024;
+
 impl Pump {
-    /// Begins to read.
+    /// Begins to read what `source` writes into `pipe`.
     ///
     /// # Errors
     /// The pipe cannot be watched.
-    pub(crate) fn start(
-        pipe: OwnedFd,
-        source: LogSource,
-        uplink: Sender,
-        current: Current,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(pipe: OwnedFd, journal: Rc<Journal>, source: Source) -> io::Result<Self> {
         let pipe = Receiver::from_owned_fd(pipe)?;
         let (drain, drains) = mpsc::channel(1);
-        tokio::task::spawn_local(run(pipe, Way { source, uplink, current }, drains));
+        tokio::task::spawn_local(run(Reader { pipe, journal, source, lines: Lines::default() }, drains));
         Ok(Self { drain })
     }
 
-    /// Returns when everything that was written until now has been sent up, an unfinished line included.
+    /// Returns when everything that was written until now has been passed on, an unfinished line included. What is
+    /// written meanwhile does not keep it.
     pub(crate) async fn drain(&self) {
         let (done, drained) = oneshot::channel();
         if self.drain.send(done).await.is_ok() {
-            // The pump may end with the pipe; then everything was sent.
+            // The pump may end with the pipe; then everything was passed on.
             let _ = drained.await;
         }
     }
 }
 
-/// Where lines go, and as whose.
-struct Way {
-    source: LogSource,
-    uplink: Sender,
-    current: Current,
-}
-
-async fn run(pipe: Receiver, way: Way, mut drains: mpsc::Receiver<oneshot::Sender<()>>) {
-    let mut lines = Lines::default();
-    let mut open = true;
-    while open {
-        let drained = tokio::select! {
-            readable = pipe.readable() => {
-                if readable.is_err() {
-                    break;
-                }
-                None
+async fn run(mut reader: Reader, mut drains: mpsc::Receiver<oneshot::Sender<()>>) {
+    loop {
+        let found = tokio::select! {
+            biased;
+            drain = drains.recv() => {
+                let Some(done) = drain else { break };
+                let found = reader.drain().await;
+                reader.finish().await;
+                // Whoever asked may have gone.
+                let _ = done.send(());
+                found
             }
-            drain = drains.recv() => match drain {
-                Some(done) => Some(done),
-                None => break,
+            readable = reader.pipe.readable() => match readable {
+                Ok(()) => reader.read().await,
+                Err(_) => break,
             },
         };
-        open = read_all(&pipe, &way, &mut lines).await;
-        if drained.is_some() || !open {
-            way.send(lines.finish()).await;
-        }
-        if let Some(done) = drained {
-            // Whoever asked may have gone.
-            let _ = done.send(());
+        if found == Found::End {
+            break;
         }
     }
-    way.send(lines.finish()).await;
+    reader.finish().await;
 }
 
-/// Reads until there is nothing more for now; `false`: nor will there ever be.
-async fn read_all(pipe: &Receiver, way: &Way, lines: &mut Lines) -> bool {
-    let mut buffer = BytesMut::with_capacity(4096);
-    loop {
-        if buffer.capacity() == buffer.len() {
-            buffer.reserve(READ_BYTES);
+/// What reading came upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// There may be more.
+    More,
+    /// Nobody has the other end.
+    End,
+}
+
+struct Reader {
+    pipe: Receiver,
+    journal: Rc<Journal>,
+    source: Source,
+    lines: Lines,
+}
+
+impl Reader {
+    /// Reads what there is, [`READ_BYTES`] at most.
+    async fn read(&mut self) -> Found {
+        let mut buffer = BytesMut::with_capacity(READ_BYTES);
+        match self.pipe.try_read_buf(&mut buffer) {
+            Ok(0) => Found::End,
+            Ok(_) => {
+                self.pass_on(buffer.freeze()).await;
+                Found::More
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Found::More
+            }
+            Err(_) => Found::End,
         }
-        match pipe.try_read_buf(&mut buffer) {
-            Ok(0) => return false,
-            Ok(_) => way.send(lines.push(buffer.split().freeze())).await,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return false,
+    }
+
+    /// Reads what was in the pipe when this was called, and perhaps some more.
+    async fn drain(&mut self) -> Found {
+        let mut read = 0;
+        while read < PIPE_BYTES {
+            match self.now() {
+                Ok(bytes) if bytes.is_empty() => return Found::End,
+                Ok(bytes) => {
+                    read += bytes.len();
+                    self.pass_on(bytes).await;
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Found::More,
+                Err(_) => return Found::End,
+            }
         }
+        Found::More
+    }
+
+    /// Asks the kernel and not Tokio, which knows of what was written only once it has looked.
+    fn now(&self) -> Result<Bytes, Errno> {
+        let mut piece = [0; DRAIN_BYTES];
+        let length = nix::unistd::read(&self.pipe, &mut piece)?;
+        Ok(Bytes::copy_from_slice(&piece[..length]))
+    }
+
+    async fn pass_on(&mut self, written: Bytes) {
+        let whole = self.lines.push(written);
+        self.journal.written(&self.source, whole).await;
+    }
+
+    async fn finish(&mut self) {
+        let line = self.lines.finish();
+        self.journal.written(&self.source, line).await;
     }
 }
 
-impl Way {
-    async fn send(&self, whole: Bytes) {
-        if whole.is_empty() {
-            return;
-        }
-        let request_id = self.current.borrow().clone();
-        let log = Log { source: self.source, time_ms: clock::now_ms(), request_id };
-        self.uplink.send(ToControlPlane::Log(log, whole)).await;
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,9 @@
-//! Pure: what the platform itself writes: log lines and the payloads of failures.
-//!
-//! [AWS: recorded texts; the spacing of the REPORT line is CloudWatch's]
+//! Pure: what the platform itself writes: payloads of failures, and log lines.
 
-use lambdock_protocol::{LogFormat, LogLevel, Logging, RuntimeVersion, Status};
+pub(crate) mod system_log;
+mod text;
+
 use serde_json::{Value, json};
-
-use crate::lifecycle::{InitEnd, Standing};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +71,18 @@ impl Failure {
         Self::of_request("Sandbox.Timedout", request_id, &timed_out(timeout_ms))
     }
 
+    /// What the log says of it, if it is the platform's to say: a process died. `None`: the caller alone is told.
+    pub(crate) fn fault(&self, request_id: &str) -> Option<String> {
+        if !["Runtime.ExitError", "Runtime.OutOfMemory", "Extension.Crash"].contains(&&*self.error_type) {
+            return None;
+        }
+        let payload: Value = serde_json::from_slice(&self.payload).ok()?;
+        let message = payload.get("errorMessage")?.as_str()?;
+        // A runtime may call its own error anything.
+        message.starts_with(&format!("RequestId: {request_id} Error: ")).then_some(())?;
+        Some(format!("{message}\n{}\n", self.error_type))
+    }
+
     /// The answer is larger than allowed.
     pub fn too_large(limit: u64) -> Self {
         let message = format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).");
@@ -81,6 +91,11 @@ impl Failure {
             format!(r#"{{"errorMessage":{},"errorType":"Function.ResponseSizeTooLarge"}}"#, json!(message));
         Self { error_type: "Function.ResponseSizeTooLarge".to_owned(), payload: payload.into_bytes() }
     }
+}
+
+/// What the log says of an invocation whose time was up at `time`.
+pub(crate) fn timeout_fault(time: &str, request_id: &str, timeout_ms: u64) -> String {
+    format!("{time} {request_id} {}\n\n", timed_out(timeout_ms))
 }
 
 fn timed_out(timeout_ms: u64) -> String {
@@ -110,180 +125,34 @@ fn signal_name(signal: i32) -> String {
     name.to_owned()
 }
 
-/// Text and, for the JSON format, the event of the same name.
-pub(crate) struct Lines<'a> {
-    /// Format and levels.
-    pub logging: &'a Logging,
-    /// `Version` of the function.
-    pub version: &'a str,
-    /// `MemorySize` in MB.
-    pub memory_mb: u32,
+/// Duration and init in microseconds, billed in whole milliseconds, rounded up. [AWS: billed since August 2025]
+pub(crate) fn billed_ms(duration_us: u64, init_us: Option<u64>) -> u64 {
+    duration_us.saturating_add(init_us.unwrap_or(0)).div_ceil(1000)
 }
 
-/// What the REPORT line tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Report<'a> {
-    /// Which invocation.
-    pub request_id: &'a str,
-    /// How it ended.
-    pub status: Status,
-    /// What went wrong.
-    pub error_type: Option<&'a str>,
-    /// Microseconds.
-    pub duration_us: u64,
-    /// Microseconds of an init phase before it.
-    pub init_us: Option<u64>,
-    /// Bytes at the peak.
-    pub max_memory_bytes: Option<u64>,
-}
+/// Bytes of a MB, as Lambda counts.
+pub(crate) const MB: u64 = 1 << 20;
 
-impl Report<'_> {
-    /// Duration and init, rounded up to whole milliseconds. [AWS: billed since August 2025]
-    pub(crate) fn billed_ms(&self) -> u64 {
-        (self.duration_us + self.init_us.unwrap_or(0)).div_ceil(1000)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn milliseconds(us: u64) -> String {
-    format!("{}.{:02}", us / 1000, us % 1000 / 10)
-}
-
-/// A number of milliseconds in JSON, exact to the microsecond.
-fn fraction(us: u64) -> Value {
-    json!(f64::from(u32::try_from(us).unwrap_or(u32::MAX)) / 1000.0)
-}
-
-fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Success => "success",
-        Status::Failure => "failure",
-        Status::Error => "error",
-        Status::Timeout => "timeout",
-    }
-}
-
-const MB: u64 = 1 << 20;
-
-impl Lines<'_> {
-    fn event(&self, time: &str, name: &str, level: LogLevel, record: &Value) -> String {
-        if self.logging.system_level.is_some_and(|wanted| level < wanted) {
-            return String::new();
-        }
-        format!("{}\n", json!({ "time": time, "type": name, "record": record }))
+    #[test]
+    fn the_log_tells_of_processes_that_died_and_of_nothing_else() {
+        let died = Failure::exit("r-1", Ended::Code(3));
+        let fault = "RequestId: r-1 Error: Runtime exited with error: exit status 3\nRuntime.ExitError\n";
+        assert_eq!(died.fault("r-1").as_deref(), Some(fault));
+        let raised = Failure { error_type: "Function.MyError".into(), payload: b"{}".to_vec() };
+        assert_eq!(raised.fault("r-1"), None);
+        let pretending =
+            Failure { error_type: "Runtime.ExitError".into(), payload: b"{\"errorMessage\":\"x\"}".to_vec() };
+        assert_eq!(pretending.fault("r-1"), None);
     }
 
-    fn is_json(&self) -> bool {
-        self.logging.format == LogFormat::Json
-    }
-
-    /// The first line of an environment.
-    pub(crate) fn init_start(
-        &self,
-        time: &str,
-        runtime: Option<&RuntimeVersion>,
-        initialization_type: &str,
-    ) -> String {
-        if self.is_json() {
-            let record = json!({
-                "initializationType": initialization_type,
-                "phase": "init",
-                "runtimeVersion": runtime.map(|runtime| runtime.version.as_str()),
-                "runtimeVersionArn": runtime.map(|runtime| runtime.arn.as_str()),
-                "functionVersion": self.version,
-                "instanceId": self.logging.stream,
-                "instanceMaxMemory": u64::from(self.memory_mb) * MB,
-            });
-            return self.event(time, "platform.initStart", LogLevel::Info, &record);
-        }
-        runtime.map_or_else(String::new, |runtime| {
-            format!("INIT_START Runtime Version: {}\tRuntime Version ARN: {}\n", runtime.version, runtime.arn)
-        })
-    }
-
-    /// How an extension stands when the init phase is over.
-    pub(crate) fn extension(&self, time: &str, standing: &Standing) -> String {
-        let Standing { name, state, events, error_type } = standing;
-        if self.is_json() {
-            let mut record = json!({ "name": name, "state": state, "events": events });
-            if let (Some(error), Some(record)) = (error_type, record.as_object_mut()) {
-                record.insert("errorType".to_owned(), error.as_str().into());
-            }
-            return self.event(time, "platform.extension", LogLevel::Info, &record);
-        }
-        let error = error_type.as_ref().map_or_else(String::new, |error| format!("\tError Type: {error}"));
-        format!("EXTENSION\tName: {name}\tState: {state}\tEvents: [{}]{error}\n", events.join(", "))
-    }
-
-    /// An init phase that failed.
-    pub(crate) fn init_report(&self, time: &str, end: &InitEnd) -> String {
-        let InitEnd { duration_us: us, phase, status, ref error_type } = *end;
-        let error_type = error_type.as_deref();
-        let word = status_word(status);
-        if self.is_json() {
-            let record = json!({
-                "phase": phase, "status": word, "errorType": error_type, "metrics": { "durationMs": fraction(us) },
-            });
-            return self.event(time, "platform.initReport", LogLevel::Warn, &record);
-        }
-        let error = error_type.map_or_else(String::new, |error| format!("\tError Type: {error}"));
-        format!("INIT_REPORT Init Duration: {} ms\tPhase: {phase}\tStatus: {word}{error}\n", milliseconds(us))
-    }
-
-    /// An invocation begins.
-    pub(crate) fn start(&self, time: &str, request_id: &str) -> String {
-        if self.is_json() {
-            let record = json!({ "requestId": request_id, "version": self.version });
-            return self.event(time, "platform.start", LogLevel::Info, &record);
-        }
-        format!("START RequestId: {request_id} Version: {}\n", self.version)
-    }
-
-    /// The time is up.
-    pub(crate) fn timed_out(&self, time: &str, request_id: &str, timeout_ms: u64) -> String {
-        if self.is_json() {
-            // The report says it.
-            return String::new();
-        }
-        format!("{time} {request_id} {}\n\n", timed_out(timeout_ms))
-    }
-
-    /// The last lines of an invocation.
-    pub(crate) fn end(&self, time: &str, report: &Report<'_>) -> String {
-        let used = report.max_memory_bytes.map_or(u64::from(self.memory_mb), |bytes| bytes.div_ceil(MB));
-        let used = used.min(u64::from(self.memory_mb));
-        if self.is_json() {
-            let level = if report.status == Status::Success { LogLevel::Info } else { LogLevel::Warn };
-            let mut metrics = json!({
-                "durationMs": fraction(report.duration_us),
-                "billedDurationMs": report.billed_ms(),
-                "memorySizeMB": self.memory_mb,
-                "maxMemoryUsedMB": used,
-            });
-            if let (Some(us), Some(metrics)) = (report.init_us, metrics.as_object_mut()) {
-                metrics.insert("initDurationMs".to_owned(), fraction(us));
-            }
-            let mut record = json!({
-                "requestId": report.request_id, "metrics": metrics, "status": status_word(report.status),
-            });
-            if let (Some(error), Some(record)) = (report.error_type, record.as_object_mut()) {
-                record.insert("errorType".to_owned(), error.into());
-            }
-            return self.event(time, "platform.report", level, &record);
-        }
-        let id = report.request_id;
-        let init =
-            report.init_us.map_or_else(String::new, |us| format!("Init Duration: {} ms\t", milliseconds(us)));
-        let status = match (report.status, report.error_type) {
-            (Status::Success, _) => String::new(),
-            (status, None) => format!("Status: {}\t", status_word(status)),
-            (status, Some(error)) => format!("Status: {}\tError Type: {error}\t", status_word(status)),
-        };
-        format!(
-            "END RequestId: {id}\nREPORT RequestId: {id}\tDuration: {} ms\tBilled Duration: {} ms\tMemory Size: {} MB\t\
-             Max Memory Used: {used} MB\t{init}{status}\n",
-            milliseconds(report.duration_us),
-            report.billed_ms(),
-            self.memory_mb,
-        )
+    #[test]
+    fn billing_covers_the_init_and_rounds_up() {
+        assert_eq!(billed_ms(1001, None), 2);
+        assert_eq!(billed_ms(1000, Some(1)), 2);
+        assert_eq!(billed_ms(0, None), 0);
     }
 }

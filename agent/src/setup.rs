@@ -2,6 +2,7 @@
 
 pub(crate) mod bootstrap;
 pub(crate) mod extensions;
+pub(crate) mod hosts;
 pub(crate) mod modes;
 pub(crate) mod unpack;
 pub(crate) mod user;

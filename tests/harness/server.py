@@ -63,7 +63,9 @@ def command(arguments: list[str], settings: dict[str, str]) -> subprocess.Comple
 
 
 def _environment(settings: dict[str, str]) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST", "LAMBDA_INIT_BIN_PATH") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST", "LAMBDA_INIT_BIN_PATH") if name in os.environ
+    }
     return kept | {"LAMBDA_RUNTIME_IMAGE_MAPPING": IMAGES} | settings
 
 

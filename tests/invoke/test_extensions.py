@@ -1,90 +1,14 @@
 """Extensions: processes of their own, and threads of the runtime."""
 
-import json
-import textwrap
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
-
-from harness.deployment import Function, deploy
+from harness.extensions import extension
 from harness.waiting import wait_until
-
-# A whole extension: what differs between tests is what it does with an event.
-EXTENSION = '''\
-#!/usr/bin/env python3
-import json, os, sys, time, urllib.request
-from pathlib import Path
-
-name = os.path.basename(sys.argv[0])
-shared = Path("/shared")
-base = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2020-01-01/extension/"
-
-def call(path, headers, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(base + path, data, headers)) as answer:
-        return answer.headers, json.load(answer)
-
-def note(kind, value):
-    with open(shared / "notes", "a") as file:
-        file.write(json.dumps([name, kind, value]) + "\\n")
-
-note("env", dict(os.environ))
-headers, about = call("register", {"Lambda-Extension-Name": name, "Lambda-Extension-Accept-Feature": "accountId"}, {"events": EVENTS})
-note("about", about)
-mine = {"Lambda-Extension-Identifier": headers["Lambda-Extension-Identifier"]}
-print(name + " is registered", flush=True)
-while True:
-    headers, event = call("event/next", mine)
-    note("event", event)
-    note("event id", headers["Lambda-Extension-Event-Identifier"])
-ON_EVENT
-    if event["eventType"] == "SHUTDOWN":
-        sys.exit(0)
-'''
-
-
-def extension(on_event: str = "    pass", events: tuple[str, ...] = ("INVOKE", "SHUTDOWN")) -> str:
-    """The source of an extension that does `on_event`."""
-    body = textwrap.indent(textwrap.dedent(on_event), "    ")
-    return EXTENSION.replace("EVENTS", json.dumps(events)).replace("ON_EVENT", body)
-
-
-class Sandbox:
-    """A function with extensions, and the folder that they share with the test."""
-
-    def __init__(self, folder: Path, start_server: Callable, extensions: dict[str, str], **options):
-        binaries = folder / "extensions"
-        self.shared = folder / "shared"
-        binaries.mkdir()
-        self.shared.mkdir()
-        self.shared.chmod(0o777)
-        for name, source in extensions.items():
-            (binaries / name).write_text(source)
-            (binaries / name).chmod(0o755)
-        flags = f"-v {binaries}:/opt/extensions:ro -v {self.shared}:/shared"
-        self.server = start_server(LAMBDA_DOCKER_FLAGS=flags, DEBUG=1)
-        self.function: Function = deploy(self.server, Timeout=20, **options)
-
-    def notes(self, kind: str, name: str | None = None) -> list:
-        """What extensions have noted, in order."""
-        path = self.shared / "notes"
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        entries = [json.loads(line) for line in lines if line.endswith("\n")]
-        return [value for who, what, value in entries if what == kind and name in (None, who)]
-
-
-@pytest.fixture
-def sandbox(tmp_path, own_server) -> Callable[..., Sandbox]:
-    """Makes a function with extensions."""
-    return lambda extensions, **options: Sandbox(tmp_path, own_server, extensions, **options)
 
 
 def test_an_extension_is_told_of_every_invocation_and_of_the_end(sandbox):
     one = sandbox({"watcher": extension()})
     answer = one.function.run("return context.aws_request_id")
     assert answer.value() == answer.request_id
-    assert "EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE, SHUTDOWN]" in one.server.log
+    assert "EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE,SHUTDOWN]" in one.server.log
     (about,) = one.notes("about")
     assert list(about) == ["accountId", "functionName", "functionVersion", "handler"]
     assert (about["accountId"], about["functionName"]) == ("000000000000", one.function.name)

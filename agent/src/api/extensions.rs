@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{Answer, Api, json_body, render, status, truncated};
 use crate::clock;
 use crate::lifecycle::{Event, Reply, When};
+use crate::telemetry::subscription;
 
 const NAME: &str = "lambda-extension-name";
 const IDENTIFIER: &str = "lambda-extension-identifier";
@@ -49,7 +50,7 @@ struct Registration {
 impl Api {
     /// Answers a call below `/2020-01-01/extension/`.
     pub(super) async fn extension(&self, request: Request<Incoming>) -> Answer {
-        let Some(about) = &self.extensions else { return status(StatusCode::NOT_FOUND) };
+        let Some(about) = &self.footing.extensions else { return status(StatusCode::NOT_FOUND) };
         let (parts, body) = request.into_parts();
         let headers = &parts.headers;
         let call = parts.uri.path().strip_prefix("/2020-01-01/extension/").unwrap_or_default();
@@ -104,6 +105,30 @@ impl Api {
                     response.headers_mut().insert(IDENTIFIER, id);
                 }
                 response
+            }
+            other => render(other),
+        }
+    }
+
+    /// Answers a subscription of an extension to what is told.
+    pub(super) async fn subscribe(
+        &self,
+        to: subscription::Api,
+        headers: &HeaderMap,
+        body: Incoming,
+    ) -> Answer {
+        let id = match identifier(headers) {
+            Ok(id) => id,
+            Err(refusal) => return render(Some(refusal)),
+        };
+        match self.ask(|call| Event::Identify { call, id }).await {
+            Some(Reply::Identified { name }) => {
+                let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else { return truncated() };
+                let (code, json) = self.footing.journal.put(to, &name, &body.to_bytes()).await;
+                super::json_text(
+                    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+                    json,
+                )
             }
             other => render(other),
         }

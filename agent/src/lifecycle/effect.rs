@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use lambdock_protocol::{Initialized, Invoke, ResponseEnd, ResponseStart, Status};
 
-use super::{CallId, Reason, Standing};
+use super::{CallId, Reason};
 use crate::report::Failure;
+use crate::telemetry::schema::{Extension, Phase as InitPhase};
 
 /// The answer to a call of the Runtime API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,8 +99,8 @@ pub struct RuntimeDone {
 pub struct InitEnd {
     /// Microseconds.
     pub duration_us: u64,
-    /// `init` or `invoke`.
-    pub phase: &'static str,
+    /// Whether it has a time of its own.
+    pub phase: InitPhase,
     /// How it ended.
     pub status: Status,
     /// What went wrong.
@@ -125,16 +126,16 @@ pub enum Effect {
     Answer(CallId, Reply),
     /// An init phase begins.
     InitStart {
-        /// `init` or `invoke`.
-        phase: &'static str,
+        /// Whether it has a time of its own.
+        phase: InitPhase,
     },
     /// The runtime has done its part of the init phase.
     InitRuntimeDone(InitEnd),
     /// Nobody can register or subscribe any more.
     CloseRegistration,
     /// Tell how an extension stands.
-    ExtensionStands(Standing),
-    /// An init phase has failed.
+    ExtensionStands(Extension),
+    /// An init phase is over.
     InitReport(InitEnd),
     /// Tell that the init phase is over, with the error's JSON.
     Initialized(Initialized, Bytes),

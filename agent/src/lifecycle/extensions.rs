@@ -3,6 +3,7 @@
 //! [AWS: Lambda Extensions API; runtime interface emulator, whose state names and texts these are]
 
 use super::CallId;
+use crate::telemetry::schema::Extension as Standing;
 
 /// Extensions that an environment can have, internal ones included. [AWS: quotas]
 pub(super) const LIMIT: usize = 10;
@@ -82,19 +83,6 @@ struct Extension {
 
 /// Why a call is refused: `errorType` and `errorMessage` of a 403.
 pub(super) type Refusal = (&'static str, String);
-
-/// What the log says of an extension when the init phase is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// File name, or the name that an internal one gave itself.
-    pub name: String,
-    /// Name of its state.
-    pub state: &'static str,
-    /// Names of the events that it is called for.
-    pub events: Vec<&'static str>,
-    /// What went wrong.
-    pub error_type: Option<String>,
-}
 
 /// All extensions of an environment.
 #[derive(Debug, Default)]
@@ -301,8 +289,8 @@ impl Extensions {
             events.sort_unstable();
             Standing {
                 name: one.name.clone(),
-                state: one.state.name(),
-                events: events.into_iter().map(Wanted::name).collect(),
+                state: one.state.name().to_owned(),
+                events: events.into_iter().map(|event| event.name().to_owned()).collect(),
                 error_type: one.error_type.clone(),
             }
         };

@@ -11,6 +11,7 @@ use super::{Machine, Phase, RuntimeState, micros, millis};
 use crate::lifecycle::extensions::LIMIT;
 use crate::lifecycle::{CallId, Effect, InitEnd, Point, Reply};
 use crate::report::{Ended, Failure};
+use crate::telemetry::schema::Phase as InitPhase;
 
 /// Time that a runtime has to end by itself once it has said that it cannot start.
 const INIT_ERROR_GRACE: Duration = Duration::from_millis(500);
@@ -35,7 +36,7 @@ impl Machine {
     pub(super) fn begin_init(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let deadline = self.settings.init_limit.map(|limit| now + limit);
         self.phase = Phase::Init(Init { since: now, deadline, error: None });
-        effects.push(Effect::InitStart { phase: "init" });
+        effects.push(Effect::InitStart { phase: InitPhase::Init });
         self.launch(now, effects);
     }
 
@@ -65,9 +66,8 @@ impl Machine {
         }
     }
 
-    /// `init`: of its own; `invoke`: inside the first invocation.
-    fn phase_name(&self) -> &'static str {
-        if matches!(self.phase, Phase::Init(_)) { "init" } else { "invoke" }
+    fn init_phase(&self) -> InitPhase {
+        if matches!(self.phase, Phase::Init(_)) { InitPhase::Init } else { InitPhase::Invoke }
     }
 
     /// Does what the init phase has been waiting for: the runtime starts when all extensions have registered, and the
@@ -89,9 +89,12 @@ impl Machine {
     fn init_done(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         effects.push(Effect::CloseRegistration);
         effects.extend(self.extensions.standings().into_iter().map(Effect::ExtensionStands));
+        let phase = self.init_phase();
+        let Some(duration_us) = self.init().map(|init| micros(now - init.since)) else { return };
+        let end = InitEnd { duration_us, phase, status: Status::Success, error_type: None };
+        effects.push(Effect::InitReport(end));
         match &mut self.phase {
-            Phase::Init(init) => {
-                let duration_us = micros(now - init.since);
+            Phase::Init(_) => {
                 self.init_us = Some(duration_us);
                 self.phase = Phase::Idle;
                 let initialized = Initialized { status: Status::Success, duration_us, error_type: None };
@@ -108,7 +111,7 @@ impl Machine {
 
     /// The runtime's first call for an event.
     pub(super) fn runtime_initialized(&mut self, call: CallId, now: Instant, effects: &mut Vec<Effect>) {
-        let phase = self.phase_name();
+        let phase = self.init_phase();
         if let Some(init) = self.init() {
             let duration_us = micros(now - init.since);
             let end = InitEnd { duration_us, phase, status: Status::Success, error_type: None };
@@ -192,7 +195,7 @@ impl Machine {
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        let phase = self.phase_name();
+        let phase = self.init_phase();
         let Some(init) = self.init() else { return };
         let duration_us = micros(now - init.since);
         let error_type = (status != Status::Timeout).then(|| failure.error_type.clone());

@@ -10,6 +10,7 @@ use super::init::Init;
 use super::{Machine, Phase, RuntimeState, micros, millis};
 use crate::lifecycle::{CallId, Effect, Finish, Reply, RuntimeDone};
 use crate::report::Failure;
+use crate::telemetry::schema::Phase as InitPhase;
 
 /// One invocation.
 #[derive(Debug)]
@@ -119,7 +120,7 @@ impl Machine {
         if runs {
             self.run(self.init_us.is_some(), now, effects);
         } else {
-            effects.push(Effect::InitStart { phase: "invoke" });
+            effects.push(Effect::InitStart { phase: InitPhase::Invoke });
             self.launch(now, effects);
         }
     }

@@ -1,0 +1,139 @@
+//! The one place where everything that is logged passes: to the control plane, and to subscribers of telemetry.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use lambdock_protocol::{Log, LogFormat, LogLevel, LogSource, Logging, ToControlPlane};
+
+use super::levels;
+use crate::clock;
+use crate::report::system_log;
+use crate::telemetry::schema::Record;
+use crate::telemetry::subscription::{Api, Kind};
+use crate::telemetry::{Refusal, Telemetry};
+use crate::uplink::Sender;
+
+/// Who writes.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// The runtime or one of its children.
+    Function,
+    /// An external extension, by its name.
+    Extension(Rc<str>),
+}
+
+/// The log of an environment. Shared by `Rc`.
+pub(crate) struct Journal {
+    uplink: Sender,
+    telemetry: Rc<Telemetry>,
+    logging: Logging,
+    /// The invocation that lines belong to.
+    current: RefCell<Option<String>>,
+}
+
+impl Journal {
+    /// A log that goes to `uplink` as `logging` wants it, and to the subscribers of `telemetry`.
+    pub(crate) fn new(uplink: Sender, telemetry: Rc<Telemetry>, logging: Logging) -> Self {
+        Self { uplink, telemetry, logging, current: RefCell::new(None) }
+    }
+
+    /// The hub behind it.
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// What is written from now on belongs to this invocation, or to none.
+    pub(crate) fn belongs_to(&self, request_id: Option<String>) {
+        *self.current.borrow_mut() = request_id;
+    }
+
+    /// Logs what the platform has to tell.
+    pub(crate) async fn platform(&self, record: &Record) {
+        if let Some(message) = self.message(record) {
+            self.uplink.send(message).await;
+        }
+    }
+
+    /// Tells subscribers, and makes the message for the control plane, for whoever has more to send with it.
+    pub(crate) fn message(&self, record: &Record) -> Option<ToControlPlane> {
+        let time_ms = clock::now_ms();
+        let time = clock::iso(time_ms);
+        self.telemetry.publish(record, &time);
+        let lines = system_log::lines(&self.logging, record, &time)?;
+        Some(ToControlPlane::Log(self.head(LogSource::Platform, time_ms), lines))
+    }
+
+    /// Logs whole lines that a process wrote, each with its newline.
+    pub(crate) async fn written(&self, source: &Source, lines: Bytes) {
+        if lines.is_empty() {
+            return;
+        }
+        let time_ms = clock::now_ms();
+        let lines = self.sifted(source, lines, time_ms);
+        if lines.is_empty() {
+            return;
+        }
+        let log_source = match source {
+            Source::Function => LogSource::Function,
+            Source::Extension(_) => LogSource::Extension,
+        };
+        self.uplink.send(ToControlPlane::Log(self.head(log_source, time_ms), lines)).await;
+    }
+
+    /// Answers an extension's PUT: status and JSON. `name` is its own.
+    pub(crate) async fn put(&self, api: Api, name: &str, body: &[u8]) -> (u16, String) {
+        match self.telemetry.subscribe(api, name, body).await {
+            Ok(record) => {
+                if let Some(record) = record {
+                    self.platform(&record).await;
+                }
+                (200, r#""OK""#.to_owned())
+            }
+            Err(Refusal { status, error_type, message }) => {
+                (status, Refusal { status, error_type, message }.body())
+            }
+        }
+    }
+
+    fn head(&self, source: LogSource, time_ms: u64) -> Log {
+        Log { source, time_ms, request_id: self.current.borrow().clone() }
+    }
+
+    /// Tells subscribers of the lines, and keeps those that the log is to have. Levels are for the log: subscribers get
+    /// everything. [AWS: levels decide what is sent to CloudWatch Logs]
+    fn sifted(&self, source: &Source, lines: Bytes, time_ms: u64) -> Bytes {
+        let (kind, extension) = match source {
+            Source::Function => (Kind::Function, None),
+            Source::Extension(name) => (Kind::Extension, Some(name)),
+        };
+        let json = self.logging.format == LogFormat::Json;
+        let least = match source {
+            Source::Function if json => Some(self.logging.application_level.unwrap_or(LogLevel::Info)),
+            Source::Function | Source::Extension(_) => None,
+        };
+        let told = self.telemetry.wants(kind);
+        if !told && least.is_none_or(|least| least == LogLevel::Trace) {
+            return lines;
+        }
+        let time = clock::iso(time_ms);
+        let mut kept: Option<BytesMut> = None;
+        let mut passed = 0;
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            let level = if json { levels::of_object(text) } else { None };
+            if told {
+                self.telemetry.line(extension, text, level.is_some(), &time);
+            }
+            let drop = matches!((least, level), (Some(least), Some(level)) if level < least);
+            match (&mut kept, drop) {
+                (Some(kept), false) => kept.extend_from_slice(line),
+                // The first that is dropped: from here on lines are copied.
+                (None, true) => kept = Some(BytesMut::from(&lines[..passed])),
+                (None, false) | (Some(_), true) => {}
+            }
+            passed += line.len();
+        }
+        kept.map_or(lines, BytesMut::freeze)
+    }
+}
