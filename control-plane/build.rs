@@ -8,6 +8,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 const ARCHITECTURES: [&str; 2] = ["x86_64", "aarch64"];
 
 fn main() {
@@ -20,6 +22,9 @@ fn main() {
             Some(folder) => copy(&folder.join(format!("init-{architecture}")), &target),
             None => fs::write(&target, []).expect("OUT_DIR can be written"),
         }
+        let content = fs::read(&target).unwrap_or_default();
+        let digest: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+        fs::write(out.join(format!("init-{architecture}.sha256")), digest).expect("OUT_DIR can be written");
     }
 }
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bytes::Bytes;
 use lambdock_domain::code::Digest;
 use lambdock_domain::{Architecture, Runtime};
 use sha2::{Digest as _, Sha256};
@@ -23,7 +22,7 @@ use crate::api::{Context, Creation};
 use crate::code::Archives;
 use crate::config::Config;
 use crate::doctor;
-use crate::executor::docker::{self, Docker, Flags, Hints, InitBinaries, Place, Sources};
+use crate::executor::docker::{self, Docker, Flags, Hints, InitBinaries, InitBinary, Place, Sources};
 use crate::executor::{EngineDescription, Executor, ImageRequest};
 use crate::gateway::dispatch::Gateway;
 use crate::gateway::endpoints::Process;
@@ -225,9 +224,9 @@ fn docker(config: &Config, in_container: bool, instance: &str) -> anyhow::Result
 
 fn init_binaries(config: &Config) -> anyhow::Result<InitBinaries> {
     if let Some(path) = &config.init_path {
-        let binary: Bytes = std::fs::read(path)
-            .with_context(|| format!("LAMBDA_INIT_BIN_PATH: cannot read {}", path.display()))?
-            .into();
+        let content = std::fs::read(path)
+            .with_context(|| format!("LAMBDA_INIT_BIN_PATH: cannot read {}", path.display()))?;
+        let binary = InitBinary::new(content.into());
         return Ok(InitBinaries { x86_64: binary.clone(), aarch64: binary });
     }
     anyhow::ensure!(
@@ -235,8 +234,8 @@ fn init_binaries(config: &Config) -> anyhow::Result<InitBinaries> {
         "this lambdock was built without its in-container init; build it with: cargo xtask build"
     );
     Ok(InitBinaries {
-        x86_64: Bytes::from_static(init_binaries::X86_64),
-        aarch64: Bytes::from_static(init_binaries::AARCH64),
+        x86_64: InitBinary::embedded(init_binaries::X86_64, init_binaries::X86_64_SHA256),
+        aarch64: InitBinary::embedded(init_binaries::AARCH64, init_binaries::AARCH64_SHA256),
     })
 }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lambdock::executor::docker::{
-    Docker, Ended, Flags, Hints, InitBinaries, Place, Platforms, Settings, Sources,
+    Docker, Ended, Flags, Hints, InitBinaries, InitBinary, Place, Platforms, Settings, Sources,
 };
 use lambdock::executor::{self, ContainerSpec, EnvironmentId, Executor, ImageRequest};
 use lambdock::init_binaries::{AARCH64, X86_64};
@@ -88,7 +88,10 @@ fn settings(instance: &str) -> Settings {
         ended: Ended::Removed,
         host_from_containers: None,
         image_prefix: String::new(),
-        init: InitBinaries { x86_64: Bytes::from_static(X86_64), aarch64: Bytes::from_static(AARCH64) },
+        init: InitBinaries {
+            x86_64: InitBinary::new(Bytes::from_static(X86_64)),
+            aarch64: InitBinary::new(Bytes::from_static(AARCH64)),
+        },
     }
 }
 
@@ -321,7 +324,7 @@ async fn an_init_volume_that_was_removed_is_filled_again() {
     let mut other_init = settings("volume");
     let tail = Uuid::new_v4();
     // An init of its own, so that no other test uses the volume.
-    let binary: Bytes = [X86_64, tail.as_bytes()].concat().into();
+    let binary = InitBinary::new([X86_64, tail.as_bytes()].concat().into());
     other_init.init = InitBinaries { x86_64: binary.clone(), aarch64: binary };
     let docker_b = Docker::new(other_init);
     let container = docker_b.start(&spec(IMAGE, Architecture::X86_64)).await.unwrap();

@@ -73,6 +73,11 @@ fn check_behaviour(workspace: &Workspace, options: &Options) -> Result<()> {
         images::ensure(workspace, &[])?;
     }
     functions::build(workspace)?;
+    step("engine tests", || {
+        let arguments =
+            ["test", "--quiet", "--package", "lambdock", "--test", "engine", "--", "--include-ignored"];
+        cargo(workspace).args(arguments).run()
+    })?;
     let pattern = match env::var("LAMBDA_RUNTIME_IMAGE_MAPPING") {
         Ok(mapping) if options.no_images => mapping,
         _ => images::PATTERN.to_owned(),

@@ -25,7 +25,7 @@ use tracing::{debug, info};
 
 pub use address::Hints;
 pub use flags::{Fault, Flags, Sources};
-pub use init_volume::InitBinaries;
+pub use init_volume::{InitBinaries, InitBinary};
 pub use topology::Place;
 
 use connect::Found;

@@ -3,6 +3,7 @@
 //! A bind mount would need a path that means something to the engine, and copying it into each container costs some
 //! fifty milliseconds each time. The volume's name tells its content, so any number of control planes share it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -38,14 +39,34 @@ const LABEL: &str = "lambdock.init";
 /// The in-container init, for each architecture.
 #[derive(Debug, Clone)]
 pub struct InitBinaries {
-    /// Static ELF binary for x86_64.
-    pub x86_64: Bytes,
-    /// Static ELF binary for aarch64.
-    pub aarch64: Bytes,
+    /// For x86_64.
+    pub x86_64: InitBinary,
+    /// For aarch64.
+    pub aarch64: InitBinary,
+}
+
+/// A static ELF binary.
+#[derive(Debug, Clone)]
+pub struct InitBinary {
+    content: Bytes,
+    digest: Cow<'static, str>,
+}
+
+impl InitBinary {
+    /// A binary that nothing is known of yet.
+    pub fn new(content: Bytes) -> Self {
+        let digest: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { content, digest: digest.into() }
+    }
+
+    /// A binary whose SHA-256 is known. It is part of our own file, and not read into memory to be hashed.
+    pub fn embedded(content: &'static [u8], digest: &'static str) -> Self {
+        Self { content: Bytes::from_static(content), digest: digest.into() }
+    }
 }
 
 impl InitBinaries {
-    fn binary(&self, architecture: Architecture) -> &Bytes {
+    fn binary(&self, architecture: Architecture) -> &InitBinary {
         match architecture {
             Architecture::X86_64 => &self.x86_64,
             Architecture::Arm64 => &self.aarch64,
@@ -73,8 +94,9 @@ pub(super) struct InitVolumes {
 impl InitVolumes {
     pub(super) fn new(binaries: &InitBinaries, instance: &str) -> Self {
         let volume = |architecture| {
-            let binary = binaries.binary(architecture).clone();
-            Arc::new(InitVolume { name: name(architecture, &binary), binary, filled: Mutex::new(false) })
+            let InitBinary { content, digest } = binaries.binary(architecture);
+            let name = name(architecture, digest);
+            Arc::new(InitVolume { name, binary: content.clone(), filled: Mutex::new(false) })
         };
         Self {
             x86_64: volume(Architecture::X86_64),
@@ -173,8 +195,8 @@ impl InitVolumes {
     }
 }
 
-fn name(architecture: Architecture, binary: &[u8]) -> String {
-    let hash: String = Sha256::digest(binary).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+fn name(architecture: Architecture, digest: &str) -> String {
+    let hash = digest.get(..12).unwrap_or(digest);
     let architecture = match architecture {
         Architecture::X86_64 => "x86_64",
         Architecture::Arm64 => "aarch64",
@@ -260,10 +282,11 @@ mod tests {
 
     #[test]
     fn the_volume_is_named_for_its_content() {
-        let a = name(Architecture::X86_64, b"a");
+        let binary = InitBinary::new(Bytes::from_static(b"a"));
+        let a = name(Architecture::X86_64, &binary.digest);
         assert_eq!(a, "lambdock-init-x86_64-ca978112ca1b");
-        assert_ne!(a, name(Architecture::X86_64, b"b"));
-        assert_ne!(a, name(Architecture::Arm64, b"a"));
+        assert_ne!(a, name(Architecture::X86_64, &InitBinary::new(Bytes::from_static(b"b")).digest));
+        assert_ne!(a, name(Architecture::Arm64, &binary.digest));
     }
 
     #[test]
