@@ -28,6 +28,7 @@ use crate::gateway::dispatch::Gateway;
 use crate::gateway::endpoints::Process;
 use crate::gateway::scope::KeyDecoding;
 use crate::gateway::server::{Server, bind};
+use crate::gateway::upstream::Upstream;
 use crate::invoke::assignment::{EndpointUrl, Settings};
 use crate::invoke::{Deployer, Directory, Invoker};
 use crate::logs::Console;
@@ -188,6 +189,8 @@ async fn build(
         context,
         process: Process::started_now(instance.to_owned(), in_container),
         key_decoding: if config.parity_access_keys { KeyDecoding::AwsKeys } else { KeyDecoding::OwnKeys },
+        upstream: Upstream::new(config.upstream.clone()),
+        origins: config.origins.clone(),
     });
     Ok(App { server, executor, pool, uplink, activation, tunnels })
 }
@@ -318,6 +321,9 @@ fn banner(config: &Config, state: &StateFolder, engine: Result<EngineDescription
         Some(path) => format!("kept in {}", path.parent().unwrap_or(Path::new("/")).display()),
         None => "gone when Lambdock stops; PERSISTENCE=1 keeps it".to_owned(),
     };
+    let others = config.upstream.in_words();
+    let others =
+        others.unwrap_or_else(|| "nobody; AWS_ENDPOINT_URL names who plays other services".to_owned());
     format!(
         "\
 Lambdock {VERSION}: AWS Lambda on your own containers
@@ -325,6 +331,7 @@ Lambdock {VERSION}: AWS Lambda on your own containers
   API      {}
   Engine   {engine}
   State    {state}
+  Others   {others}
 
 Try:
   aws --endpoint-url {endpoint} lambda create-function --function-name hello --runtime python3.12 \\

@@ -12,6 +12,9 @@ use std::time::Duration;
 use lambdock_domain::Limits;
 use lambdock_domain::runtime::ImageMapping;
 
+use crate::gateway::origin::Rules as Origins;
+use crate::gateway::upstream::Endpoints;
+
 pub use table::{VARIABLES, Variable};
 pub use value::{Fault, Source};
 
@@ -74,6 +77,10 @@ pub struct Config {
     pub truncate_stdout: usize,
     /// Quotas.
     pub limits: Limits,
+    /// Who plays the other services.
+    pub upstream: Endpoints,
+    /// Which web pages may use the API.
+    pub origins: Origins,
     /// Log filter in the words of `tracing`.
     pub log_filter: String,
 }
@@ -113,7 +120,9 @@ impl Config {
             PathBuf::from,
         );
         let defaults = Limits::default();
+        let upstream = source.endpoints("AWS_ENDPOINT_URL", &gateway_listen);
         Self {
+            upstream,
             external_host: if host.contains(':') { host } else { format!("{host}:{port}") },
             gateway_listen,
             uplink_listen: source.parsed("LAMBDOCK_UPLINK_LISTEN", value::address),
@@ -127,10 +136,7 @@ impl Config {
             image_prefix: source.text("DOCKER_GLOBAL_IMAGE_PREFIX").unwrap_or_default(),
             docker_host: source.text("DOCKER_HOST"),
             docker_socket: source.text("DOCKER_SOCK").map(PathBuf::from),
-            docker_networks: source
-                .text("LAMBDA_DOCKER_NETWORK")
-                .map(|text| value::list(&text))
-                .unwrap_or_default(),
+            docker_networks: source.list("LAMBDA_DOCKER_NETWORK"),
             docker_flags: source.text("LAMBDA_DOCKER_FLAGS").unwrap_or_default(),
             docker_dns: source.text("LAMBDA_DOCKER_DNS"),
             ignore_architecture: source.flag("LAMBDA_IGNORE_ARCHITECTURE"),
@@ -165,6 +171,13 @@ impl Config {
                     .number("LAMBDA_LIMITS_MAX_FUNCTION_PAYLOAD_SIZE_BYTES")
                     .unwrap_or(defaults.response_payload),
                 ..defaults
+            },
+            origins: Origins {
+                unchecked: source.flag("DISABLE_CORS_CHECKS"),
+                silent: source.flag("DISABLE_CORS_HEADERS"),
+                extra_origins: source.list("EXTRA_CORS_ALLOWED_ORIGINS"),
+                extra_allowed_headers: source.list("EXTRA_CORS_ALLOWED_HEADERS"),
+                extra_exposed_headers: source.list("EXTRA_CORS_EXPOSE_HEADERS"),
             },
             log_filter: value::log_filter(source.text("LS_LOG").as_deref(), source.flag("DEBUG")),
         }

@@ -3,5 +3,8 @@
 mod body;
 pub mod dispatch;
 pub mod endpoints;
+mod foreign;
+pub mod origin;
 pub mod scope;
 pub mod server;
+pub mod upstream;

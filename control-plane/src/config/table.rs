@@ -38,6 +38,21 @@ pub const VARIABLES: &[Variable] = &[
         "10",
         "Seconds that invocations in flight may take to finish when Lambdock is asked to stop.",
     ),
+    variable(
+        "EXTRA_CORS_ALLOWED_ORIGINS",
+        "",
+        "Origins of web pages that may use the API besides those of this machine, separated by commas.",
+    ),
+    variable("EXTRA_CORS_ALLOWED_HEADERS", "", "More headers that such pages may send."),
+    variable("EXTRA_CORS_EXPOSE_HEADERS", "", "More headers that such pages may read."),
+    variable("DISABLE_CORS_HEADERS", "0", "1: browsers are not told that a page may use the API."),
+    variable("DISABLE_CORS_CHECKS", "0", "1: any web page may use the API."),
+    variable(
+        "AWS_ENDPOINT_URL",
+        "",
+        "Where calls of other services than Lambda are passed on to, such as a moto server. \
+         AWS_ENDPOINT_URL_<SERVICE>, as the SDKs know it, is for one service alone.",
+    ),
     variable("DOCKER_HOST", "the first engine found", "The container engine: unix:///path, tcp://host:port."),
     variable("DOCKER_SOCK", "/var/run/docker.sock", "The engine's socket, where DOCKER_HOST is not set."),
     variable(

@@ -10,6 +10,7 @@ use lambdock_domain::Runtime;
 use lambdock_domain::runtime::{ImageMapping, RUNTIME_PLACEHOLDER};
 
 use super::VARIABLES;
+use crate::gateway::upstream::Endpoints;
 
 /// LocalStack's port.
 pub(super) const DEFAULT_PORT: u16 = 4566;
@@ -70,6 +71,21 @@ impl<'a> Source<'a> {
 
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
         Some(self.lookup(name)?.1)
+    }
+
+    /// Endpoints of other services: the variable `name` and those that begin with it.
+    pub(super) fn endpoints(&mut self, name: &'static str, ours: &[SocketAddr]) -> Endpoints {
+        self.asked.insert(name);
+        Endpoints::read(|variable| self.outside(variable), ours).unwrap_or_else(|fault| {
+            let expected = "a URL such as http://127.0.0.1:5000".to_owned();
+            self.faults.push(Fault { variable: fault.variable, value: fault.value, expected });
+            Endpoints::default()
+        })
+    }
+
+    /// Values separated by commas.
+    pub(super) fn list(&mut self, name: &'static str) -> Vec<String> {
+        self.text(name).map(|text| list(&text)).unwrap_or_default()
     }
 
     pub(super) fn parsed<T>(

@@ -5,17 +5,19 @@ use std::panic::AssertUnwindSafe;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, REFERER};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use tracing::{Instrument, debug, debug_span, error};
+use tracing::{Instrument, debug, debug_span, error, warn};
 
 use super::body;
 use super::endpoints::{self, Process};
 use super::scope::{Credential, KeyDecoding, default_scope};
 use super::server::{Body, Handler};
+use super::upstream::{self, Upstream};
+use super::{foreign, origin};
 use crate::api::functions::{self, archive_at};
 use crate::api::invocations::{self, Invocation};
 use crate::api::{Caller, Context, Error, new_id};
@@ -30,6 +32,10 @@ pub struct Gateway {
     pub process: Process,
     /// Which access keys name accounts.
     pub key_decoding: KeyDecoding,
+    /// Where calls of other services go.
+    pub upstream: Upstream,
+    /// Which web pages may use the API.
+    pub origins: origin::Rules,
 }
 
 /// Told in every answer, under AWS's name and under LocalStack's.
@@ -43,13 +49,35 @@ const TRACE_ID: &str = "x-amzn-trace-id";
 
 impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        if !self.origins.admit(request.headers()) {
+            let origin = request.headers().get(ORIGIN).or_else(|| request.headers().get(REFERER));
+            warn!(?origin, "a web page was kept from using the API; EXTRA_CORS_ALLOWED_ORIGINS lets it");
+            return whole(json(StatusCode::FORBIDDEN, None));
+        }
+        let told = self.origins.told(request.headers());
+        let mut response = if origin::Rules::is_preflight(request.method(), request.headers()) {
+            whole(json(StatusCode::NO_CONTENT, None))
+        } else {
+            self.respond(request).await
+        };
+        response.headers_mut().extend(told);
+        response
+    }
+}
+
+impl Gateway {
+    async fn respond(&self, request: Request<Incoming>) -> Response<Body> {
+        let credential = Credential::find(request.headers(), request.uri().query());
+        if self.is_foreign(&request, credential.as_ref()) {
+            return self.pass_on(request, credential).await;
+        }
         let (parts, body) = request.into_parts();
         let request_id = new_id();
         let span =
             debug_span!("request", request_id = %request_id, method = %parts.method, path = parts.uri.path());
         // A panic is our mistake, but one client's answer, not the end of its connection or of the process.
-        let answered =
-            AssertUnwindSafe(self.answer(&parts, body, &request_id).instrument(span)).catch_unwind();
+        let answered = AssertUnwindSafe(self.answer(&parts, body, credential, &request_id).instrument(span))
+            .catch_unwind();
         let mut response = answered.await.unwrap_or_else(|_| {
             error!(request_id = %request_id, path = parts.uri.path(), "a request could not be answered; please report this");
             let message = "Lambdock failed while it answered this request; its log says more.";
@@ -62,15 +90,62 @@ impl Handler for Gateway {
             }
         }
         headers.insert(LOCALSTACK, HeaderValue::from_static("true"));
-        response.map(|body| Full::new(body).boxed_unsync())
+        whole(response)
     }
+
+    /// Whether a request is another service's. One without credentials is if no operation of ours and none of our own
+    /// endpoints answers it and there is somebody to ask.
+    fn is_foreign(&self, request: &Request<Incoming>, credential: Option<&Credential>) -> bool {
+        let path = request.uri().path();
+        if OWN_PATHS.iter().any(|own| path.starts_with(own)) || path == "/health" {
+            return false;
+        }
+        match credential {
+            Some(credential) => credential.service != LAMBDA,
+            None => {
+                !self.upstream.is_empty()
+                    && Operation::route(request.method(), path, request.uri().query()).is_none()
+            }
+        }
+    }
+
+    async fn pass_on(&self, request: Request<Incoming>, credential: Option<Credential>) -> Response<Body> {
+        let service = credential.map(|credential| credential.service);
+        let headers = request.headers().clone();
+        match self.upstream.forward(service.as_deref(), request).await {
+            Ok(response) => response,
+            Err(error) => {
+                debug!(service, %error, "not passed on");
+                let (status, code) = match error {
+                    upstream::Error::NotNamed { .. } => (StatusCode::NOT_IMPLEMENTED, "InternalFailure"),
+                    upstream::Error::Unreachable { .. } | upstream::Error::Loop(_) => {
+                        (StatusCode::BAD_GATEWAY, "ServiceUnavailable")
+                    }
+                };
+                whole(foreign::refusal(service.as_deref(), &headers, status, code, &error.to_string()))
+            }
+        }
+    }
+}
+
+/// Paths of our own endpoints begin so.
+const OWN_PATHS: [&str; 3] = ["/_localstack/", "/_lambdock/", "/_aws/"];
+
+fn whole(response: Response<Bytes>) -> Response<Body> {
+    response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())
 }
 
 /// The service in the scope of credentials that is ours.
 const LAMBDA: &str = "lambda";
 
 impl Gateway {
-    async fn answer(&self, parts: &Parts, body: Incoming, request_id: &str) -> Response<Bytes> {
+    async fn answer(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        credential: Option<Credential>,
+        request_id: &str,
+    ) -> Response<Bytes> {
         let (path, query) = (parts.uri.path(), parts.uri.query());
         if let Some((status, content)) =
             endpoints::answer(&self.process, &parts.method, path, jiff::Timestamp::now())
@@ -80,13 +155,12 @@ impl Gateway {
         if let (&Method::GET, Some(digest)) = (&parts.method, archive_at(path)) {
             return self.archive(&digest).await;
         }
-        let credential = Credential::find(&parts.headers, query);
-        let routed = match &credential {
-            Some(credential) if credential.service != LAMBDA => None,
-            _ => Operation::route(&parts.method, path, query),
-        };
-        let Some((operation, labels)) = routed else {
-            return unknown(&parts.method, path, credential.as_ref()).render();
+        let Some((operation, labels)) = Operation::route(&parts.method, path, query) else {
+            return not_implemented(&format!(
+                "No operation of Lambda's API answers {} {path}.",
+                parts.method
+            ))
+            .render();
         };
         let scope = credential.map_or_else(default_scope, |credential| credential.scope(self.key_decoding));
         let caller = Caller { scope, request_id: request_id.to_owned() };
@@ -234,16 +308,6 @@ fn json(status: StatusCode, content: Option<Bytes>) -> Response<Bytes> {
 /// [LocalStack: status and type for what is not there]
 fn not_implemented(message: &str) -> ServiceError {
     ServiceError::new(ErrorCode::InternalFailure, message).with_status(StatusCode::NOT_IMPLEMENTED)
-}
-
-fn unknown(method: &Method, path: &str, credential: Option<&Credential>) -> ServiceError {
-    match credential {
-        Some(credential) if credential.service != LAMBDA => not_implemented(&format!(
-            "Lambdock serves Lambda; this request is for the service {:?}.",
-            credential.service
-        )),
-        _ => not_implemented(&format!("No operation of Lambda's API answers {method} {path}.")),
-    }
 }
 
 /// The one place where errors become AWS's types.

@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-/// A body of a response, whole or as it is produced.
-pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+/// A body of a response, whole or as it is produced. One that fails midway ends its connection.
+pub type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
