@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, REFERER};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use tracing::{Instrument, debug, debug_span, error, warn};
@@ -83,13 +83,7 @@ impl Gateway {
             let message = "Lambdock failed while it answered this request; its log says more.";
             ServiceError::new(ErrorCode::InternalFailure, message).render()
         });
-        let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::try_from(request_id) {
-            for name in REQUEST_ID {
-                headers.insert(name, id.clone());
-            }
-        }
-        headers.insert(LOCALSTACK, HeaderValue::from_static("true"));
+        mark(response.headers_mut(), &request_id);
         whole(response)
     }
 
@@ -110,19 +104,24 @@ impl Gateway {
     }
 
     async fn pass_on(&self, request: Request<Incoming>, credential: Option<Credential>) -> Response<Body> {
-        let service = credential.map(|credential| credential.service);
+        let service = credential.map(|credential| credential.service).filter(|service| !service.is_empty());
         let headers = request.headers().clone();
         match self.upstream.forward(service.as_deref(), request).await {
             Ok(response) => response,
             Err(error) => {
                 debug!(service, %error, "not passed on");
                 let (status, code) = match error {
-                    upstream::Error::NotNamed { .. } => (StatusCode::NOT_IMPLEMENTED, "InternalFailure"),
+                    upstream::Error::NotNamed { .. } | upstream::Error::Nobodys => {
+                        (StatusCode::NOT_IMPLEMENTED, "InternalFailure")
+                    }
                     upstream::Error::Unreachable { .. } | upstream::Error::Loop(_) => {
                         (StatusCode::BAD_GATEWAY, "ServiceUnavailable")
                     }
                 };
-                whole(foreign::refusal(service.as_deref(), &headers, status, code, &error.to_string()))
+                let mut refusal =
+                    foreign::refusal(service.as_deref(), &headers, status, code, &error.to_string());
+                mark(refusal.headers_mut(), &new_id());
+                whole(refusal)
             }
         }
     }
@@ -130,6 +129,16 @@ impl Gateway {
 
 /// Paths of our own endpoints begin so.
 const OWN_PATHS: [&str; 3] = ["/_localstack/", "/_lambdock/", "/_aws/"];
+
+/// Puts into an answer of ours what all of them have.
+fn mark(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(id) = HeaderValue::try_from(request_id) {
+        for name in REQUEST_ID {
+            headers.insert(name, id.clone());
+        }
+    }
+    headers.insert(LOCALSTACK, HeaderValue::from_static("true"));
+}
 
 fn whole(response: Response<Bytes>) -> Response<Body> {
     response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())

@@ -38,10 +38,7 @@ pub(super) fn refusal(
     message: &str,
 ) -> Response<Bytes> {
     let (kind, body) = match protocol(service, headers) {
-        Protocol::Json => (
-            "application/json",
-            json!({ "__type": code, "message": message, "Message": message }).to_string(),
-        ),
+        Protocol::Json => ("application/json", json!({ "__type": code, "message": message }).to_string()),
         Protocol::Query => (
             "text/xml",
             format!(

@@ -39,6 +39,11 @@ pub enum Error {
         /// The variable that names an upstream for it alone.
         variable: String,
     },
+    /// Nobody knows whose request it is.
+    #[error(
+        "This request is not Lambda's, its credentials do not say which service it is for, and no upstream is named. Start Lambdock with AWS_ENDPOINT_URL set to the endpoint of an emulator of other services."
+    )]
+    Nobodys,
     /// The upstream cannot be reached.
     #[error(
         "The upstream {endpoint} does not answer: {reason}. Start it, or name another one with AWS_ENDPOINT_URL."
@@ -90,8 +95,10 @@ impl Upstream {
         mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Error> {
         let Some(endpoint) = self.endpoints.of(service) else {
-            let service = service.unwrap_or("that was called").to_owned();
-            return Err(Error::NotNamed { variable: endpoints::variable(&service), service });
+            return Err(service.map_or(Error::Nobodys, |service| Error::NotNamed {
+                variable: endpoints::variable(service),
+                service: service.to_owned(),
+            }));
         };
         if request.headers().contains_key(FORWARDED) {
             return Err(Error::Loop(endpoint.to_string()));
