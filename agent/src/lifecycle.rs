@@ -11,3 +11,6 @@ mod runtime_state;
 pub use effect::{Effect, Finish, Reply};
 pub use event::{BodyEnd, CallId, Event, ResponseMode};
 pub use machine::{Machine, Settings};
+
+#[cfg(test)]
+mod tests;
