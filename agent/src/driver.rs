@@ -150,7 +150,7 @@ impl Driver {
                         let lost =
                             self.waiting.remove(&call).is_none_or(|sender| sender.send(reply).is_err());
                         if lost {
-                            events.push(Event::AnswerLost);
+                            events.push(Event::AnswerLost(call));
                         }
                     }
                     other => self.perform(other).await,

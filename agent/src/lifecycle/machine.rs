@@ -66,6 +66,8 @@ struct Invocation {
     since: Instant,
     deadline: Instant,
     stage: Stage,
+    /// The call that was answered with the event last.
+    receiver: Option<CallId>,
 }
 
 #[derive(Debug)]
@@ -104,7 +106,7 @@ impl Machine {
             Event::Invoke(invoke, payload) => self.invoke(invoke, payload, now, &mut effects),
             Event::Next(call) => self.next(call, now, &mut effects),
             Event::RestoreNext(call) => effects.push(Effect::Answer(call, Reply::Restored)),
-            Event::AnswerLost => self.deliver(now, &mut effects),
+            Event::AnswerLost(call) => self.answer_lost(call, now, &mut effects),
             Event::ResponseStarted { call, request_id, mode, content_type, length } => {
                 self.response_started(call, &request_id, mode, content_type, length, &mut effects);
             }
@@ -155,18 +157,28 @@ impl Machine {
             effects.push(Effect::Spawn);
             Stage::Init(Init { since: now, deadline: None, error: None })
         };
-        self.phase = Phase::Invocation(Invocation { invoke, payload, since: now, deadline, stage });
+        self.phase =
+            Phase::Invocation(Invocation { invoke, payload, since: now, deadline, stage, receiver: None });
         self.deliver(now, effects);
     }
 
     /// Gives the event to a runtime that waits for it.
     fn deliver(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let Phase::Invocation(invocation @ Invocation { stage: Stage::Running, .. }) = &self.phase else {
+        let Phase::Invocation(invocation @ Invocation { stage: Stage::Running, .. }) = &mut self.phase else {
             return;
         };
         let Some(call) = self.parked.pop_front() else { return };
         self.runtime = Some(RuntimeState::Running);
-        effects.push(Effect::Answer(call, invocation.event(now)));
+        effects.push(Effect::Answer(call, invocation.event(call, now)));
+    }
+
+    /// An event that nobody received goes to another that waits, if there is one.
+    fn answer_lost(&mut self, call: CallId, now: Instant, effects: &mut Vec<Effect>) {
+        let unreceived =
+            matches!(&self.phase, Phase::Invocation(invocation) if invocation.receiver == Some(call));
+        if unreceived && self.runtime == Some(RuntimeState::Running) {
+            self.deliver(now, effects);
+        }
     }
 
     fn next(&mut self, call: CallId, now: Instant, effects: &mut Vec<Effect>) {
@@ -187,7 +199,7 @@ impl Machine {
             }
             // The same event again: the runtime may have lost the first answer. [AWS: runtime interface emulator]
             (Phase::Invocation(invocation), Some(RuntimeState::Running)) => {
-                effects.push(Effect::Answer(call, invocation.event(now)));
+                effects.push(Effect::Answer(call, invocation.event(call, now)));
             }
             (Phase::Invocation(_), Some(RuntimeState::ResponseSent)) => {
                 self.finish(now, effects);
@@ -507,7 +519,8 @@ impl Machine {
 }
 
 impl Invocation {
-    fn event(&self, now: Instant) -> Reply {
+    fn event(&mut self, call: CallId, now: Instant) -> Reply {
+        self.receiver = Some(call);
         let left = self.deadline.saturating_duration_since(now);
         Reply::Event {
             invoke: Box::new(self.invoke.clone()),

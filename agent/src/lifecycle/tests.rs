@@ -468,17 +468,30 @@ fn an_event_whose_receiver_is_gone_goes_to_the_next_that_waits() {
     let mut life = Life::ready();
     let (second, _) = life.asks_next();
     life.invoked("r1");
-    let effects = life.happens(Event::AnswerLost);
+    let effects = life.happens(Event::AnswerLost(CallId(1)));
     assert!(matches!(&effects[..], [Effect::Answer(call, Reply::Event { .. })] if *call == second));
 }
 
 #[test]
 fn an_event_whose_receiver_is_gone_waits_for_the_next_that_asks() {
     let mut life = Life::running();
-    assert_eq!(life.happens(Event::AnswerLost), []);
+    assert_eq!(life.happens(Event::AnswerLost(CallId(1))), []);
     let (call, effects) = life.asks_next();
     assert!(matches!(&effects[..], [Effect::Answer(to, Reply::Event { .. })] if *to == call));
     life.serves_on("r1");
+}
+
+#[test]
+fn another_answer_that_is_lost_gives_the_event_to_nobody_else() {
+    let mut life = Life::ready();
+    life.asks_next();
+    life.invoked("r1");
+    let (refused, _) = life.posts_error("r0");
+    assert_eq!(life.happens(Event::AnswerLost(refused)), []);
+    life.begins_response("r1", None);
+    assert_eq!(life.happens(Event::AnswerLost(CallId(1))), []);
+    life.ends_response(BodyEnd::Whole(None));
+    assert!(matches!(&life.asks_next().1[..], [Effect::Finish(_)]));
 }
 
 #[test]
