@@ -184,7 +184,7 @@ impl Driver {
                         let lost =
                             self.waiting.remove(&call).is_none_or(|sender| sender.send(reply).is_err());
                         if lost {
-                            events.push_back(Event::AnswerLost);
+                            events.push_back(Event::AnswerLost(call));
                         }
                     }
                     other => self.perform(other).await,

@@ -12,3 +12,6 @@ mod runtime_state;
 pub use effect::{Effect, Finish, InitEnd, Reply, RuntimeDone};
 pub use event::{BodyEnd, CallId, Event, Point, ResponseHead, ResponseMode, When};
 pub use machine::{Machine, Reason, Reload, Settings};
+
+#[cfg(test)]
+mod tests;

@@ -78,8 +78,8 @@ pub enum Event {
     Next(CallId),
     /// The runtime asks after a restore.
     RestoreNext(CallId),
-    /// A call that was answered was no longer there; the answer is lost.
-    AnswerLost,
+    /// This call was answered, but was no longer there; the answer is lost.
+    AnswerLost(CallId),
     /// The runtime begins to post its response.
     ResponseStarted {
         /// To be answered with a permit or a refusal.

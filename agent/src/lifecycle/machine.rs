@@ -120,7 +120,7 @@ impl Machine {
             Event::Invoke(invoke, payload) => self.invoke(invoke, payload, now, out),
             Event::Next(call) => self.next(call, now, out),
             Event::RestoreNext(call) => self.restore_next(call, out),
-            Event::AnswerLost => self.deliver(now, out),
+            Event::AnswerLost(call) => self.answer_lost(call, now, out),
             Event::Response { call, head, body, error } => self.response(call, head, body, error, now, out),
             Event::ResponseStarted { call, head } => self.response_started(call, head, now, out),
             Event::ResponseEnded { call, posted, end } => self.response_ended(call, posted, end, now, out),

@@ -74,7 +74,9 @@ impl Machine {
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        effects.push(Effect::RevokePermit);
+        if !effects.contains(&Effect::RevokePermit) {
+            effects.push(Effect::RevokePermit);
+        }
         let (share, whole) = if self.extensions.any_external() {
             (RUNTIME_SHARE, WITH_EXTERNAL)
         } else {
@@ -176,7 +178,10 @@ impl Machine {
     /// Whatever is left is killed; goes on with what comes then.
     fn stopped(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let Phase::Stopping(stopping) = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
-        effects.push(Effect::Kill);
+        // Where nothing was left to wait for, it was done before.
+        if self.runtime.is_some() || !self.extensions.is_empty() {
+            effects.push(Effect::Kill);
+        }
         self.runtime = None;
         self.extensions.forget();
         effects.extend(stopping.finish.map(Effect::Finish));

@@ -22,6 +22,8 @@ pub(super) struct Invocation {
     pub(super) stage: Stage,
     /// When the runtime was given the event.
     pub(super) delivered: Option<Instant>,
+    /// The call that was answered with the event last.
+    pub(super) receiver: Option<CallId>,
     /// What the runtime has posted.
     pub(super) response: Option<Response>,
 }
@@ -61,8 +63,10 @@ impl Invocation {
         millis(self.deadline.saturating_duration_since(now))
     }
 
-    /// The event for the runtime.
-    pub(super) fn event(&self, now: Instant) -> Reply {
+    /// The event for the runtime, as the answer to `call`.
+    pub(super) fn event(&mut self, call: CallId, now: Instant) -> Reply {
+        self.receiver = Some(call);
+        self.delivered.get_or_insert(now);
         Reply::Event {
             invoke: Box::new(self.invoke.clone()),
             payload: self.payload.clone(),
@@ -115,6 +119,7 @@ impl Machine {
             deadline,
             stage,
             delivered: None,
+            receiver: None,
             response: None,
         });
         if runs {
@@ -144,8 +149,16 @@ impl Machine {
         };
         let Some(call) = self.parked.pop_front() else { return };
         self.runtime = Some(RuntimeState::Running);
-        invocation.delivered.get_or_insert(now);
-        effects.push(Effect::Answer(call, invocation.event(now)));
+        effects.push(Effect::Answer(call, invocation.event(call, now)));
+    }
+
+    /// An event that nobody received goes to another that waits, if there is one.
+    pub(super) fn answer_lost(&mut self, call: CallId, now: Instant, effects: &mut Vec<Effect>) {
+        let unreceived =
+            matches!(&self.phase, Phase::Invocation(invocation) if invocation.receiver == Some(call));
+        if unreceived && self.runtime == Some(RuntimeState::Running) {
+            self.deliver(now, effects);
+        }
     }
 
     /// The runtime has done with the invocation: it asks for more, or has ended.

@@ -13,7 +13,7 @@ use crate::report::{Ended, Failure};
 
 impl Machine {
     pub(super) fn next(&mut self, call: CallId, now: Instant, effects: &mut Vec<Effect>) {
-        match (&self.phase, self.runtime) {
+        match (&mut self.phase, self.runtime) {
             (
                 Phase::Init(_) | Phase::Invocation(_),
                 Some(RuntimeState::Started | RuntimeState::Restoring),
@@ -22,7 +22,7 @@ impl Machine {
             }
             // The same event again: the runtime may have lost the first answer. [AWS: runtime interface emulator]
             (Phase::Invocation(invocation), Some(RuntimeState::Running)) => {
-                effects.push(Effect::Answer(call, invocation.event(now)));
+                effects.push(Effect::Answer(call, invocation.event(call, now)));
             }
             (Phase::Invocation(_), Some(RuntimeState::ResponseSent)) => {
                 self.runtime_done(now, effects);
@@ -245,7 +245,13 @@ impl Machine {
                 }
                 self.end_invocation(Reason::Failure, now, effects);
             }
-            Phase::Idle => self.stop(Reason::Failure, None, Then::Idle, now, effects),
+            Phase::Idle => {
+                effects.push(Effect::RevokePermit);
+                if self.extensions.is_empty() {
+                    effects.push(Effect::Kill);
+                }
+                self.stop(Reason::Failure, None, Then::Idle, now, effects);
+            }
             Phase::Waiting | Phase::Init(_) | Phase::Ended => {}
         }
     }

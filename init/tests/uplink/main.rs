@@ -1,0 +1,8 @@
+//! The init against a control plane that the test plays, with runtimes that are scripts.
+
+#![expect(clippy::unwrap_used, reason = "what a test's own tools cannot do fails the test")]
+
+mod control_plane;
+mod crashes;
+#[path = "../sandbox/mod.rs"]
+mod sandbox;
