@@ -28,6 +28,7 @@ mod report;
 mod setup;
 mod tunnel;
 mod uplink;
+pub mod watch;
 
 use std::io::{Seek, SeekFrom, Write};
 use std::net::SocketAddr;
