@@ -27,6 +27,7 @@ use crate::setup::user::User;
 use crate::telemetry::measure::Measure;
 use crate::telemetry::schema::{self, DurationMetrics, Micros, Phase, Record, ReportMetrics, Tracing};
 use crate::uplink::{Receiver, Sender};
+use crate::watch::Watcher;
 
 /// What the runtime is started with.
 pub(crate) struct Runtime {
@@ -111,6 +112,7 @@ impl Driver {
         mut self,
         mut control: Receiver,
         mut calls: mpsc::Receiver<Happened>,
+        mut watcher: Watcher,
         mut stop: impl AsyncFnMut(),
     ) -> Ending {
         self.happened(Event::Assigned).await;
@@ -150,6 +152,10 @@ impl Driver {
                         return Ending::Abandoned;
                     }
                 },
+                () = watcher.changed() => {
+                    info!("the code has changed");
+                    Event::Changed
+                }
                 () = stop() => Event::Shutdown,
             };
             if self.happened(event).await {

@@ -33,6 +33,7 @@ mod setup;
 pub mod telemetry;
 mod tunnel;
 mod uplink;
+pub mod watch;
 
 use std::io::{Seek, SeekFrom, Write};
 use std::net::SocketAddr;
@@ -56,6 +57,7 @@ use output::journal::Journal;
 use setup::{bootstrap, extensions, hosts, modes, unpack, user};
 use telemetry::Telemetry;
 use uplink::{Receiver, Sender};
+use watch::Watcher;
 
 /// What is different between a container and a test.
 #[derive(Debug, Clone)]
@@ -126,9 +128,12 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
     {
         log::set_level(level);
     }
-    let prepared = prepare(&assignment, &platform, &sender, &mut receiver).await;
-    let mut runtime = match prepared {
-        Ok(runtime) => runtime,
+    let prepared = match prepare(&assignment, &platform, &sender, &mut receiver).await {
+        Ok(runtime) => watched(&assignment, &platform).map(|watch| (runtime, watch)),
+        Err(reason) => Err(reason),
+    };
+    let (mut runtime, watch) = match prepared {
+        Ok(prepared) => prepared,
         Err(reason) => {
             sender.send(ToControlPlane::Unusable { reason: reason.clone() }).await;
             return Err(Error::Unusable(reason));
@@ -175,11 +180,25 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
     });
     let driver = Driver::new(machine, assignment, runtime, sender, permit, journal)
         .map_err(system("cannot catch SIGCHLD"))?;
-    match driver.run(receiver, calls, stop).await {
+    match driver.run(receiver, calls, Watcher::start(watch), stop).await {
         Ending::Asked => info!("ending, as asked"),
         Ending::Abandoned => info!("ending: the control plane is gone"),
     }
     Ok(())
+}
+
+/// Which changes of the code the environment follows. An error is for people.
+fn watched(assignment: &Assignment, platform: &Platform) -> Result<watch::Settings, String> {
+    let variable = |name: &str| {
+        let container = platform.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        assignment.environment.get(name).or(container).cloned()
+    };
+    let mut settings =
+        watch::Settings::read(&assignment.hot_reload_paths, variable).map_err(|fault| fault.to_string())?;
+    for folder in &mut settings.folders {
+        *folder = bootstrap::below(&platform.root, &folder.to_string_lossy());
+    }
+    Ok(settings)
 }
 
 /// What extensions are told.

@@ -14,6 +14,7 @@
 //!                                      ◀── Invoke{request id, deadline, …} + payload
 //!   Log …, ResponseStart, ResponseChunk …, ResponseEnd | Failed ──▶
 //!   Log (END, REPORT), Done{metrics} ──▶
+//!   Segments + documents ──▶              at any time, if Assign asks for them
 //!                                      ◀── Shutdown{reason, budget}
 //! ```
 //!
@@ -29,10 +30,11 @@ pub use codec::{Decoder, Encoded, Error, MAX_FRAME_BYTES};
 pub use message::{
     Archive, Assignment, Done, Failed, Hello, InitializationType, Initialized, Invoke, Log, LogFormat,
     LogLevel, LogSource, Logging, Mode, PathMode, Purpose, ResponseEnd, ResponseStart, RuntimeVersion,
-    Shutdown, ShutdownReason, Status, ToAgent, ToControlPlane, TracingMode,
+    Segments, Shutdown, ShutdownReason, Status, ToAgent, ToControlPlane, TracingMode,
 };
 
 /// Version of the protocol this crate speaks. The agent offers a list of versions, the control plane picks one.
 ///
-/// A field added to a message is not a new version: unknown fields are ignored and absent ones have defaults.
+/// A field added to a message is not a new version: unknown fields are ignored and absent ones have defaults. A new
+/// message is none either if it is only sent to those who ask for it by such a field.
 pub const VERSION: u16 = 1;

@@ -194,6 +194,10 @@ pub struct Assignment {
     /// Whether invocations are traced.
     #[serde(default)]
     pub tracing: TracingMode,
+    /// Whether [`ToControlPlane::Segments`] are wanted. A control plane from before there were any does not say so,
+    /// and would take them for a breach of the protocol.
+    #[serde(default)]
+    pub segments: bool,
     /// For the `INIT_START` line.
     #[serde(default)]
     pub runtime_version: Option<RuntimeVersion>,
@@ -365,6 +369,37 @@ pub struct Done {
     pub max_memory_bytes: Option<u64>,
 }
 
+/// Documents of X-Ray segments that the function has sent to its daemon. The body holds them one after the other, as
+/// they were sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segments {
+    /// Bytes of each document, in the order of the body.
+    pub lengths: Vec<u32>,
+}
+
+impl Segments {
+    /// The head and the body of a message with these documents.
+    pub fn pack(documents: &[Bytes]) -> (Self, Bytes) {
+        let mut body = BytesMut::with_capacity(documents.iter().map(Bytes::len).sum());
+        let length = |document: &Bytes| {
+            u32::try_from(document.len()).expect("a document fits into a datagram of 64 KiB")
+        };
+        let lengths = documents.iter().map(length).collect();
+        documents.iter().for_each(|document| body.extend_from_slice(document));
+        (Self { lengths }, body.freeze())
+    }
+
+    /// The documents in a body. `None`: head and body contradict each other.
+    pub fn unpack(&self, mut body: Bytes) -> Option<Vec<Bytes>> {
+        let mut documents = Vec::new();
+        for length in &self.lengths {
+            let length = usize::try_from(*length).ok().filter(|length| *length <= body.len())?;
+            documents.push(body.split_to(length));
+        }
+        body.is_empty().then_some(documents)
+    }
+}
+
 /// What the control plane says.
 #[derive(Debug, Clone)]
 pub enum ToAgent {
@@ -422,6 +457,8 @@ pub enum ToControlPlane {
         /// What is wrong, for the caller and the log.
         reason: String,
     },
+    /// Traces of the function; only if [`Assignment::segments`] asks for them.
+    Segments(Segments, Bytes),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -492,6 +529,7 @@ impl ToControlPlane {
             Self::Unusable { reason } => {
                 encode(10, Some(&ReasonHead { reason: reason.clone() }), Bytes::new())
             }
+            Self::Segments(head, documents) => encode(11, Some(head), documents.clone()),
         }
     }
 
@@ -509,6 +547,7 @@ impl ToControlPlane {
             8 => Self::Failed(frame.head()?, frame.body),
             9 => Self::Done(frame.head()?),
             10 => Self::Unusable { reason: frame.head::<ReasonHead>()?.reason },
+            11 => Self::Segments(frame.head()?, frame.body),
             kind => return Err(Error::UnknownKind(kind)),
         }))
     }

@@ -56,6 +56,29 @@ fn fields_of_a_newer_peer_are_ignored_and_missing_ones_have_defaults() {
 }
 
 #[test]
+fn a_control_plane_that_does_not_know_segments_does_not_ask_for_them() {
+    let mut head = serde_json::to_value(Assignment { segments: true, ..Assignment::default() }).unwrap();
+    head.as_object_mut().unwrap().remove("segments");
+    let mut buffer = wire(&encode(3, Some(&head), Bytes::new()));
+    let Ok(Some(ToAgent::Assign(assignment))) = ToAgent::decode(&Decoder::default(), &mut buffer) else {
+        panic!("an assignment was sent")
+    };
+    assert!(!assignment.segments);
+}
+
+#[test]
+fn segments_whose_head_contradicts_their_body_are_none() {
+    let unpack = |lengths: &[u32], body: &'static str| {
+        Segments { lengths: lengths.to_vec() }.unpack(Bytes::from_static(body.as_bytes()))
+    };
+    assert_eq!(unpack(&[], ""), Some(vec![]));
+    assert_eq!(unpack(&[1, 0, 2], "abc"), Some(vec!["a".into(), "".into(), "bc".into()]));
+    assert_eq!(unpack(&[1, 1], "abc"), None);
+    assert_eq!(unpack(&[1, 3], "abc"), None);
+    assert_eq!(unpack(&[u32::MAX, u32::MAX], "abc"), None);
+}
+
+#[test]
 fn a_peer_that_was_not_admitted_cannot_make_us_reserve_memory() {
     let mut buffer = BytesMut::from(&[0x3f, 0xff, 0xff, 0xff][..]);
     let error = ToControlPlane::decode(&Decoder::with_limit(4096), &mut buffer).unwrap_err();
@@ -71,6 +94,18 @@ proptest! {
         while let Ok(Some(_)) = ToAgent::decode(&decoder, &mut buffer) {}
         let mut buffer = BytesMut::from(&bytes[..]);
         while let Ok(Some(_)) = ToControlPlane::decode(&decoder, &mut buffer) {}
+    }
+
+    #[test]
+    fn segments_are_carried_as_the_bytes_they_are(
+        documents in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..50), 0..12),
+    ) {
+        let documents: Vec<Bytes> = documents.into_iter().map(Bytes::from).collect();
+        let (head, body) = Segments::pack(&documents);
+        let mut buffer = wire(&ToControlPlane::Segments(head, body).encode());
+        let decoded = ToControlPlane::decode(&Decoder::default(), &mut buffer).unwrap();
+        let Some(ToControlPlane::Segments(head, body)) = decoded else { panic!("segments were sent") };
+        prop_assert_eq!(head.unpack(body), Some(documents));
     }
 
     #[test]
