@@ -64,6 +64,8 @@ pub struct Config {
     pub init_path: Option<PathBuf>,
     /// Do not set `AWS_ENDPOINT_URL` in functions.
     pub disable_endpoint_url: bool,
+    /// Base URL of the X-Ray service that traces go to; `None`: they go nowhere.
+    pub xray_endpoint: Option<String>,
     /// CreateFunction answers once the function is Active or Failed.
     pub synchronous_create: bool,
     /// Refuse runtimes that AWS has retired.
@@ -112,6 +114,7 @@ impl Config {
             },
             PathBuf::from,
         );
+        let all_services = source.text("AWS_ENDPOINT_URL");
         let defaults = Limits::default();
         Self {
             external_host: if host.contains(':') { host } else { format!("{host}:{port}") },
@@ -144,6 +147,7 @@ impl Config {
             init_log_level: source.parsed("LOCALSTACK_INIT_LOG_LEVEL", value::init_log_level),
             init_path: source.text("LAMBDA_INIT_BIN_PATH").map(PathBuf::from),
             disable_endpoint_url: source.flag("LAMBDA_DISABLE_AWS_ENDPOINT_URL"),
+            xray_endpoint: source.text("AWS_ENDPOINT_URL_XRAY").or(all_services),
             synchronous_create: source.flag("LAMBDA_SYNCHRONOUS_CREATE"),
             runtime_validation: source.flag("LAMBDA_RUNTIME_VALIDATION"),
             parity_access_keys: source.flag("PARITY_AWS_ACCESS_KEY_ID"),

@@ -19,6 +19,7 @@ pub mod pool;
 pub mod signals;
 pub mod state;
 pub mod store;
+pub mod traces;
 pub mod uplink;
 pub mod wire;
 

@@ -102,6 +102,16 @@ pub const VARIABLES: &[Variable] = &[
         "1: AWS_ENDPOINT_URL is not set for functions, so that their SDKs call AWS.",
     ),
     variable(
+        "AWS_ENDPOINT_URL",
+        "",
+        "URL of other AWS services, such as another emulator's: where Lambdock itself calls them.",
+    ),
+    variable(
+        "AWS_ENDPOINT_URL_XRAY",
+        "AWS_ENDPOINT_URL; without both, traces are dropped",
+        "URL of the X-Ray service that functions' traces are sent to; http only.",
+    ),
+    variable(
         "LAMBDA_SYNCHRONOUS_CREATE",
         "0",
         "1: CreateFunction answers when the function is Active or Failed, after 10 seconds at the latest.",

@@ -80,6 +80,15 @@ fn the_prefixed_variable_wins_and_an_empty_one_counts_as_unset() {
 }
 
 #[test]
+fn the_endpoint_of_a_service_goes_before_that_of_all() {
+    let endpoint = |pairs: &[(&str, &str)]| read(pairs, false).unwrap().xray_endpoint;
+    let (all, own) = (("AWS_ENDPOINT_URL", "http://all:1"), ("AWS_ENDPOINT_URL_XRAY", "http://xray:2"));
+    assert_eq!(endpoint(&[]), None);
+    assert_eq!(endpoint(&[all]).as_deref(), Some("http://all:1"));
+    assert_eq!(endpoint(&[all, own]).as_deref(), Some("http://xray:2"));
+}
+
+#[test]
 fn addresses_may_leave_out_host_or_port_and_collapse() {
     assert_eq!(listen(":5000"), ["127.0.0.1:5000"]);
     assert_eq!(listen("0.0.0.0"), ["0.0.0.0:4566"]);

@@ -65,6 +65,7 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
             TracingMode::PassThrough => protocol::TracingMode::PassThrough,
             TracingMode::Active => protocol::TracingMode::Active,
         },
+        segments: true,
         logging,
         runtime_version: None,
         hot_reload_paths: Vec::new(),
