@@ -15,7 +15,8 @@
 //! Everything that is logged, lines of processes and the platform's own, also passes [`telemetry`], for extensions
 //! that subscribe to it.
 //!
-//! Everything runs on one thread. State changes in one place, [`lifecycle::Machine`], which does no I/O.
+//! Everything runs on one thread, but for the watching of files ([`watch`]). State changes in one place,
+//! [`lifecycle::Machine`], which does no I/O.
 
 mod api;
 mod clock;
@@ -34,6 +35,7 @@ pub mod telemetry;
 mod tunnel;
 mod uplink;
 pub mod watch;
+mod xray;
 
 use std::io::{Seek, SeekFrom, Write};
 use std::net::SocketAddr;
@@ -41,7 +43,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use lambdock_protocol::{Archive, Assignment, InitializationType, Purpose, ToAgent, ToControlPlane};
+use bytes::Bytes;
+use lambdock_protocol::{
+    Archive, Assignment, InitializationType, Purpose, Segments, ToAgent, ToControlPlane, TracingMode,
+};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -58,6 +63,7 @@ use setup::{bootstrap, extensions, hosts, modes, unpack, user};
 use telemetry::Telemetry;
 use uplink::{Receiver, Sender};
 use watch::Watcher;
+use xray::Xray;
 
 /// What is different between a container and a test.
 #[derive(Debug, Clone)]
@@ -66,6 +72,8 @@ pub struct Platform {
     pub root: PathBuf,
     /// Where the Runtime API listens. [AWS: port 9001]
     pub api: SocketAddr,
+    /// Where the X-Ray daemon listens. [AWS: port 2000]
+    pub xray: SocketAddr,
     /// Variables of the container.
     pub variables: Vec<(String, String)>,
 }
@@ -170,6 +178,7 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
             Err(error) => warn!("functions cannot reach the API: cannot listen on port {port}: {error}"),
         }
     }
+    let xray = trace(&assignment, &platform, &sender).await;
     let machine = Machine::new(Settings {
         init_limit: assignment.init_timeout_ms.map(Duration::from_millis),
         timeout: Duration::from_millis(assignment.timeout_ms),
@@ -181,7 +190,12 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
     let driver = Driver::new(machine, assignment, runtime, sender, permit, journal)
         .map_err(system("cannot catch SIGCHLD"))?;
     match driver.run(receiver, calls, Watcher::start(watch), stop).await {
-        Ending::Asked => info!("ending, as asked"),
+        Ending::Asked => {
+            info!("ending, as asked");
+            if let Some(xray) = xray {
+                xray.flush().await;
+            }
+        }
         Ending::Abandoned => info!("ending: the control plane is gone"),
     }
     Ok(())
@@ -214,6 +228,24 @@ fn about(assignment: &Assignment) -> About {
             .or(argument)
             .unwrap_or_default(),
     }
+}
+
+/// The X-Ray daemon, if there is anything to trace and somebody to tell.
+async fn trace(assignment: &Assignment, platform: &Platform, sender: &Sender) -> Option<Xray> {
+    if assignment.tracing != TracingMode::Active || !assignment.segments {
+        return None;
+    }
+    let settings = xray::Settings {
+        address: platform.xray,
+        region: assignment.region.clone(),
+        account: assignment.account_id.clone(),
+    };
+    let sender = sender.clone();
+    let deliver = async move |documents: Vec<Bytes>| {
+        let (head, body) = Segments::pack(&documents);
+        sender.send(ToControlPlane::Segments(head, body)).await;
+    };
+    Some(Xray::start(settings, deliver).await)
 }
 
 /// Waits for the assignment; `None`: none will come.

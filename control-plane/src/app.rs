@@ -36,7 +36,8 @@ use crate::pool::{self, Pool};
 use crate::signals::Signals;
 use crate::state::{Persistence, StateFolder};
 use crate::store::Store;
-use crate::uplink::{ArchiveSource, EnvironmentInfo, Tunnel, TunnelSink, Uplink};
+use crate::traces::Forwarder;
+use crate::uplink::{ArchiveSource, EnvironmentInfo, TraceSink, Tunnel, TunnelSink, Uplink};
 use crate::{VERSION, init_binaries};
 
 /// Everything that runs.
@@ -45,6 +46,7 @@ struct App {
     executor: Arc<dyn Executor>,
     pool: Pool,
     uplink: Uplink,
+    traces: Arc<Forwarder>,
     activation: Activation,
     tunnels: mpsc::Receiver<Tunnel>,
 }
@@ -60,7 +62,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
     let persistence = if config.persistence { Persistence::Kept } else { Persistence::Volatile };
     let instance = instance(&config);
     let state = StateFolder::take(&config.state_dir, persistence, &instance)?;
-    let App { server, executor, pool, uplink, activation, mut tunnels } =
+    let App { server, executor, pool, uplink, traces, activation, mut tunnels } =
         build(&config, in_container, &state, &instance, &listeners).await?;
 
     for listener in listeners {
@@ -89,6 +91,9 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
         server.stop();
         pool.shutdown(config.shutdown_grace).await;
         uplink.stop().await;
+        if timeout(CLOSED_WITHIN, traces.flush()).await.is_err() {
+            warn!("some traces were not taken in time and are lost");
+        }
         if timeout(CLOSED_WITHIN, server.stopped()).await.is_err() {
             warn!("some clients have not read their answers");
         }
@@ -133,11 +138,14 @@ async fn build(
 
     let executor: Arc<dyn Executor> = Arc::new(docker(config, in_container, instance)?);
     let (tunnel_sink, tunnels) = mpsc::channel(TUNNELS_WAITING);
+    let traces =
+        Arc::new(Forwarder::start(config.upstream.of(Some("xray")).map(ToString::to_string).as_deref()));
     let uplink = Uplink::new(
         config.uplink_listen,
         Arc::new(archives.clone()),
         Arc::new(Console { truncate: config.truncate_stdout }),
         Arc::new(Entrance(tunnel_sink)),
+        Arc::clone(&traces) as Arc<dyn TraceSink>,
     );
     let settings = pool::Settings {
         keep_alive: config.keep_alive,
@@ -192,7 +200,7 @@ async fn build(
         upstream: Upstream::new(config.upstream.clone()),
         origins: config.origins.clone(),
     });
-    Ok(App { server, executor, pool, uplink, activation, tunnels })
+    Ok(App { server, executor, pool, uplink, traces, activation, tunnels })
 }
 
 /// The container engine, which is looked for when it is first needed.
@@ -307,7 +315,7 @@ fn hostname() -> String {
     std::fs::read_to_string("/etc/hostname").unwrap_or_default().trim().to_owned()
 }
 
-/// What a person who starts Lambdock wants to know, on one screen. `Ready.` is what tools wait for. [LocalStack]
+/// What a person who starts Lambdock wants to know, on one screen. `Ready.` is what tools wait for. (LocalStack)
 fn banner(config: &Config, state: &StateFolder, engine: Result<EngineDescription, String>) -> String {
     let addresses: Vec<String> =
         config.gateway_listen.iter().map(|address| format!("http://{address}")).collect();

@@ -20,6 +20,7 @@ pub mod runtime_version;
 pub mod signals;
 pub mod state;
 pub mod store;
+pub mod traces;
 pub mod uplink;
 pub mod wire;
 

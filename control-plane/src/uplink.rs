@@ -65,6 +65,12 @@ pub trait TunnelSink: Send + Sync + 'static {
     fn accept(&self, environment: &EnvironmentInfo, stream: Tunnel);
 }
 
+/// Where segments of traces go.
+pub trait TraceSink: Send + Sync + 'static {
+    /// Takes segment documents that a function has sent to its X-Ray daemon. Must not block.
+    fn segments(&self, environment: &EnvironmentInfo, documents: Vec<Bytes>);
+}
+
 /// Connections that have not said who they are, at most. More wait in the kernel's queue.
 const MAX_STRANGERS: usize = 256;
 
@@ -85,6 +91,7 @@ struct Shared {
     archives: Arc<dyn ArchiveSource>,
     logs: Arc<dyn LogSink>,
     tunnels: Arc<dyn TunnelSink>,
+    traces: Arc<dyn TraceSink>,
     expected: Mutex<HashMap<EnvironmentId, Expected>>,
     strangers: Arc<Semaphore>,
     listening: tokio::sync::Mutex<HashMap<Vec<IpAddr>, SocketAddr>>,
@@ -105,6 +112,7 @@ impl Uplink {
         archives: Arc<dyn ArchiveSource>,
         logs: Arc<dyn LogSink>,
         tunnels: Arc<dyn TunnelSink>,
+        traces: Arc<dyn TraceSink>,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -112,6 +120,7 @@ impl Uplink {
                 archives,
                 logs,
                 tunnels,
+                traces,
                 expected: Mutex::default(),
                 strangers: Arc::new(Semaphore::new(MAX_STRANGERS)),
                 listening: tokio::sync::Mutex::default(),

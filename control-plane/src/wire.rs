@@ -2,12 +2,12 @@
 //!
 //! For each request the dispatcher
 //! 1. finds the operation: [`Operation::route`] with method, raw path and query;
-//! 2. binds the input: [`decode`] with the operation's unit type of [`operations`]. What is not even of the right
+//! 2. binds the input: [`decode()`] with the operation's unit type of [`operations`]. What is not even of the right
 //!    type is refused here (`SerializationException`). Constraints of the model that do not hold are returned beside
 //!    the input as [`Violation`]s: the operation decides which of its own checks come first, then refuses them with
 //!    [`ServiceError::validation`];
 //! 3. calls the operation with its `shapes::…Request` and gets its output;
-//! 4. renders: [`encode`], or [`ServiceError::render`].
+//! 4. renders: [`encode()`], or [`ServiceError::render`].
 //!
 //! ```
 //! use bytes::Bytes;

@@ -19,7 +19,7 @@ use lambdock::executor::docker::{
 use lambdock::executor::{self, ContainerSpec, EnvironmentId, Executor, ImageRequest};
 use lambdock::init_binaries::{AARCH64, X86_64};
 use lambdock::pool::{self, Deployment, EnvironmentStatus, InvocationEvent, Phase, Pool};
-use lambdock::uplink::{ArchiveSource, EnvironmentInfo, LogSink, Tunnel, TunnelSink, Uplink};
+use lambdock::uplink::{ArchiveSource, EnvironmentInfo, LogSink, TraceSink, Tunnel, TunnelSink, Uplink};
 use lambdock_domain::Architecture;
 use lambdock_domain::function::DeploymentId;
 use lambdock_protocol::{Archive, Assignment, Invoke, Log};
@@ -64,6 +64,10 @@ impl TunnelSink for Nothing {
     fn accept(&self, _environment: &EnvironmentInfo, _stream: Tunnel) {}
 }
 
+impl TraceSink for Nothing {
+    fn segments(&self, _environment: &EnvironmentInfo, _documents: Vec<Bytes>) {}
+}
+
 fn zipped(bootstrap: &str) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
     archive.start_file("bootstrap", SimpleFileOptions::default().unix_permissions(0o755)).unwrap();
@@ -105,7 +109,7 @@ fn bench_with(docker: Docker, instance: String, environment_timeout: Duration) -
     let archive = zipped(BOOTSTRAP);
     let size = u64::try_from(archive.len()).unwrap();
     let archives = Arc::new(OneArchive(Mutex::new(archive)));
-    let uplink = Uplink::new(None, archives, Arc::new(Nothing), Arc::new(Nothing));
+    let uplink = Uplink::new(None, archives, Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing));
     let settings = pool::Settings {
         keep_alive: Duration::from_secs(600),
         environment_timeout,

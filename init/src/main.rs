@@ -11,6 +11,9 @@ use tokio::task::LocalSet;
 /// Where runtimes find the Runtime API. [AWS; LocalStack]
 const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
 
+/// Where SDKs find the X-Ray daemon. [AWS; LocalStack]
+const XRAY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 2000);
+
 fn main() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,
@@ -24,7 +27,7 @@ fn main() -> ExitCode {
 fn start() -> Result<(), String> {
     let config = Config::read(|name| std::env::var(name).ok()).map_err(|fault| fault.to_string())?;
     log::set_level(config.log_level);
-    let platform = Platform { root: "/".into(), api: API, variables: std::env::vars().collect() };
+    let platform = Platform { root: "/".into(), api: API, xray: XRAY, variables: std::env::vars().collect() };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -23,7 +23,7 @@ pub(crate) const INIT_DIR: &str = "LAMBDOCK_INIT_DIR";
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct Options {
-    /// Also build target/dist/lambdock-static-<architecture>, which needs nothing of the system it runs on
+    /// Also build `target/dist/lambdock-static-<architecture>`, which needs nothing of the system it runs on
     #[arg(long)]
     pub(crate) r#static: bool,
 }

@@ -45,7 +45,7 @@ enum Task {
     },
     /// Make sure that a container engine answers: install and start one where none does and the machine allows it
     Engine,
-    /// Build stand-in runtime images, lambdock-test/<runtime>, or Lambdock's own image
+    /// Build stand-in runtime images, `lambdock-test/<runtime>`, or Lambdock's own image
     Images(images::Options),
     /// Build the tests' functions into target/functions
     Functions,

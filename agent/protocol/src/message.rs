@@ -389,11 +389,11 @@ impl Segments {
         (Self { lengths }, body.freeze())
     }
 
-    /// The documents in a body. `None`: head and body contradict each other.
+    /// The documents in a body. `None`: head and body contradict each other, or a document has no bytes.
     pub fn unpack(&self, mut body: Bytes) -> Option<Vec<Bytes>> {
         let mut documents = Vec::new();
         for length in &self.lengths {
-            let length = usize::try_from(*length).ok().filter(|length| *length <= body.len())?;
+            let length = usize::try_from(*length).ok().filter(|length| (1..=body.len()).contains(length))?;
             documents.push(body.split_to(length));
         }
         body.is_empty().then_some(documents)

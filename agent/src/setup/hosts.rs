@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::bootstrap::below;
 
-/// Where telemetry is delivered. [AWS: "http://sandbox.localdomain:${PORT}"]
+/// Where telemetry is delivered. [AWS: `http://sandbox.localdomain:${PORT}`]
 const NAMES: [&str; 2] = ["sandbox.localdomain", "sandbox"];
 
 /// Lets the names lead to the loopback, so that extensions can listen on them. A name that leads somewhere already is

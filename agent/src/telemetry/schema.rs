@@ -358,7 +358,7 @@ pub struct Span {
     /// `responseLatency`: until the response began; `responseDuration`: until it was posted; `runtimeOverhead`:
     /// until the runtime asked for the next event.
     pub name: &'static str,
-    /// When it began, as [`crate::clock`] writes times.
+    /// When it began, in ISO 8601 with milliseconds.
     pub start: String,
     /// How long it lasted.
     #[serde(rename = "durationMs")]

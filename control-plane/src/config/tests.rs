@@ -80,6 +80,15 @@ fn the_prefixed_variable_wins_and_an_empty_one_counts_as_unset() {
 }
 
 #[test]
+fn upstreams_are_read_and_what_is_no_url_is_told() {
+    let upstream = |pairs: &[(&str, &str)]| read(pairs, false).map(|config| config.upstream.in_words());
+    assert_eq!(upstream(&[]).unwrap(), None);
+    assert_eq!(upstream(&[("AWS_ENDPOINT_URL", "http://all:1")]).unwrap().unwrap(), "http://all:1/");
+    let faults = upstream(&[("AWS_ENDPOINT_URL_XRAY", "all:1")]).unwrap_err();
+    assert!(faults[0].to_string().contains("AWS_ENDPOINT_URL_XRAY"), "{faults:?}");
+}
+
+#[test]
 fn addresses_may_leave_out_host_or_port_and_collapse() {
     assert_eq!(listen(":5000"), ["127.0.0.1:5000"]);
     assert_eq!(listen("0.0.0.0"), ["0.0.0.0:4566"]);

@@ -42,7 +42,7 @@ pub struct Gateway {
 const REQUEST_ID: [HeaderName; 2] =
     [HeaderName::from_static("x-amzn-requestid"), HeaderName::from_static("x-amz-request-id")];
 
-/// By which clients recognise an emulator. [LocalStack]
+/// By which clients recognise an emulator. (LocalStack)
 const LOCALSTACK: HeaderName = HeaderName::from_static("x-localstack");
 
 const TRACE_ID: &str = "x-amzn-trace-id";

@@ -68,7 +68,7 @@ pub enum KeyDecoding {
     AwsKeys,
 }
 
-/// An access key that begins with 12 digits names the account; so does one with an encoded account id. [LocalStack]
+/// An access key that begins with 12 digits names the account; so does one with an encoded account id. (LocalStack)
 fn account_of(access_key: &str, decoding: KeyDecoding) -> String {
     if let Some(account) = access_key.get(..12).filter(|start| is_account(start)) {
         return account.to_owned();

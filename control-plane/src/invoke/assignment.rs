@@ -67,6 +67,7 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
             TracingMode::PassThrough => protocol::TracingMode::PassThrough,
             TracingMode::Active => protocol::TracingMode::Active,
         },
+        segments: true,
         logging,
         runtime_version: configuration.runtime.as_ref().map(|name| runtime_version::of(name, &id.scope)),
         hot_reload_paths: Vec::new(),

@@ -18,7 +18,7 @@ use super::*;
 use crate::executor::{
     ContainerId, ContainerSpec, EngineDescription, ImagePlace, PostMortem, PreparedImage, Progress, Reach,
 };
-use crate::uplink::{ArchiveSource, EnvironmentInfo, LogSink, Tunnel, TunnelSink};
+use crate::uplink::{ArchiveSource, EnvironmentInfo, LogSink, TraceSink, Tunnel, TunnelSink};
 
 struct Nothing;
 
@@ -34,6 +34,10 @@ impl LogSink for Nothing {
 
 impl TunnelSink for Nothing {
     fn accept(&self, _environment: &EnvironmentInfo, _stream: Tunnel) {}
+}
+
+impl TraceSink for Nothing {
+    fn segments(&self, _environment: &EnvironmentInfo, _documents: Vec<Bytes>) {}
 }
 
 /// How containers of this executor fare. Agents run in this process and speak the protocol over TCP.
@@ -308,7 +312,8 @@ fn deployment(id: &str) -> Arc<Deployment> {
 }
 
 fn pool(sandboxes: &Arc<Sandboxes>, keep_alive: Duration) -> Pool {
-    let uplink = Uplink::new(None, Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing));
+    let uplink =
+        Uplink::new(None, Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing));
     let settings = Settings {
         keep_alive,
         environment_timeout: Duration::from_millis(500),

@@ -85,8 +85,11 @@ async fn greet(shared: &Arc<Shared>, mut stream: TcpStream) -> io::Result<()> {
     match admitted {
         Admitted::Environment(info, arrival) => {
             debug!(environment.id = %info.id, agent = hello.agent, "an environment dialled in");
-            let services =
-                Services { archives: Arc::clone(&shared.archives), logs: Arc::clone(&shared.logs) };
+            let services = Services {
+                archives: Arc::clone(&shared.archives),
+                logs: Arc::clone(&shared.logs),
+                traces: Arc::clone(&shared.traces),
+            };
             if arrival.send(Connection::new(stream, buffer, info, services)).is_err() {
                 debug!("nobody waits for the environment any more");
             }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tracing::debug;
 
 use super::tail::Tail;
-use super::{ArchiveSource, EnvironmentInfo, LogSink};
+use super::{ArchiveSource, EnvironmentInfo, LogSink, TraceSink};
 
 /// Events of an invocation that may wait for their reader. Then the connection is not read any further, so that a
 /// slow reader of a streamed response slows the function instead of filling our memory.
@@ -90,6 +90,7 @@ pub trait Observer: Send + Sync {
 pub(super) struct Services {
     pub(super) archives: Arc<dyn ArchiveSource>,
     pub(super) logs: Arc<dyn LogSink>,
+    pub(super) traces: Arc<dyn TraceSink>,
 }
 
 /// An admitted control connection.
@@ -278,7 +279,7 @@ pub enum Heard {
     Closed(String),
 }
 
-/// The reading half: delivers log lines and the events of invocations, serves archives.
+/// The reading half: delivers log lines, traces and the events of invocations, serves archives.
 pub struct Reader {
     link: Link,
     reading: OwnedReadHalf,
@@ -377,6 +378,10 @@ impl Reader {
             ToControlPlane::Initialized(initialized, error) => {
                 return Some(Heard::Initialized(initialized, error));
             }
+            ToControlPlane::Segments(segments, body) => match segments.unpack(body) {
+                Some(documents) => self.services.traces.segments(&self.link.shared.info, documents),
+                None => debug!("segments whose lengths contradict their bytes were dropped"),
+            },
             ToControlPlane::Unusable { reason } => return Some(Heard::Unusable(reason)),
             ToControlPlane::Hello(_) => {
                 return Some(Heard::Closed("the environment greeted twice".to_owned()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use lambdock_protocol::{
     Archive, Assignment, Decoder, Done, Failed, Hello, Invoke, LogSource, Mode, Purpose, ResponseEnd,
-    ResponseStart, Status, ToAgent, ToControlPlane,
+    ResponseStart, Segments, Status, ToAgent, ToControlPlane,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -35,6 +35,12 @@ impl LogSink for Collected<(String, Bytes)> {
     }
 }
 
+impl TraceSink for Collected<Vec<Bytes>> {
+    fn segments(&self, _environment: &EnvironmentInfo, documents: Vec<Bytes>) {
+        let _ = self.0.lock().unwrap().send(documents);
+    }
+}
+
 impl TunnelSink for Collected<Tunnel> {
     fn accept(&self, _environment: &EnvironmentInfo, stream: Tunnel) {
         let _ = self.0.lock().unwrap().send(stream);
@@ -46,20 +52,23 @@ struct Bench {
     address: SocketAddr,
     logs: std_mpsc::Receiver<(String, Bytes)>,
     tunnels: std_mpsc::Receiver<Tunnel>,
+    traces: std_mpsc::Receiver<Vec<Bytes>>,
 }
 
 async fn bench() -> Bench {
     let (log_sender, logs) = std_mpsc::channel();
     let (tunnel_sender, tunnels) = std_mpsc::channel();
+    let (trace_sender, traces) = std_mpsc::channel();
     let archive = (0..600_000_u32).flat_map(u32::to_le_bytes).collect();
     let uplink = Uplink::new(
         None,
         Arc::new(OneArchive(archive)),
         Arc::new(Collected(Mutex::new(log_sender))),
         Arc::new(Collected(Mutex::new(tunnel_sender))),
+        Arc::new(Collected(Mutex::new(trace_sender))),
     );
     let address = uplink.listen(&[[127, 0, 0, 1].into()]).await.unwrap();
-    Bench { uplink, address, logs, tunnels }
+    Bench { uplink, address, logs, tunnels, traces }
 }
 
 fn info() -> Arc<EnvironmentInfo> {
@@ -244,6 +253,22 @@ async fn an_invocation_goes_down_and_its_events_come_up_in_order() {
     assert_eq!(running.next().await, None);
     let lines: Vec<_> = bench.logs.try_iter().map(|(_, lines)| lines).collect();
     assert_eq!(lines, ["START\n", "elsewhere\n", "END\n"]);
+}
+
+#[tokio::test]
+async fn segments_come_up_at_any_time_and_malformed_ones_end_nothing() {
+    let bench = bench().await;
+    let (mut agent, connection, _registration) = admitted(&bench).await;
+    let mut reader = connection.reader;
+    let documents = vec![Bytes::from_static(b"{\"id\":1}"), Bytes::from_static(b"{}")];
+    let (head, body) = Segments::pack(&documents);
+    agent.send(ToControlPlane::Segments(Segments { lengths: vec![9] }, body.clone())).await;
+    agent.send(ToControlPlane::Segments(head, body)).await;
+    agent.send(ToControlPlane::Log(log(None), Bytes::from_static(b"later\n"))).await;
+    drop(agent);
+    assert!(matches!(reader.next(&Nobody).await, Heard::Closed(_)));
+    assert_eq!(bench.traces.try_iter().collect::<Vec<_>>(), [documents]);
+    assert_eq!(bench.logs.try_iter().map(|(_, lines)| lines).collect::<Vec<_>>(), ["later\n"]);
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ impl Output for () {
     }
 }
 
-/// The media type of everything but streams, even of payloads that are not JSON objects. [AWS]
+/// The media type of everything but streams, even of payloads that are not JSON objects. (AWS)
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Renders the output of an operation. Members without value are left out; with status 204 there is no body.

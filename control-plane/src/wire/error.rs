@@ -112,7 +112,7 @@ impl ServiceError {
         self
     }
 
-    /// The same with another status, such as 501 for `InternalFailure`. [LocalStack]
+    /// The same with another status, such as 501 for `InternalFailure`. (LocalStack)
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;

@@ -13,7 +13,7 @@ use crate::wire::{Violation, shapes};
 /// Longest bare function name. [AWS: recorded]
 const NAME_LIMIT: usize = 64;
 
-/// How long a synchronous creation waits. [LocalStack]
+/// How long a synchronous creation waits. (LocalStack)
 const SYNCHRONOUS_LIMIT: Duration = Duration::from_secs(10);
 
 /// CreateFunction: checks and keeps the code, answers with a function in state Pending, prepares it afterwards.

@@ -36,7 +36,7 @@ fn code_url(external_host: &str, digest: &str) -> String {
     format!("http://{external_host}{CODE_PATH}{digest}")
 }
 
-/// The archive that a path below [`CODE_PATH`] names.
+/// The archive that a path below `CODE_PATH` names.
 pub fn archive_at(path: &str) -> Option<Digest> {
     let digest = path.strip_prefix(CODE_PATH)?;
     let is_digest =

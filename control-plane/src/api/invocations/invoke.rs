@@ -21,7 +21,7 @@ pub struct Invocation {
     pub trace_id: Option<String>,
 }
 
-/// What a function gets that is invoked without a payload. [LocalStack]
+/// What a function gets that is invoked without a payload. (LocalStack)
 const EMPTY_EVENT: &[u8] = b"{}";
 
 /// Invoke.
