@@ -6,6 +6,7 @@
 
 mod processes;
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
@@ -22,13 +23,22 @@ pub(crate) use processes::Process;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` gives something.
-pub(crate) fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_until<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait_until_patiently(what, PATIENCE, condition)
+}
+
+/// The same, for something that takes up to `patience`.
+pub(crate) fn wait_until_patiently<T>(
+    what: &str,
+    patience: Duration,
+    mut condition: impl FnMut() -> Option<T>,
+) -> T {
     let since = Instant::now();
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(since.elapsed() < patience, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -77,7 +87,7 @@ impl Sandbox {
     /// Runs the init with `arguments`. `variables` are made when the address that leads to the test is known.
     pub(crate) fn start(
         arguments: &[&str],
-        variables: impl FnOnce(&TcpListener) -> Vec<(String, String)> + Send,
+        variables: impl FnOnce(&TcpListener) -> Vec<(OsString, OsString)> + Send,
     ) -> (Self, TcpListener) {
         assert!(nix::unistd::geteuid().is_root(), "these tests need root, for namespaces");
         let folder = tempfile::tempdir().unwrap();

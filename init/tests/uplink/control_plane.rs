@@ -1,5 +1,6 @@
 //! The control plane's end of the uplink.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ const LIBRARY: &str = include_str!("runtime.py");
 pub(crate) struct Function {
     files: Vec<(String, u32, Vec<u8>)>,
     assignment: Assignment,
-    variables: Vec<(String, String)>,
+    variables: Vec<(OsString, OsString)>,
 }
 
 impl Function {
@@ -71,8 +72,13 @@ impl Function {
     }
 
     /// With a variable of the container.
-    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.to_owned(), value.to_owned()));
+    pub(crate) fn variable(self, name: &str, value: &str) -> Self {
+        self.raw_variable(name, OsStr::new(value))
+    }
+
+    /// The same, for what is no text.
+    pub(crate) fn raw_variable(mut self, name: &str, value: &OsStr) -> Self {
+        self.variables.push((name.into(), value.to_owned()));
         self
     }
 
@@ -151,11 +157,7 @@ impl Environment {
     /// Starts an init, welcomes it, and makes it the function.
     pub(crate) fn of(function: Function) -> Self {
         let archive = function.archive();
-        let Function { mut assignment, variables, .. } = function;
-        let target = "/var/task".to_owned();
-        assignment.archives.push(Archive { digest: "code".into(), size: archive.len() as u64, target });
-        let mut environment = Self::waiting(variables);
-        environment.send(&ToAgent::Assign(Box::new(assignment)));
+        let mut environment = Self::greeted(function);
         let ToControlPlane::FetchArchive { digest } = environment.next() else {
             panic!("no code is fetched")
         };
@@ -167,6 +169,16 @@ impl Environment {
         environment
     }
 
+    /// Starts an init, welcomes and assigns it; the next is that it asks for the code.
+    pub(crate) fn greeted(function: Function) -> Self {
+        let size = function.archive().len() as u64;
+        let Function { mut assignment, variables, .. } = function;
+        assignment.archives.push(Archive { digest: "code".into(), size, target: "/var/task".into() });
+        let mut environment = Self::waiting(variables);
+        environment.send(&ToAgent::Assign(Box::new(assignment)));
+        environment
+    }
+
     /// The same, and it has initialized well.
     pub(crate) fn ready(function: Function) -> Self {
         let mut environment = Self::of(function);
@@ -175,7 +187,7 @@ impl Environment {
         environment
     }
 
-    fn waiting(variables: Vec<(String, String)>) -> Self {
+    fn waiting(variables: Vec<(OsString, OsString)>) -> Self {
         let (sandbox, listener) = Sandbox::start(&[], |listener| {
             let port = listener.local_addr().unwrap().port();
             let ours = [
@@ -184,7 +196,7 @@ impl Environment {
                 ("LAMBDOCK_SECRET", "secret".to_owned()),
                 ("LOCALSTACK_INIT_LOG_LEVEL", "debug".to_owned()),
             ];
-            ours.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(variables).collect()
+            ours.map(|(name, value)| (name.into(), value.into())).into_iter().chain(variables).collect()
         });
         let (stream, _) = listener.accept().unwrap();
         stream.set_nodelay(true).unwrap();
@@ -201,6 +213,11 @@ impl Environment {
         let Encoded { head, body } = message.encode();
         self.stream.write_all(&head).unwrap();
         self.stream.write_all(&body).unwrap();
+    }
+
+    /// Goes away.
+    pub(crate) fn hang_up(&mut self) {
+        self.stream.shutdown(std::net::Shutdown::Both).unwrap();
     }
 
     /// The next message; `None`: the init has closed the connection.

@@ -2,7 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test's own tools cannot do fails the test")]
 
+mod bad_input;
 mod control_plane;
 mod crashes;
+mod endurance;
+mod init_phase;
+mod invocations;
+mod logs;
+mod processes;
+mod responses;
 #[path = "../sandbox/mod.rs"]
 mod sandbox;
