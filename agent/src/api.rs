@@ -4,6 +4,7 @@
 
 mod error_type;
 mod extensions;
+mod stream;
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -32,6 +33,7 @@ use crate::output::journal::Journal;
 use crate::telemetry::subscription as telemetry;
 use crate::uplink::Sender;
 pub(crate) use extensions::About;
+use stream::InPieces;
 
 /// Something that happened, and where the answer is waited for.
 pub(crate) struct Happened {
@@ -128,7 +130,7 @@ impl Api {
                     .header_read_timeout(HEAD_TIMEOUT)
                     .max_buf_size(HEADERS)
                     .max_headers(HEADER_COUNT)
-                    .serve_connection(TokioIo::new(stream), service)
+                    .serve_connection(TokioIo::new(InPieces(stream)), service)
                     .await;
                 if let Err(error) = served {
                     debug!("a connection to the Runtime API ended: {error}");

@@ -19,6 +19,14 @@ pub(crate) const INIT_BINARY: Budget = Budget::AtMost(2.0);
 pub(crate) const INIT_IDLE: Budget = Budget::AtMost(2.5);
 /// Peak of the init after 1 MB payloads, in MiB: 3.5 and one payload.
 pub(crate) const INIT_PEAK: Budget = Budget::AtMost(3.5 + 1e6 / 1_048_576.0);
+/// From the exec of the init to the first instruction of the runtime, in ms.
+pub(crate) const INIT_START: Budget = Budget::AtMost(5.0);
+/// What the init adds to a small warm invoke, in ms.
+pub(crate) const INIT_SHARE: Budget = Budget::AtMost(0.150);
+/// Peak of the init after 6 MB payloads, in MiB: 3.5 and one payload.
+pub(crate) const INIT_PEAK_LARGEST: Budget = Budget::AtMost(3.5 + 6e6 / 1_048_576.0);
+/// Resident memory of the init after 20 MB of logs, in MiB.
+pub(crate) const INIT_AFTER_LOGS: Budget = Budget::AtMost(3.5);
 /// Resident memory of the control plane with nothing to do, in MiB.
 pub(crate) const CONTROL_PLANE_IDLE: Budget = Budget::AtMost(12.0);
 /// From exec until the health endpoint answers, in ms.

@@ -1,7 +1,6 @@
 //! AWS's runtime interface emulator, in a container of the same image, called directly at its address.
 
 use std::{
-    io::Cursor,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -9,7 +8,6 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tempfile::TempDir;
-use zip::ZipArchive;
 
 use crate::{
     engine::{Container, Engine, Running},
@@ -17,12 +15,16 @@ use crate::{
     http::{self, Address, Connection},
     interruption::wait_until,
     invocation::Invocation,
+    stopwatch::{INVOKE_AND_LAUNCH, Times},
 };
 
 /// Name of the emulator in the report.
 pub(crate) const NAME: &str = "emulator";
 
 const INSIDE: &str = "/usr/local/bin/aws-lambda-rie";
+/// How long a start may take.
+const STARTED: Duration = Duration::from_secs(20);
+const PORT: &str = "8080";
 const INVOCATIONS: &str = "/2015-03-31/functions/function/invocations";
 
 /// The emulator's binary, and a function's unpacked code beside it: both are mounted, so nothing is copied when a
@@ -67,10 +69,7 @@ impl Setup {
         let binary = binary.canonicalize().with_context(|| {
             format!("the emulator is missing: `cargo xtask images` puts it at {}", binary.display())
         })?;
-        let code = tempfile::Builder::new().prefix("lambdock-bench-").tempdir()?;
-        let mut archive = ZipArchive::new(Cursor::new(archive)).context(fixture.archive)?;
-        archive.extract(code.path()).context(fixture.archive)?;
-        ensure!(code.path().read_dir()?.next().is_some(), "{} is empty", fixture.archive);
+        let code = fixture.unpack(archive)?;
         Ok(Self { engine: engine.clone(), image, binary, code, fixture })
     }
 
@@ -90,9 +89,22 @@ impl Setup {
         })
     }
 
+    /// Starts a container that becomes the emulator and is invoked from inside as soon as that listens, because it
+    /// starts no runtime before. Gives what the runtime, which has to be the stopwatch's, tells.
+    pub(crate) fn launch(&self) -> Result<Times> {
+        persistently(|| {
+            let container = self.create(&[self.fixture.bootstrap, INVOKE_AND_LAUNCH, PORT, INSIDE])?;
+            self.engine.start(container.id())?;
+            wait_until("the emulator's runtime tells its times", STARTED, Duration::from_millis(5), || {
+                let log = self.engine.last_words(container.id())?;
+                Ok(log.lines().find_map(|line| Times::parse(line.as_bytes()).ok()))
+            })
+        })
+    }
+
     fn start_and_invoke(&self, event: Vec<u8>) -> Result<(Emulator, ColdStart)> {
         let begun = Instant::now();
-        let container = self.create()?;
+        let container = self.create(&[INSIDE])?;
         let create = begun.elapsed();
         self.engine.start(container.id())?;
         let start = begun.elapsed() - create;
@@ -110,11 +122,11 @@ impl Setup {
         Ok((Emulator { _container: container, running }, ColdStart { create, start, total }))
     }
 
-    fn create(&self) -> Result<Container> {
+    fn create(&self, entrypoint: &[&str]) -> Result<Container> {
         let Self { binary, code, fixture, .. } = self;
         let specification = json!({
             "Image": self.image,
-            "Entrypoint": [INSIDE],
+            "Entrypoint": entrypoint,
             "Cmd": [fixture.bootstrap],
             "WorkingDir": "/var/task",
             "Env": [
@@ -137,6 +149,11 @@ impl Emulator {
         invocation(&self.running, event)
     }
 
+    /// Address of its container.
+    pub(crate) fn ip(&self) -> &str {
+        &self.running.ip
+    }
+
     /// Process id of the emulator itself.
     pub(crate) fn pid(&self) -> u32 {
         self.running.pid
@@ -150,7 +167,7 @@ fn persistently<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
 }
 
 fn host(running: &Running) -> String {
-    format!("{}:8080", running.ip)
+    format!("{}:{PORT}", running.ip)
 }
 
 fn invocation(running: &Running, event: Vec<u8>) -> Invocation {
@@ -161,7 +178,7 @@ fn invocation(running: &Running, event: Vec<u8>) -> Invocation {
 
 fn listening(running: &Running) -> Result<Connection> {
     let address = Address::Tcp(host(running));
-    wait_until("the emulator listens", Duration::from_secs(20), Duration::from_micros(500), || {
+    wait_until("the emulator listens", STARTED, Duration::from_micros(500), || {
         Ok(Connection::open(&address).ok())
     })
 }

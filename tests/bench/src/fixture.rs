@@ -1,8 +1,15 @@
 //! The functions that are measured. Each answers with its own event.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, Permissions},
+    io::Cursor,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+use zip::ZipArchive;
 
 /// A function of the test suite: an archive, and how to run it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +67,16 @@ impl Fixture {
         let path = folder.join(self.archive);
         fs::read(&path)
             .with_context(|| format!("{} is missing: build it with `cargo xtask bench`", path.display()))
+    }
+
+    /// A folder with the archive's files, which every user may read.
+    pub(crate) fn unpack(&self, archive: &[u8]) -> Result<TempDir> {
+        let folder = tempfile::Builder::new().prefix("lambdock-bench-").tempdir()?;
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
+        let mut archive = ZipArchive::new(Cursor::new(archive)).context(self.archive)?;
+        archive.extract(folder.path()).context(self.archive)?;
+        ensure!(folder.path().read_dir()?.next().is_some(), "{} is empty", self.archive);
+        Ok(folder)
     }
 }
 

@@ -47,6 +47,17 @@ impl Caller {
     /// # Errors
     /// Where the answer is not the event.
     pub(crate) fn call(&mut self) -> Result<Answer> {
+        let ((), answer) = self.exchange(verify)?;
+        Ok(answer)
+    }
+
+    /// The same for a function that answers otherwise: how long it took, and what `read` made of the answer.
+    pub(crate) fn ask<T>(&mut self, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<(Duration, T)> {
+        let (read, answer) = self.exchange(|response, _| read(response.success("invoke")?))?;
+        Ok((answer.took, read))
+    }
+
+    fn exchange<T>(&mut self, read: impl FnOnce(&Response<'_>, &[u8]) -> Result<T>) -> Result<(T, Answer)> {
         interruption::check()?;
         let Invocation { address, request, event } = &self.invocation;
         let begun = Instant::now();
@@ -56,13 +67,14 @@ impl Caller {
         };
         let response = connection.exchange(request).context("invoke")?;
         let took = begun.elapsed();
-        verify(&response, event)?;
+        let read = read(&response, event)?;
         let log =
             response.head.header("x-amz-log-result").map(|log| BASE64_STANDARD.decode(log)).transpose()?;
         if !response.head.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
             self.connection = Some(connection);
         }
-        Ok(Answer { took, log: String::from_utf8_lossy(&log.unwrap_or_default()).into_owned() })
+        let log = String::from_utf8_lossy(&log.unwrap_or_default()).into_owned();
+        Ok((read, Answer { took, log }))
     }
 
     /// Invokes `times` times, without a look at how long it takes.

@@ -7,6 +7,7 @@ mod emulator;
 mod engine;
 mod fixture;
 mod http;
+mod init;
 mod interruption;
 mod invocation;
 mod lambda_api;
@@ -17,7 +18,9 @@ mod memory;
 mod options;
 mod report;
 mod statistics;
+mod stopwatch;
 mod table;
+mod uplink;
 
 use std::fs;
 

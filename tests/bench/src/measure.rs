@@ -1,5 +1,6 @@
 //! What is measured, in the order of the table.
 
+mod agent;
 mod cold;
 mod footprint;
 mod throughput;
@@ -29,6 +30,7 @@ pub(crate) fn rows(options: &Options, engine: &Engine, run: &str) -> Result<Vec<
     let mut rows = footprint::binaries(options)?;
     rows.extend(footprint::control_plane_start(&launcher, stage.effort)?);
     rows.extend(on(&launcher, &[], |lambdock| warm_rows(&stage, lambdock))?);
+    rows.extend(agent::rows(options, engine)?);
     rows.extend(on(&launcher, &cold::SETTINGS, |lambdock| cold::rows(&stage, lambdock))?);
     Ok(rows)
 }

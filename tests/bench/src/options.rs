@@ -58,6 +58,10 @@ pub(crate) struct Effort {
     pub(crate) small: Rounds,
     /// Warm invokes with large events.
     pub(crate) large: Rounds,
+    /// Invokes of the init alone with the largest events.
+    pub(crate) largest: Rounds,
+    /// Starts of the init alone.
+    pub(crate) init_starts: usize,
     /// Cold invokes of each function.
     pub(crate) cold: u32,
     /// Times that throughput is measured.
@@ -85,6 +89,8 @@ impl Options {
                 control_plane_starts: 2,
                 small: Rounds { rounds: 4, each: 25 },
                 large: Rounds { rounds: 2, each: 5 },
+                largest: Rounds { rounds: 2, each: 3 },
+                init_starts: 2,
                 cold: 2,
                 throughput_rounds: 1,
                 throughput_window: Duration::from_millis(500),
@@ -95,6 +101,8 @@ impl Options {
                 control_plane_starts: 15,
                 small: Rounds { rounds: 30, each: 100 },
                 large: Rounds { rounds: 20, each: 20 },
+                largest: Rounds { rounds: 10, each: 10 },
+                init_starts: 20,
                 cold: 20,
                 throughput_rounds: 7,
                 throughput_window: Duration::from_secs(1),

@@ -12,6 +12,11 @@ impl Samples {
         self.values.push(value);
     }
 
+    /// Adds the values of others.
+    pub(crate) fn extend(&mut self, others: Self) {
+        self.values.extend(others.values);
+    }
+
     /// The value that a fraction (0 to 1) of all values do not exceed, interpolated between neighbours.
     /// `None` without values.
     pub(crate) fn percentile(&self, fraction: f64) -> Option<f64> {

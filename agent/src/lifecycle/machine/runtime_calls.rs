@@ -105,6 +105,8 @@ impl Machine {
         self.runtime = Some(RuntimeState::InvocationResponse);
         if let Phase::Invocation(invocation) = &mut self.phase {
             invocation.response = Some(Response { call, began: now, ended: None });
+            // Nobody asks for the event again, and the response may need the room.
+            invocation.payload = Bytes::new();
         }
         if mode == Mode::Buffered && length.is_some_and(|length| length > self.settings.payload_limit) {
             self.response_ended(call, call, BodyEnd::TooLarge, now, effects);
@@ -271,4 +273,50 @@ impl Machine {
 fn invalid_request_id(call: CallId) -> Effect {
     let message = "Invalid request ID".to_owned();
     Effect::Answer(call, Reply::Refused { status: 400, error_type: "InvalidRequestID", message })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use lambdock_protocol::Invoke;
+
+    use super::*;
+    use crate::lifecycle::{Event, Reload, Settings};
+
+    #[test]
+    fn the_event_is_kept_until_the_runtime_answers_and_no_longer() {
+        let now = Instant::now();
+        let mut machine = Machine::new(Settings {
+            init_limit: None,
+            timeout: Duration::from_secs(1),
+            payload_limit: 1000,
+            environment: "e".into(),
+            extensions: vec![],
+            reload: Reload::Eager,
+        });
+        let event = Bytes::from(vec![b'1'; 10]);
+        let invoke = Invoke {
+            request_id: "r".into(),
+            invoked_function_arn: "arn".into(),
+            timeout_ms: 1000,
+            trace_id: None,
+            client_context: None,
+            cognito_identity: None,
+            tenant_id: None,
+            content_type: None,
+        };
+        machine.step(Event::Assigned, now);
+        machine.step(Event::Next(CallId(1)), now);
+        machine.step(Event::Invoke(invoke, event.clone()), now);
+        assert!(!event.is_unique(), "the runtime may ask again");
+        let head = ResponseHead {
+            request_id: "r".into(),
+            mode: ResponseMode::Buffered,
+            content_type: None,
+            length: None,
+        };
+        machine.step(Event::ResponseStarted { call: CallId(2), head }, now);
+        assert!(event.is_unique());
+    }
 }
