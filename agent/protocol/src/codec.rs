@@ -101,7 +101,7 @@ fn length_prefix(length: usize) -> [u8; 4] {
 
 /// Cuts a stream of bytes into messages.
 ///
-/// Read into the buffer given to [`Decoder::next_frame`], which keeps what is left of an unfinished frame in it.
+/// Read into the buffer given to `next_frame`, which keeps what is left of an unfinished frame in it.
 #[derive(Debug)]
 pub struct Decoder {
     limit: usize,
