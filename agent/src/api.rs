@@ -4,6 +4,7 @@
 
 mod error_type;
 mod extensions;
+mod heads;
 mod stream;
 
 use std::cell::Cell;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body as _, Incoming};
@@ -33,6 +34,7 @@ use crate::output::journal::Journal;
 use crate::telemetry::subscription as telemetry;
 use crate::uplink::Sender;
 pub(crate) use extensions::About;
+use heads::{Bounded, Heads};
 use stream::InPieces;
 
 /// Something that happened, and where the answer is waited for.
@@ -110,6 +112,7 @@ impl Api {
     /// Serves connections for ever.
     pub(crate) async fn serve(self: Rc<Self>, listener: TcpListener) {
         let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let heads = Heads::new();
         loop {
             let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
             let Ok((stream, _)) = listener.accept().await else {
@@ -120,17 +123,27 @@ impl Api {
             // A runtime waits for each answer; none should wait for more to send.
             let _ = stream.set_nodelay(true);
             let api = Rc::clone(&self);
+            let head = heads.of_connection();
             tokio::task::spawn_local(async move {
+                let stream = Bounded::new(InPieces(stream), Rc::clone(&head));
                 let service = service_fn(|request| {
-                    let api = Rc::clone(&api);
-                    async move { Ok::<_, Infallible>(api.answer(request).await) }
+                    let (api, head) = (Rc::clone(&api), Rc::clone(&head));
+                    head.is_whole();
+                    async move {
+                        let mut answer = api.answer(request).await;
+                        if head.was_large() {
+                            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                        }
+                        head.begins();
+                        Ok::<_, Infallible>(answer)
+                    }
                 });
                 let served = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEAD_TIMEOUT)
                     .max_buf_size(HEADERS)
                     .max_headers(HEADER_COUNT)
-                    .serve_connection(TokioIo::new(InPieces(stream)), service)
+                    .serve_connection(TokioIo::new(stream), service)
                     .await;
                 if let Err(error) = served {
                     debug!("a connection to the Runtime API ended: {error}");
