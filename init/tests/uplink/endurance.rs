@@ -71,28 +71,27 @@ while True:
     # The first that waits again gets the next event; those after it give up.
     mine.sendall(NEXT)
     heard()
-    many = [raw() for _ in range(times)]
-    for one in many: one.sendall(NEXT)
-    heard()
-    for one in many: one.close()
-    heard()
+    for _ in range(times):
+        many = [raw() for _ in range(100)]
+        for one in many: one.sendall(NEXT)
+        heard()
+        for one in many: one.close()
+        heard()
     print("gave up")
 "#,
     ));
     let init = environment.sandbox.init();
-    let mut run = |times: usize| {
-        for _ in 0..times {
-            let outcome = environment.invoke(b"100");
-            // It may be written before or after the end.
-            if !outcome.text().contains("gave up\n") {
-                let ToControlPlane::Log(_, line) = environment.next() else { panic!("not a line") };
-                assert_eq!(line, "gave up\n");
-            }
-            outcome.succeeded();
+    let mut run = |rounds: &[u8]| {
+        let outcome = environment.invoke(rounds);
+        // It may be written before or after the end.
+        if !outcome.text().contains("gave up\n") {
+            let ToControlPlane::Log(_, line) = environment.next() else { panic!("not a line") };
+            assert_eq!(line, "gave up\n");
         }
+        outcome.succeeded();
         init.resident()
     };
-    let before = run(20);
-    let after = run(200);
+    let before = run(b"20");
+    let after = run(b"250");
     assert!(after <= before + (256 << 10), "{before} then {after} bytes");
 }
