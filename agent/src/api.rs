@@ -20,7 +20,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use lambdock_protocol::ToControlPlane;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -83,9 +83,6 @@ const HEADERS: usize = 1_200_000;
 /// Headers at most.
 const HEADER_COUNT: usize = 200;
 
-/// Time that a client has for the head of a request once it has begun one.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Bytes of a response that is read before any of it is passed on.
 const SMALL: u64 = 64 * 1024;
 
@@ -138,9 +135,9 @@ impl Api {
                         Ok::<_, Infallible>(answer)
                     }
                 });
+                // No time limit: it would also end connections that a runtime keeps open while its function works.
                 let served = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD_TIMEOUT)
+                    .header_read_timeout(None)
                     .max_buf_size(HEADERS)
                     .max_headers(HEADER_COUNT)
                     .serve_connection(TokioIo::new(stream), service)
@@ -395,3 +392,6 @@ fn status(status: StatusCode) -> Answer {
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+mod tests;

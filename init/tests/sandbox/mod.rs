@@ -23,22 +23,13 @@ pub(crate) use processes::Process;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` gives something.
-pub(crate) fn wait_until<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
-    wait_until_patiently(what, PATIENCE, condition)
-}
-
-/// The same, for something that takes up to `patience`.
-pub(crate) fn wait_until_patiently<T>(
-    what: &str,
-    patience: Duration,
-    mut condition: impl FnMut() -> Option<T>,
-) -> T {
+pub(crate) fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(since.elapsed() < patience, "waited in vain: {what}");
+        assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
