@@ -86,6 +86,9 @@ const HEADER_COUNT: usize = 200;
 /// Bytes of a response that is read before any of it is passed on.
 const SMALL: u64 = 64 * 1024;
 
+/// Bytes of a refused response that are read.
+const UNWANTED: usize = 64 << 20;
+
 /// Bytes of an error's body that are read.
 const ERROR_LIMIT: usize = 6 << 20;
 
@@ -206,7 +209,7 @@ impl Api {
         }
     }
 
-    async fn response(&self, id: &str, headers: &HeaderMap, body: Incoming) -> Answer {
+    async fn response(&self, id: &str, headers: &HeaderMap, mut body: Incoming) -> Answer {
         let length = body.size_hint().exact();
         let mode = match headers.get(RESPONSE_MODE).map(HeaderValue::as_bytes) {
             None => ResponseMode::Buffered,
@@ -228,10 +231,15 @@ impl Api {
         let posted = self.call_id();
         match self.ask_as(posted, started).await {
             Some(Reply::Permit) => {}
-            other => return render(other),
+            refusal => {
+                drain(body).await;
+                return render(refusal);
+            }
         }
-        let end = self.pass_on(body, mode).await;
-        self.call(|call| Event::ResponseEnded { call, posted, end }).await
+        let end = self.pass_on(&mut body, mode).await;
+        let answer = self.call(|call| Event::ResponseEnded { call, posted, end }).await;
+        drain(body).await;
+        answer
     }
 
     /// Tells of a body that did not arrive.
@@ -245,7 +253,7 @@ impl Api {
     }
 
     /// Sends a body up as it comes. What comes after the permit was revoked, by the deadline, is thrown away.
-    async fn pass_on(&self, mut body: Incoming, mode: ResponseMode) -> BodyEnd {
+    async fn pass_on(&self, body: &mut Incoming, mode: ResponseMode) -> BodyEnd {
         let mut total: u64 = 0;
         let mut trailers = None;
         while let Some(frame) = body.frame().await {
@@ -285,6 +293,19 @@ impl Api {
         let happened = Happened { event: event(call), waiting: Some((call, sender)) };
         self.footing.events.send(happened).await.ok()?;
         answer.await.ok()
+    }
+}
+
+/// Reads what nobody wants, up to a limit: a client that is still sending would not see its answer, only that the
+/// connection is gone.
+async fn drain(mut body: Incoming) {
+    let mut left = UNWANTED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(less) => left = less,
+            None => return,
+        }
     }
 }
 
