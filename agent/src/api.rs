@@ -70,6 +70,8 @@ pub(crate) struct Footing {
 pub(crate) struct Api {
     footing: Footing,
     calls: Cell<u64>,
+    /// Places of bodies that are collected.
+    bodies: Semaphore,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -92,6 +94,9 @@ const UNWANTED: usize = 64 << 20;
 /// Bytes of an error's body that are read.
 const ERROR_LIMIT: usize = 6 << 20;
 
+/// Bodies of errors and registrations that are collected at a time; others wait, so that they take little memory.
+const BODIES: usize = 2;
+
 const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 const DEADLINE: &str = "lambda-runtime-deadline-ms";
 const FUNCTION_ARN: &str = "lambda-runtime-invoked-function-arn";
@@ -106,7 +111,7 @@ const ERROR_BODY: &str = "lambda-runtime-function-error-body";
 impl Api {
     /// An API that nobody has called yet.
     pub(crate) fn new(footing: Footing) -> Self {
-        Self { footing, calls: Cell::new(0) }
+        Self { footing, calls: Cell::new(0), bodies: Semaphore::new(BODIES) }
     }
 
     /// Serves connections for ever.
@@ -177,14 +182,14 @@ impl Api {
             }
             (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
                 let request_id = (*id).to_owned();
-                let Some((error_type, payload)) = error(&parts.headers, body).await else {
+                let Some((error_type, payload)) = self.error(&parts.headers, body).await else {
                     return truncated();
                 };
                 self.call(|call| Event::InvocationError { call, request_id, error_type, payload }).await
             }
             (&Method::POST, ["2018-06-01", "runtime", at @ ("init" | "restore"), "error"]) => {
                 let at = if *at == "init" { Point::Init } else { Point::Restore };
-                let Some((error_type, payload)) = error(&parts.headers, body).await else {
+                let Some((error_type, payload)) = self.error(&parts.headers, body).await else {
                     return truncated();
                 };
                 self.call(|call| Event::InitError { call, at, error_type, payload }).await
@@ -274,6 +279,21 @@ impl Api {
         BodyEnd::Whole { bytes: total, error: trailers.as_ref().and_then(error_in) }
     }
 
+    /// The type and the payload of an error that the runtime reports; `None`: the body did not arrive.
+    async fn error(&self, headers: &HeaderMap, body: Incoming) -> Option<(String, Bytes)> {
+        let body = self.collect(body, ERROR_LIMIT).await?;
+        let given = headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok());
+        let error_type = error_type::sorted_out(given.unwrap_or_default());
+        let with_cause = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == ERROR_CAUSE);
+        Some((error_type, if with_cause { error_type::without_cause(&body) } else { body }))
+    }
+
+    /// A body of `limit` bytes at most; `None`: it is longer, or did not arrive.
+    async fn collect(&self, body: Incoming, limit: usize) -> Option<Bytes> {
+        let _place = self.bodies.acquire().await.ok()?;
+        Some(Limited::new(body, limit).collect().await.ok()?.to_bytes())
+    }
+
     async fn call(&self, event: impl FnOnce(CallId) -> Event) -> Answer {
         render(self.ask(event).await)
     }
@@ -327,15 +347,6 @@ fn is_known(segments: &[&str]) -> bool {
             | ["2022-07-01", "telemetry"]
             | ["2020-08-15", "logs"]
     )
-}
-
-/// The type and the payload of an error that the runtime reports; `None`: the body did not arrive.
-async fn error(headers: &HeaderMap, body: Incoming) -> Option<(String, Bytes)> {
-    let body = Limited::new(body, ERROR_LIMIT).collect().await.ok()?.to_bytes();
-    let given = headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok());
-    let error_type = error_type::sorted_out(given.unwrap_or_default());
-    let with_cause = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == ERROR_CAUSE);
-    Some((error_type, if with_cause { error_type::without_cause(&body) } else { body }))
 }
 
 /// An error body that also carries the cause for X-Ray, which is not for the caller.
