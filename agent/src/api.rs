@@ -9,6 +9,8 @@ mod stream;
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +25,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use lambdock_protocol::ToControlPlane;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock;
@@ -79,6 +81,9 @@ type Answer = Response<Full<Bytes>>;
 /// Connections at a time. A runtime has one or a few; more wait in the kernel's queue.
 const CONNECTIONS: usize = 512;
 
+/// Length of the kernel's queue.
+const WAITING: u32 = 1024;
+
 /// Bytes of headers that are read: a client may send almost 1 MiB of X-Ray's error cause.
 const HEADERS: usize = 1_200_000;
 
@@ -107,6 +112,18 @@ const TENANT_ID: &str = "lambda-runtime-aws-tenant-id";
 const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 const ERROR_BODY: &str = "lambda-runtime-function-error-body";
+
+/// Listens for runtimes.
+///
+/// # Errors
+/// The address is taken.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // What an init before us has left behind does not matter.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
 
 impl Api {
     /// An API that nobody has called yet.

@@ -148,9 +148,7 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
         }
     };
 
-    let api = TcpListener::bind(platform.api)
-        .await
-        .map_err(system(format!("cannot listen on {}", platform.api)))?;
+    let api = api::listen(platform.api).map_err(system(format!("cannot listen on {}", platform.api)))?;
     let telemetry = Rc::new(Telemetry::new());
     let journal = Rc::new(Journal::new(sender.clone(), telemetry, assignment.logging.clone()));
     let (events, calls) = mpsc::channel(CALLS_WAITING);
