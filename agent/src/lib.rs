@@ -34,6 +34,7 @@ mod setup;
 pub mod telemetry;
 mod tunnel;
 mod uplink;
+mod waiting;
 pub mod watch;
 mod xray;
 
