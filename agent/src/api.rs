@@ -4,25 +4,28 @@
 
 mod error_type;
 mod extensions;
+mod heads;
 mod stream;
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use lambdock_protocol::ToControlPlane;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock;
@@ -33,6 +36,7 @@ use crate::output::journal::Journal;
 use crate::telemetry::subscription as telemetry;
 use crate::uplink::Sender;
 pub(crate) use extensions::About;
+use heads::{Bounded, Heads};
 use stream::InPieces;
 
 /// Something that happened, and where the answer is waited for.
@@ -68,6 +72,8 @@ pub(crate) struct Footing {
 pub(crate) struct Api {
     footing: Footing,
     calls: Cell<u64>,
+    /// Places of bodies that are collected.
+    bodies: Semaphore,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -75,20 +81,26 @@ type Answer = Response<Full<Bytes>>;
 /// Connections at a time. A runtime has one or a few; more wait in the kernel's queue.
 const CONNECTIONS: usize = 512;
 
+/// Length of the kernel's queue.
+const WAITING: u32 = 1024;
+
 /// Bytes of headers that are read: a client may send almost 1 MiB of X-Ray's error cause.
 const HEADERS: usize = 1_200_000;
 
 /// Headers at most.
 const HEADER_COUNT: usize = 200;
 
-/// Time that a client has for the head of a request once it has begun one.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Bytes of a response that is read before any of it is passed on.
 const SMALL: u64 = 64 * 1024;
 
+/// Bytes of a refused response that are read.
+const UNWANTED: usize = 64 << 20;
+
 /// Bytes of an error's body that are read.
 const ERROR_LIMIT: usize = 6 << 20;
+
+/// Bodies of errors and registrations that are collected at a time; others wait, so that they take little memory.
+const BODIES: usize = 2;
 
 const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 const DEADLINE: &str = "lambda-runtime-deadline-ms";
@@ -101,15 +113,28 @@ const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 const ERROR_BODY: &str = "lambda-runtime-function-error-body";
 
+/// Listens for runtimes.
+///
+/// # Errors
+/// The address is taken.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // What an init before us has left behind does not matter.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
+
 impl Api {
     /// An API that nobody has called yet.
     pub(crate) fn new(footing: Footing) -> Self {
-        Self { footing, calls: Cell::new(0) }
+        Self { footing, calls: Cell::new(0), bodies: Semaphore::new(BODIES) }
     }
 
     /// Serves connections for ever.
     pub(crate) async fn serve(self: Rc<Self>, listener: TcpListener) {
         let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let heads = Heads::new();
         loop {
             let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
             let Ok((stream, _)) = listener.accept().await else {
@@ -120,17 +145,27 @@ impl Api {
             // A runtime waits for each answer; none should wait for more to send.
             let _ = stream.set_nodelay(true);
             let api = Rc::clone(&self);
+            let head = heads.of_connection();
             tokio::task::spawn_local(async move {
+                let stream = Bounded::new(InPieces(stream), Rc::clone(&head));
                 let service = service_fn(|request| {
-                    let api = Rc::clone(&api);
-                    async move { Ok::<_, Infallible>(api.answer(request).await) }
+                    let (api, head) = (Rc::clone(&api), Rc::clone(&head));
+                    head.is_whole();
+                    async move {
+                        let mut answer = api.answer(request).await;
+                        if head.was_large() {
+                            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                        }
+                        head.begins();
+                        Ok::<_, Infallible>(answer)
+                    }
                 });
+                // No time limit: it would also end connections that a runtime keeps open while its function works.
                 let served = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD_TIMEOUT)
+                    .header_read_timeout(None)
                     .max_buf_size(HEADERS)
                     .max_headers(HEADER_COUNT)
-                    .serve_connection(TokioIo::new(InPieces(stream)), service)
+                    .serve_connection(TokioIo::new(stream), service)
                     .await;
                 if let Err(error) = served {
                     debug!("a connection to the Runtime API ended: {error}");
@@ -164,14 +199,14 @@ impl Api {
             }
             (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
                 let request_id = (*id).to_owned();
-                let Some((error_type, payload)) = error(&parts.headers, body).await else {
+                let Some((error_type, payload)) = self.error(&parts.headers, body).await else {
                     return truncated();
                 };
                 self.call(|call| Event::InvocationError { call, request_id, error_type, payload }).await
             }
             (&Method::POST, ["2018-06-01", "runtime", at @ ("init" | "restore"), "error"]) => {
                 let at = if *at == "init" { Point::Init } else { Point::Restore };
-                let Some((error_type, payload)) = error(&parts.headers, body).await else {
+                let Some((error_type, payload)) = self.error(&parts.headers, body).await else {
                     return truncated();
                 };
                 self.call(|call| Event::InitError { call, at, error_type, payload }).await
@@ -196,7 +231,7 @@ impl Api {
         }
     }
 
-    async fn response(&self, id: &str, headers: &HeaderMap, body: Incoming) -> Answer {
+    async fn response(&self, id: &str, headers: &HeaderMap, mut body: Incoming) -> Answer {
         let length = body.size_hint().exact();
         let mode = match headers.get(RESPONSE_MODE).map(HeaderValue::as_bytes) {
             None => ResponseMode::Buffered,
@@ -218,10 +253,15 @@ impl Api {
         let posted = self.call_id();
         match self.ask_as(posted, started).await {
             Some(Reply::Permit) => {}
-            other => return render(other),
+            refusal => {
+                drain(body).await;
+                return render(refusal);
+            }
         }
-        let end = self.pass_on(body, mode).await;
-        self.call(|call| Event::ResponseEnded { call, posted, end }).await
+        let end = self.pass_on(&mut body, mode).await;
+        let answer = self.call(|call| Event::ResponseEnded { call, posted, end }).await;
+        drain(body).await;
+        answer
     }
 
     /// Tells of a body that did not arrive.
@@ -235,7 +275,7 @@ impl Api {
     }
 
     /// Sends a body up as it comes. What comes after the permit was revoked, by the deadline, is thrown away.
-    async fn pass_on(&self, mut body: Incoming, mode: ResponseMode) -> BodyEnd {
+    async fn pass_on(&self, body: &mut Incoming, mode: ResponseMode) -> BodyEnd {
         let mut total: u64 = 0;
         let mut trailers = None;
         while let Some(frame) = body.frame().await {
@@ -254,6 +294,21 @@ impl Api {
             }
         }
         BodyEnd::Whole { bytes: total, error: trailers.as_ref().and_then(error_in) }
+    }
+
+    /// The type and the payload of an error that the runtime reports; `None`: the body did not arrive.
+    async fn error(&self, headers: &HeaderMap, body: Incoming) -> Option<(String, Bytes)> {
+        let body = self.collect(body, ERROR_LIMIT).await?;
+        let given = headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok());
+        let error_type = error_type::sorted_out(given.unwrap_or_default());
+        let with_cause = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == ERROR_CAUSE);
+        Some((error_type, if with_cause { error_type::without_cause(&body) } else { body }))
+    }
+
+    /// A body of `limit` bytes at most; `None`: it is longer, or did not arrive.
+    async fn collect(&self, body: Incoming, limit: usize) -> Option<Bytes> {
+        let _place = self.bodies.acquire().await.ok()?;
+        Some(Limited::new(body, limit).collect().await.ok()?.to_bytes())
     }
 
     async fn call(&self, event: impl FnOnce(CallId) -> Event) -> Answer {
@@ -278,6 +333,19 @@ impl Api {
     }
 }
 
+/// Reads what nobody wants, up to a limit: a client that is still sending would not see its answer, only that the
+/// connection is gone.
+async fn drain(mut body: Incoming) {
+    let mut left = UNWANTED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(less) => left = less,
+            None => return,
+        }
+    }
+}
+
 /// What trailers say went wrong.
 fn error_in(trailers: &HeaderMap) -> Option<(String, Bytes)> {
     error_type::in_trailers(trailers, ERROR_TYPE, ERROR_BODY)
@@ -296,15 +364,6 @@ fn is_known(segments: &[&str]) -> bool {
             | ["2022-07-01", "telemetry"]
             | ["2020-08-15", "logs"]
     )
-}
-
-/// The type and the payload of an error that the runtime reports; `None`: the body did not arrive.
-async fn error(headers: &HeaderMap, body: Incoming) -> Option<(String, Bytes)> {
-    let body = Limited::new(body, ERROR_LIMIT).collect().await.ok()?.to_bytes();
-    let given = headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok());
-    let error_type = error_type::sorted_out(given.unwrap_or_default());
-    let with_cause = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == ERROR_CAUSE);
-    Some((error_type, if with_cause { error_type::without_cause(&body) } else { body }))
 }
 
 /// An error body that also carries the cause for X-Ray, which is not for the caller.
@@ -382,3 +441,6 @@ fn status(status: StatusCode) -> Answer {
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+mod tests;

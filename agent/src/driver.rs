@@ -1,7 +1,7 @@
 //! The one loop: takes whatever happens to the machine and does what follows. The only writer of state.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -27,6 +27,7 @@ use crate::setup::user::User;
 use crate::telemetry::measure::Measure;
 use crate::telemetry::schema::{self, DurationMetrics, Micros, Phase, Record, ReportMetrics, Tracing};
 use crate::uplink::{Receiver, Sender};
+use crate::waiting::{Entered, Waiting};
 use crate::watch::Watcher;
 
 /// What the runtime is started with.
@@ -56,7 +57,7 @@ pub(crate) struct Driver {
     permit: Permit,
     journal: Rc<Journal>,
     measure: Measure,
-    waiting: HashMap<CallId, oneshot::Sender<Reply>>,
+    waiting: Waiting,
     process: Option<Child>,
     extensions: BTreeMap<String, Child>,
     children: Signal,
@@ -99,7 +100,7 @@ impl Driver {
             permit,
             journal,
             measure: Measure::default(),
-            waiting: HashMap::new(),
+            waiting: Waiting::default(),
             process: None,
             extensions: BTreeMap::new(),
             children: signal(SignalKind::child())?,
@@ -123,7 +124,7 @@ impl Driver {
                 biased;
                 Some(Happened { event, waiting }) = calls.recv() => {
                     if let Some((call, sender)) = waiting {
-                        self.waiting.insert(call, sender);
+                        self.enter(call, sender);
                     }
                     event
                 }
@@ -165,6 +166,13 @@ impl Driver {
         }
     }
 
+    /// A call begins to wait for its answer.
+    fn enter(&mut self, call: CallId, sender: oneshot::Sender<Reply>) {
+        if self.waiting.enter(call, sender) == Entered::AndTidied {
+            self.machine.forget(|call| !self.waiting.contains(call));
+        }
+    }
+
     /// Lets the machine know and does what follows. `true`: that is the end.
     async fn happened(&mut self, event: Event) -> bool {
         let mut events = VecDeque::from([event]);
@@ -187,9 +195,7 @@ impl Driver {
                         if matches!(reply, Reply::Event { .. }) {
                             self.measure.released(clock::now_ms());
                         }
-                        let lost =
-                            self.waiting.remove(&call).is_none_or(|sender| sender.send(reply).is_err());
-                        if lost {
+                        if !self.waiting.answer(call, reply) {
                             events.push_back(Event::AnswerLost(call));
                         }
                     }

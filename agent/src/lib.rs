@@ -35,6 +35,7 @@ mod setup;
 pub mod telemetry;
 mod tunnel;
 mod uplink;
+mod waiting;
 pub mod watch;
 mod xray;
 
@@ -167,7 +168,7 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
             return Err(Error::Unusable(reason));
         }
     };
-    let api = listen(platform.api).await?;
+    let api = listen(platform.api)?;
     if let Some(port) = assignment.gateway_port {
         match TcpListener::bind(("127.0.0.1", port)).await {
             Ok(listener) => drop(tokio::task::spawn_local(tunnel::serve(listener, Rc::new(config.clone())))),
@@ -186,8 +187,8 @@ pub async fn run_for_localstack(options: Options, platform: Platform) -> Result<
     let mut stop = Stop::new()?;
     // Before anything else: whoever has an address of ours then is found out at once, and nobody has to ask whether
     // we listen already.
-    let control = listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, options.port))).await?;
-    let api = listen(platform.api).await?;
+    let control = listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, options.port)))?;
+    let api = listen(platform.api)?;
     options.warnings.iter().for_each(|warning| warn!("{warning}"));
     let (sender, mut receiver, link) = localstack::connect(&options, control);
     let assignment = options.assignment;
@@ -218,8 +219,8 @@ pub async fn run_for_localstack(options: Options, platform: Platform) -> Result<
     served
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(system(format!("cannot listen on {address}")))
+fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    api::listen(address).map_err(system(format!("cannot listen on {address}")))
 }
 
 /// What an environment is made of, whoever its control plane is.

@@ -14,6 +14,12 @@ const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST
 /// Where SDKs find the X-Ray daemon. [AWS; LocalStack]
 const XRAY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 2000);
 
+/// What the image and the engine have set; what is no text is left out.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
 fn main() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,
@@ -32,7 +38,7 @@ fn start() -> Result<(), String> {
         ControlPlane::read(|name| std::env::var(name).ok(), &arguments, &folder.to_string_lossy())
             .map_err(|fault| fault.to_string())?;
     log::set_level(control_plane.log_level());
-    let platform = Platform { root: "/".into(), api: API, xray: XRAY, variables: std::env::vars().collect() };
+    let platform = Platform { root: "/".into(), api: API, xray: XRAY, variables: variables().collect() };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

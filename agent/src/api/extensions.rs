@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -76,8 +76,8 @@ impl Api {
         }
         let features = text(headers, FEATURES).unwrap_or_default();
         let wants_account = features.split(',').any(|feature| feature.trim() == "accountId");
-        let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else { return truncated() };
-        let registration: Registration = match serde_json::from_slice(&body.to_bytes()) {
+        let Some(body) = self.collect(body, BODY_LIMIT).await else { return truncated() };
+        let registration: Registration = match serde_json::from_slice(&body) {
             Ok(registration) => registration,
             Err(error) => return refused("InvalidRequestFormat", &error.to_string()),
         };
@@ -123,8 +123,8 @@ impl Api {
         };
         match self.ask(|call| Event::Identify { call, id }).await {
             Some(Reply::Identified { name }) => {
-                let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else { return truncated() };
-                let (code, json) = self.footing.journal.put(to, &name, &body.to_bytes()).await;
+                let Some(body) = self.collect(body, BODY_LIMIT).await else { return truncated() };
+                let (code, json) = self.footing.journal.put(to, &name, &body).await;
                 super::json_text(
                     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
                     json,

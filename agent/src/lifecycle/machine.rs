@@ -99,6 +99,11 @@ impl Machine {
         }
     }
 
+    /// Forgets the runtime's calls for the next event whose callers are gone.
+    pub fn forget(&mut self, is_gone: impl Fn(CallId) -> bool) {
+        self.parked.retain(|call| !is_gone(*call));
+    }
+
     /// When [`Event::Tick`] is due.
     pub fn deadline(&self) -> Option<Instant> {
         let phase = match &self.phase {

@@ -538,6 +538,21 @@ fn another_answer_that_is_lost_gives_the_event_to_nobody_else() {
 }
 
 #[test]
+fn callers_that_are_gone_get_nothing_and_who_is_left_does() {
+    let mut life = Life::ready();
+    let (second, _) = life.asks_next();
+    life.machine.forget(|call| call != second);
+    let effects = life.invoked("r1");
+    assert!(matches!(&effects[1], Effect::Answer(call, Reply::Event { .. }) if *call == second));
+
+    let mut life = Life::ready();
+    life.machine.forget(|_| true);
+    assert_eq!(life.invoked("r1").len(), 1);
+    let (call, effects) = life.asks_next();
+    assert!(matches!(&effects[..], [Effect::Answer(to, Reply::Event { .. })] if *to == call));
+}
+
+#[test]
 fn two_that_wait_get_one_event_each() {
     let mut life = Life::ready();
     let (second, effects) = life.asks_next();

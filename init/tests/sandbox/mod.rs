@@ -1,7 +1,7 @@
 //! A machine of its own for the init: it is PID 1 of it, has a network with nothing but a loopback, and a root that
 //! vanishes with it. Many can live side by side, and nothing of the host changes.
 //!
-//! Needs root, `mount`, `ip` and a Python 3 in `/usr`. Without root:
+//! Needs root, bash, `mount`, `ip` and a Python 3 in `/usr`. Without root:
 //! `CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="sudo -E" cargo test -p lambdock-init`.
 
 mod processes;
@@ -23,22 +23,13 @@ pub(crate) use processes::Process;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` gives something.
-pub(crate) fn wait_until<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
-    wait_until_patiently(what, PATIENCE, condition)
-}
-
-/// The same, for something that takes up to `patience`.
-pub(crate) fn wait_until_patiently<T>(
-    what: &str,
-    patience: Duration,
-    mut condition: impl FnMut() -> Option<T>,
-) -> T {
+pub(crate) fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(since.elapsed() < patience, "waited in vain: {what}");
+        assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -80,8 +71,20 @@ done
 ln -s /proc/self/fd dev/fd
 mount -t proc proc proc
 cp "$binary" var/rapid/init
+for descriptor in /proc/self/fd/*; do
+  descriptor=${descriptor##*/}
+  if [ "$descriptor" -gt 2 ]; then
+    eval "exec $descriptor>&-"
+  fi
+done
 exec chroot . /var/rapid/init "$@"
 "#;
+
+/// `LAMBDOCK_INIT`, such as the one that is shipped, or what cargo has built beside the tests.
+fn binary() -> PathBuf {
+    std::env::var_os("LAMBDOCK_INIT")
+        .map_or_else(|| env!("CARGO_BIN_EXE_lambdock-init").into(), PathBuf::from)
+}
 
 impl Sandbox {
     /// Runs the init with `arguments`. `variables` are made when the address that leads to the test is known.
@@ -101,10 +104,10 @@ impl Sandbox {
                 unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID)
                     .unwrap();
                 let listener = TcpListener::bind("0.0.0.0:0").unwrap();
-                let init = Command::new("sh")
+                let init = Command::new("bash")
                     .args(["-c", BUILD, "sandbox"])
                     .arg(&root)
-                    .arg(env!("CARGO_BIN_EXE_lambdock-init"))
+                    .arg(binary())
                     .args(arguments)
                     .env_clear()
                     .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -184,7 +187,9 @@ impl Drop for Sandbox {
                 Ok(Some(status)) => eprintln!("the init has ended: {status} (signal {:?})", status.signal()),
                 _ => eprintln!("the init still ran"),
             }
-            eprintln!("--- its log:\n{}---", self.stderr());
+            let log = self.stderr();
+            let lines: Vec<_> = log.lines().collect();
+            eprintln!("the end of its log:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
         }
         // With PID 1 everything else goes.
         let _ = self.init.kill();

@@ -13,7 +13,7 @@ use lambdock_protocol::{
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::sandbox::{PATIENCE, Sandbox};
+use crate::sandbox::{PATIENCE, Sandbox, wait_until};
 
 /// Payload limit of AWS, in bytes.
 pub(crate) const PAYLOAD_LIMIT: u64 = 6 * 1024 * 1024 + 100;
@@ -188,17 +188,22 @@ impl Environment {
     }
 
     fn waiting(variables: Vec<(OsString, OsString)>) -> Self {
-        let (sandbox, listener) = Sandbox::start(&[], |listener| {
+        let (mut sandbox, listener) = Sandbox::start(&[], |listener| {
             let port = listener.local_addr().unwrap().port();
             let ours = [
                 ("LAMBDOCK_UPLINK", format!("127.0.0.1:{port}")),
                 ("LAMBDOCK_ENVIRONMENT_ID", "environment-1".to_owned()),
                 ("LAMBDOCK_SECRET", "secret".to_owned()),
-                ("LOCALSTACK_INIT_LOG_LEVEL", "debug".to_owned()),
+                ("LOCALSTACK_INIT_LOG_LEVEL", "info".to_owned()),
             ];
             ours.map(|(name, value)| (name.into(), value.into())).into_iter().chain(variables).collect()
         });
-        let (stream, _) = listener.accept().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let (stream, _) = wait_until("the init dials", || {
+            assert_eq!(sandbox.ended(), None, "the init has ended");
+            listener.accept().ok()
+        });
+        stream.set_nonblocking(false).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut environment = Self { sandbox, stream, buffer: BytesMut::new(), invocations: 0 };

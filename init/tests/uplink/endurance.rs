@@ -1,5 +1,7 @@
 //! Many invocations.
 
+use lambdock_protocol::ToControlPlane;
+
 use crate::control_plane::{Environment, Function};
 
 #[test]
@@ -52,35 +54,44 @@ exit 1
 fn callers_that_give_up_waiting_leave_nothing_behind() {
     let mut environment = Environment::ready(Function::python(
         r#"
-def impatient(times):
-    for _ in range(times):
-        gone = raw()
-        gone.sendall(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
-        gone.close()
-# One that waits makes the environment ready, so that all others may wait, too.
-event = next_event()
+NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n"
+def heard():
+    """Who is answered later has been heard later."""
+    other = http.client.HTTPConnection(HOST, PORT)
+    other.request("GET", "/2018-06-01/ping")
+    other.getresponse().read()
+mine = raw()
+mine.sendall(NEXT)
 while True:
+    answer = http.client.HTTPResponse(mine)
+    answer.begin()
+    times = int(answer.read())
+    class event: id = answer.getheader("lambda-runtime-aws-request-id")
     respond(event, "served")
-    times = int(event.body)
-    waiting = threading.Thread(target=impatient, args=[times])
-    def ask():
-        global event
-        event = next_event()
-    asking = threading.Thread(target=ask)
-    asking.start()
-    waiting.start()
-    waiting.join()
-    asking.join()
+    # The first that waits again gets the next event; those after it give up.
+    mine.sendall(NEXT)
+    heard()
+    for _ in range(times):
+        many = [raw() for _ in range(100)]
+        for one in many: one.sendall(NEXT)
+        heard()
+        for one in many: one.close()
+        heard()
+    print("gave up")
 "#,
     ));
     let init = environment.sandbox.init();
-    for _ in 0..3 {
-        environment.invoke(b"2000").succeeded();
-    }
-    let before = init.resident();
-    for _ in 0..10 {
-        environment.invoke(b"2000").succeeded();
-    }
-    let after = init.resident();
-    assert!(after <= before + (512 << 10), "{before} then {after} bytes");
+    let mut run = |rounds: &[u8]| {
+        let outcome = environment.invoke(rounds);
+        // It may be written before or after the end.
+        if !outcome.text().contains("gave up\n") {
+            let ToControlPlane::Log(_, line) = environment.next() else { panic!("not a line") };
+            assert_eq!(line, "gave up\n");
+        }
+        outcome.succeeded();
+        init.resident()
+    };
+    let before = run(b"20");
+    let after = run(b"250");
+    assert!(after <= before + (256 << 10), "{before} then {after} bytes");
 }

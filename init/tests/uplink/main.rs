@@ -1,6 +1,11 @@
 //! The init against a control plane that the test plays, with runtimes that are scripts.
 
-#![expect(clippy::unwrap_used, reason = "what a test's own tools cannot do fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "what a test's own tools cannot do fails the test, and says so"
+)]
 
 mod bad_input;
 mod control_plane;
