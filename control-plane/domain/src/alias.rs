@@ -62,10 +62,9 @@ impl Routing {
         }
         match Qualifier::parse(version) {
             Qualifier::Number(version) => Ok(Some(Self { version, weight })),
-            Qualifier::Latest
-            | Qualifier::LatestPublished
-            | Qualifier::Alias(_)
-            | Qualifier::Nothing(_) => Err(Error::function_not_found(&function.qualified_arn(version))),
+            Qualifier::Latest | Qualifier::LatestPublished | Qualifier::Alias(_) | Qualifier::Nothing(_) => {
+                Err(Error::function_not_found(&function.qualified_arn(version)))
+            }
         }
     }
 }
@@ -107,8 +106,7 @@ impl Alias {
 
     /// Whether invocations of the alias can reach the version.
     pub fn references(&self, number: u64) -> bool {
-        self.target == Target::Number(number)
-            || self.routing.is_some_and(|routing| routing.version == number)
+        self.target == Target::Number(number) || self.routing.is_some_and(|routing| routing.version == number)
     }
 
     /// The version that one invocation runs. `dice` is evenly spread over 0 up to, not including, 1.
@@ -152,7 +150,8 @@ mod tests {
 
     #[test]
     fn two_versions_are_two_and_published() {
-        let same = "Invalid function version 1. Function version 1 is already included in routing configuration.";
+        let same =
+            "Invalid function version 1. Function version 1 is already included in routing configuration.";
         assert_eq!(
             alias(Target::Number(1), Some((1, 0.5))).check_routing(),
             Err(Error::InvalidParameter(same.into()))
