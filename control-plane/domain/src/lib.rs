@@ -5,11 +5,19 @@
 
 pub mod arn;
 pub mod code;
+pub mod code_signing;
+pub mod concurrency;
 pub mod configuration;
 pub mod error;
+pub mod event_invoke;
 pub mod function;
+pub mod function_url;
 pub mod limits;
+pub mod policy;
+pub mod recursion;
 pub mod runtime;
+pub mod runtime_management;
+pub mod tags;
 
 pub use arn::{FunctionId, FunctionReference, Qualifier, Scope};
 pub use code::Code;
