@@ -186,8 +186,7 @@ mod tests {
         let less = "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
                     below its minimum value of [10].";
         assert_eq!(refused(budget.check_provisioned(&id("a"), 9)), less);
-        let more =
-            "Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [18].";
+        let more = "Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [18].";
         assert_eq!(refused(budget.check_provisioned(&id("a"), 19)), more);
     }
 }

@@ -166,11 +166,8 @@ mod tests {
             ..EventInvokeConfig::default()
         };
         assert_eq!(settings.clone().put(now), put);
-        let updated = EventInvokeConfig {
-            maximum_event_age_s: Some(60),
-            on_failure: Some("arn:f".into()),
-            ..put
-        };
+        let updated =
+            EventInvokeConfig { maximum_event_age_s: Some(60), on_failure: Some("arn:f".into()), ..put };
         assert_eq!(settings.update(before.clone(), now), updated);
         let emptied = Settings {
             destinations: Some(Destinations { on_success: None, on_failure: Some(None) }),

@@ -194,7 +194,9 @@ impl Permission {
                 principal_org_id: self.principal_org_id,
             },
             arn_like: ArnLike { source_arn: self.source_arn },
-            bool: Flags { invoked_via_function_url: self.invoked_via_function_url.map(|flag| flag.to_string()) },
+            bool: Flags {
+                invoked_via_function_url: self.invoked_via_function_url.map(|flag| flag.to_string()),
+            },
         };
         Ok(Statement {
             sid: self.statement_id,
@@ -325,10 +327,7 @@ mod tests {
     #[test]
     fn the_auth_type_goes_with_function_urls_only() {
         let wrong = Permission { function_url_auth_type: Some("NONE".into()), ..permission("*") };
-        assert!(matches!(
-            wrong.statement("r".into(), &scope("us-east-1")),
-            Err(Error::InvalidParameter(_))
-        ));
+        assert!(matches!(wrong.statement("r".into(), &scope("us-east-1")), Err(Error::InvalidParameter(_))));
     }
 
     #[test]
@@ -338,10 +337,16 @@ mod tests {
             ..permission("*").statement("r".into(), &scope("us-east-1")).unwrap()
         };
         let one = Policy::with(None, statement("a"), "1".into()).unwrap();
-        assert!(matches!(Policy::with(Some(one.clone()), statement("a"), "2".into()), Err(Error::Conflict(_))));
+        assert!(matches!(
+            Policy::with(Some(one.clone()), statement("a"), "2".into()),
+            Err(Error::Conflict(_))
+        ));
         let two = Policy::with(Some(one), statement("b"), "2".into()).unwrap();
         let text = serde_json::to_string(&two.document()).unwrap();
-        assert!(text.starts_with(r#"{"Version":"2012-10-17","Id":"default","Statement":[{"Sid":"a""#), "{text}");
+        assert!(
+            text.starts_with(r#"{"Version":"2012-10-17","Id":"default","Statement":[{"Sid":"a""#),
+            "{text}"
+        );
         assert_eq!(
             two.clone().without("x", "3".into()),
             Err(Error::NotFound("Statement x is not found in resource policy.".into()))

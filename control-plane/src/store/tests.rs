@@ -42,6 +42,8 @@ impl Observer for Recorder {
     fn changed(&self, id: &FunctionId) {
         self.0.lock().unwrap().push(id.name.clone());
     }
+
+    fn concurrency(&self, _share: &Share) {}
 }
 
 fn in_memory() -> Store {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lambdock_domain::{Error as DomainError, Function, FunctionId};
+use lambdock_domain::{Error as DomainError, Function, FunctionId, tags};
 
 use super::source::{self, Source};
 use super::{choose, found, named, show};
@@ -34,11 +34,7 @@ pub async fn create_function(
     check_publish_to(input.publish_to.as_deref())?;
     let configuration = choose::create(&input, &id.name, &context.rules)?;
     let tags: BTreeMap<String, String> = input.tags.into_iter().flatten().collect();
-    if tags.len() > context.rules.limits.tags {
-        return Err(
-            DomainError::InvalidParameter("Number of tags exceeds resource tag limit.".to_owned()).into()
-        );
-    }
+    tags::check(&tags, context.rules.limits.tags)?;
     if context.store.function(&id).await?.is_some() {
         return Err(taken(&id));
     }
