@@ -3,5 +3,6 @@
 mod body;
 pub mod dispatch;
 pub mod endpoints;
+mod runtimes;
 pub mod scope;
 pub mod server;

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lambdock_domain::code::Digest;
+use lambdock_domain::code_signing::FunctionCodeSigning;
 use lambdock_domain::concurrency::Share;
 use lambdock_domain::{Function, FunctionId, PublishedVersion, Scope, Version};
 use rusqlite::{Connection, Transaction, params};
@@ -135,7 +136,8 @@ impl Store {
         Ok(Self { connection: Arc::new(Mutex::new(connection)), observer })
     }
 
-    /// Adds a function, with the version that is published in the same step.
+    /// Adds a function, with the version that is published and the code signing configuration that is attached in
+    /// the same step.
     ///
     /// # Errors
     /// The name is taken, or the store failed.
@@ -143,6 +145,7 @@ impl Store {
         &self,
         function: Function,
         version: Option<PublishedVersion>,
+        code_signing: Option<FunctionCodeSigning>,
     ) -> Result<(), CreateError> {
         let observer = Arc::clone(&self.observer);
         self.run(move |connection| {
@@ -153,6 +156,9 @@ impl Store {
             write_function(&transaction, &function)?;
             if let Some(version) = version {
                 view::write_version(&transaction, &function.id, &version)?;
+            }
+            if let Some(code_signing) = code_signing {
+                attachments::write(&transaction, &function.id, "$LATEST", &code_signing)?;
             }
             transaction.commit()?;
             observer.changed(&function.id);

@@ -14,6 +14,7 @@ use tracing::{Instrument, debug, debug_span, error};
 
 use super::body;
 use super::endpoints::{self, Process};
+use super::runtimes;
 use super::scope::{Credential, KeyDecoding, default_scope};
 use super::server::{Body, Handler};
 use crate::api::functions::{self, archive_at};
@@ -78,6 +79,9 @@ impl Gateway {
         if let Some((status, content)) =
             endpoints::answer(&self.process, &parts.method, path, jiff::Timestamp::now())
         {
+            return json(status, content.map(|content| content.to_string().into()));
+        }
+        if let Some((status, content)) = runtimes::answer(&parts.method, path, query) {
             return json(status, content.map(|content| content.to_string().into()));
         }
         if let (&Method::GET, Some(digest)) = (&parts.method, archive_at(path)) {

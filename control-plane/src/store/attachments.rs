@@ -105,15 +105,7 @@ impl Resources<'_> {
     /// The store failed.
     pub fn attach<T: Attachment>(&self, id: &FunctionId, qualifier: &str, value: &T) -> Result<(), Error> {
         self.touch(id);
-        let mut insert = self.transaction.prepare_cached(
-            "INSERT INTO attachments (account, region, kind, function, qualifier, handle, document)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT DO UPDATE SET handle = excluded.handle, document = excluded.document",
-        )?;
-        let document = serde_json::to_string(value)?;
-        let Scope { account, region } = &id.scope;
-        insert.execute(params![account, region, T::KIND, id.name, qualifier, value.handle(), document])?;
-        Ok(())
+        write(&self.transaction, id, qualifier, value)
     }
 
     /// Removes an attachment. `false`: there was none.
@@ -200,6 +192,24 @@ impl Store {
         })
         .await?
     }
+}
+
+/// Adds or replaces an attachment.
+pub(super) fn write<T: Attachment>(
+    transaction: &Transaction<'_>,
+    id: &FunctionId,
+    qualifier: &str,
+    value: &T,
+) -> Result<(), Error> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO attachments (account, region, kind, function, qualifier, handle, document)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET handle = excluded.handle, document = excluded.document",
+    )?;
+    let document = serde_json::to_string(value)?;
+    let Scope { account, region } = &id.scope;
+    insert.execute(params![account, region, T::KIND, id.name, qualifier, value.handle(), document])?;
+    Ok(())
 }
 
 /// What the function keeps of its account's concurrency.

@@ -61,18 +61,18 @@ fn id(name: &str) -> FunctionId {
 #[tokio::test]
 async fn a_name_is_given_once_per_account_and_region() {
     let store = in_memory();
-    store.create_function(function("f", "a"), None).await.unwrap();
-    assert!(matches!(store.create_function(function("f", "b"), None).await, Err(CreateError::Exists)));
+    store.create_function(function("f", "a"), None, None).await.unwrap();
+    assert!(matches!(store.create_function(function("f", "b"), None, None).await, Err(CreateError::Exists)));
     let mut elsewhere = function("f", "a");
     elsewhere.id.scope.region = "eu-west-1".into();
-    store.create_function(elsewhere, None).await.unwrap();
+    store.create_function(elsewhere, None, None).await.unwrap();
 }
 
 #[tokio::test]
 async fn functions_are_listed_in_pages_by_name() {
     let store = in_memory();
     for name in ["b", "a", "c"] {
-        store.create_function(function(name, "x"), None).await.unwrap();
+        store.create_function(function(name, "x"), None, None).await.unwrap();
     }
     let names = |page: Vec<Function>| page.into_iter().map(|f| f.id.name).collect::<Vec<_>>();
     assert_eq!(names(store.functions(&scope(), None, 2).await.unwrap()), ["a", "b"]);
@@ -82,7 +82,7 @@ async fn functions_are_listed_in_pages_by_name() {
 #[tokio::test]
 async fn a_refused_change_leaves_no_trace() {
     let store = in_memory();
-    store.create_function(function("f", "a"), None).await.unwrap();
+    store.create_function(function("f", "a"), None, None).await.unwrap();
     let refused = store
         .change_function(&id("f"), |function| {
             function.tags.insert("half".into(), "done".into());
@@ -98,8 +98,8 @@ async fn a_refused_change_leaves_no_trace() {
 #[tokio::test]
 async fn the_store_knows_which_archives_are_needed() {
     let store = in_memory();
-    store.create_function(function("f", "shared"), None).await.unwrap();
-    store.create_function(function("g", "shared"), None).await.unwrap();
+    store.create_function(function("f", "shared"), None, None).await.unwrap();
+    store.create_function(function("g", "shared"), None, None).await.unwrap();
     store.delete_function(&id("f")).await.unwrap().unwrap();
     assert!(store.archive_is_in_use(&Digest("shared".into())).await.unwrap());
     assert_eq!(store.archives_in_use().await.unwrap(), HashSet::from([Digest("shared".into())]));
@@ -113,8 +113,8 @@ async fn a_reopened_store_has_everything_and_knows_what_is_unsettled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lambdock.db");
     let store = Store::open(&path, Arc::new(Recorder::default())).unwrap();
-    store.create_function(function("pending", "a"), None).await.unwrap();
-    store.create_function(function("active", "a"), None).await.unwrap();
+    store.create_function(function("pending", "a"), None, None).await.unwrap();
+    store.create_function(function("active", "a"), None, None).await.unwrap();
     let prepared =
         |function: &mut Function| Ok(function.prepared(&DeploymentId("d-active".into()), "r2".into()));
     assert!(store.change_function(&id("active"), prepared).await.unwrap().1);
@@ -140,8 +140,8 @@ fn a_newer_database_is_left_alone() {
 async fn the_observer_hears_of_every_change_and_of_nothing_else() {
     let recorder = Arc::new(Recorder::default());
     let store = Store::in_memory(recorder.clone()).unwrap();
-    store.create_function(function("f", "a"), None).await.unwrap();
-    assert!(store.create_function(function("f", "a"), None).await.is_err());
+    store.create_function(function("f", "a"), None, None).await.unwrap();
+    assert!(store.create_function(function("f", "a"), None, None).await.is_err());
     store.change_function(&id("f"), |_| Ok(())).await.unwrap();
     assert!(store.read(&id("f"), |view| Ok::<_, Error>(view.function()?.is_some())).await.unwrap());
     assert_eq!(*recorder.0.lock().unwrap(), ["f"]);

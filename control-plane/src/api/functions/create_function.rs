@@ -7,7 +7,7 @@ use super::source::{self, Source};
 use super::{choose, found, named, show};
 use crate::api::resolve::{Named, Reach};
 use crate::api::versions::check_publish_to;
-use crate::api::{Caller, Context, Creation, Error, fresh, new_id, now};
+use crate::api::{Caller, Context, Creation, Error, code_signing, fresh, new_id, now};
 use crate::store::CreateError;
 use crate::wire::{Violation, shapes};
 
@@ -38,6 +38,10 @@ pub async fn create_function(
     if context.store.function(&id).await?.is_some() {
         return Err(taken(&id));
     }
+    let code_signing = match input.code_signing_config_arn {
+        Some(arn) => Some(code_signing::attachable(context, caller, arn).await?),
+        None => None,
+    };
     let code = input.code.unwrap_or_default();
     let source = Source {
         zip_file: code.zip_file,
@@ -58,7 +62,7 @@ pub async fn create_function(
     };
     let number = subject.number;
     let shown = show::configuration(subject, id.arn(), show::Detail::Full);
-    match context.store.create_function(function, published).await {
+    match context.store.create_function(function, published, code_signing).await {
         Ok(()) => {}
         Err(CreateError::Exists) => return Err(taken(&id)),
         Err(CreateError::Store(error)) => return Err(error.into()),
