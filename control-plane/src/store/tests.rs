@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 
+use lambdock_domain::code_signing::FunctionCodeSigning;
+use lambdock_domain::concurrency::Reserved;
 use lambdock_domain::configuration::{ImageConfig, LogFormat, TracingMode};
 use lambdock_domain::function::{DeploymentId, Fresh};
+use lambdock_domain::recursion::RecursiveLoop;
 use lambdock_domain::{Architecture, Code, Configuration, PackageType, Timestamp};
 
 use super::*;
@@ -30,8 +33,11 @@ fn function(name: &str, digest: &str) -> Function {
         log_group: format!("/aws/lambda/{name}"),
     };
     let code = Code::Zip { digest: Digest(digest.into()), size: 1, source_kms_key_arn: None };
-    let fresh = Fresh { revision: "r".into(), deployment: DeploymentId(format!("d-{name}")) };
-    Function::create(id(name), configuration, code, BTreeMap::new(), Timestamp(0), fresh)
+    Function::create(id(name), configuration, code, BTreeMap::new(), Timestamp(0), fresh(name))
+}
+
+fn fresh(name: &str) -> Fresh {
+    Fresh { revision: "r".into(), deployment: DeploymentId(format!("d-{name}")) }
 }
 
 /// Remembers what it is told.
@@ -148,4 +154,76 @@ async fn the_observer_hears_of_every_change_and_of_nothing_else() {
     store.delete_function(&id("f")).await.unwrap();
     store.delete_function(&id("f")).await.unwrap();
     assert_eq!(*recorder.0.lock().unwrap(), ["f", "f"]);
+}
+
+#[tokio::test]
+async fn what_hangs_on_a_function_goes_with_it_and_with_its_versions_and_aliases() {
+    let store = in_memory();
+    store.create_function(function("f", "a"), None, None).await.unwrap();
+    store.create_function(function("g", "a"), None, None).await.unwrap();
+    let attach = |name: &'static str, qualifier: &'static str| {
+        let attached = store.transact::<(), Error>(move |resources| {
+            resources.attach(&id(name), qualifier, &RecursiveLoop::Allow)?;
+            resources.attach(&id(name), qualifier, &Reserved(3))
+        });
+        async { attached.await.unwrap() }
+    };
+    for qualifier in ["$LATEST", "1", "live"] {
+        attach("f", qualifier).await;
+    }
+    attach("g", "live").await;
+    let left = |name: &'static str| {
+        let left = store.transact::<_, Error>(move |resources| {
+            let loops = resources.attached_to::<RecursiveLoop>(&id(name))?;
+            let reserved = resources.attached_in::<Reserved>(&scope())?;
+            let names = loops.into_iter().map(|attached| attached.qualifier).collect::<Vec<_>>();
+            Ok((names, reserved.iter().filter(|attached| attached.function == id(name)).count()))
+        });
+        async { left.await.unwrap() }
+    };
+    assert_eq!(left("f").await, (vec!["$LATEST".into(), "1".into(), "live".into()], 3));
+    store.change(&id("f"), |changing| Ok(changing.remove_alias("live")?)).await.unwrap();
+    assert_eq!(left("f").await, (vec!["$LATEST".into(), "1".into()], 2));
+    store.delete_function(&id("f")).await.unwrap();
+    assert_eq!(left("f").await, (vec![], 0));
+    assert_eq!(left("g").await, (vec!["live".to_owned()], 1));
+}
+
+#[tokio::test]
+async fn a_transaction_that_fails_changes_nothing() {
+    let store = in_memory();
+    let failed = store.transact::<(), Error>(|resources| {
+        resources.attach(&id("f"), "$LATEST", &Reserved(1))?;
+        Err(Error::Closed)
+    });
+    assert!(failed.await.is_err());
+    let attached =
+        store.transact::<_, Error>(|resources| resources.attached::<Reserved>(&id("f"), "$LATEST"));
+    assert_eq!(attached.await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn things_are_found_by_their_handles() {
+    let store = in_memory();
+    let found = store.transact::<_, Error>(|resources| {
+        for (name, arn) in [("f", "arn:a"), ("g", "arn:b"), ("h", "arn:a")] {
+            resources.attach(&id(name), "$LATEST", &FunctionCodeSigning(arn.into()))?;
+        }
+        resources.attach(&id("h"), "$LATEST", &FunctionCodeSigning("arn:c".into()))?;
+        resources.attached_by::<FunctionCodeSigning>("arn:a")
+    });
+    let found: Vec<_> = found.await.unwrap().into_iter().map(|attached| attached.function).collect();
+    assert_eq!(found, [id("f")]);
+}
+
+#[tokio::test]
+async fn usage_counts_functions_once_and_code_for_every_version() {
+    let store = in_memory();
+    let usage = || async { store.transact::<_, Error>(|resources| resources.usage(&scope())).await.unwrap() };
+    assert_eq!(usage().await, Usage::default());
+    let mut published = function("f", "a");
+    let version = published.publish(None, None, fresh("v"), "r".into()).version().clone();
+    store.create_function(published, Some(version), None).await.unwrap();
+    store.create_function(function("g", "b"), None, None).await.unwrap();
+    assert_eq!(usage().await, Usage { functions: 2, code_size: 3 });
 }
