@@ -4,11 +4,23 @@
 //! before it, validated; it returns the output shape or an [`Error`]. Status codes, headers and error bodies are
 //! [`crate::wire`]'s.
 
+pub mod account;
 pub mod aliases;
+pub mod code_signing;
+pub mod concurrency;
+pub mod event_invoke;
+pub mod function_urls;
 pub mod functions;
 pub mod invocations;
 mod page;
+pub mod permissions;
+pub mod provisioned_concurrency;
+pub mod qualified;
+pub mod recursion;
 pub mod resolve;
+pub mod runtime_management;
+pub mod scaling;
+pub mod tags;
 pub mod versions;
 
 use std::sync::Arc;
@@ -19,7 +31,7 @@ use uuid::Uuid;
 
 use crate::activation::Activation;
 use crate::code::Archives;
-use crate::invoke::Invoker;
+use crate::invoke::{Invoker, Throttle};
 use crate::store::{self, Store};
 use crate::wire::Violation;
 
@@ -78,6 +90,9 @@ pub enum Error {
     /// The event is larger than the invocation type allows.
     #[error("{0}")]
     PayloadTooLarge(String),
+    /// The function or the account has no execution left. The text is AWS's `Reason`.
+    #[error("{}", .0.as_str())]
+    Throttled(Throttle),
     /// We, the engine or the disk are at fault. The text is for the client and says what to do.
     #[error("{0}")]
     Service(String),

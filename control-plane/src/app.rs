@@ -33,6 +33,7 @@ use crate::invoke::assignment::{EndpointUrl, Settings};
 use crate::invoke::{Deployer, Directory, Invoker};
 use crate::logs::Console;
 use crate::pool::{self, Pool};
+use crate::provisioning::Provisioning;
 use crate::signals::Signals;
 use crate::state::{Persistence, StateFolder};
 use crate::store::Store;
@@ -124,7 +125,7 @@ async fn build(
     instance: &str,
     listeners: &[TcpListener],
 ) -> anyhow::Result<App> {
-    let directory = Arc::new(Directory::default());
+    let directory = Arc::new(Directory::new(config.limits.concurrent_executions));
     let observer = Arc::clone(&directory) as Arc<dyn crate::store::Observer>;
     let store = match state.database() {
         Some(path) => {
@@ -180,8 +181,13 @@ async fn build(
             update_time: config.update_time,
         },
     );
+    let invoker = Arc::new(Invoker::new(store.clone(), Arc::clone(&directory), deployer, pool.clone()));
+    store.tell_concurrency().await?;
+    let provisioning = Provisioning::new(store.clone(), directory, Arc::clone(&invoker), pool.clone());
+    // Orders to a pool that is shutting down are nobody's any more.
+    tokio::spawn(provisioning.run());
     let context = Context {
-        invoker: Arc::new(Invoker::new(store.clone(), directory, deployer, pool.clone())),
+        invoker,
         store,
         archives,
         activation: activation.clone(),

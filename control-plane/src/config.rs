@@ -173,6 +173,15 @@ impl Config {
                 response_payload: source
                     .number("LAMBDA_LIMITS_MAX_FUNCTION_PAYLOAD_SIZE_BYTES")
                     .unwrap_or(defaults.response_payload),
+                concurrent_executions: source
+                    .number("LAMBDA_LIMITS_CONCURRENT_EXECUTIONS")
+                    .unwrap_or(defaults.concurrent_executions),
+                unreserved_concurrency: source
+                    .number("LAMBDA_LIMITS_MINIMUM_UNRESERVED_CONCURRENCY")
+                    .unwrap_or(defaults.unreserved_concurrency),
+                total_code_size: source
+                    .number("LAMBDA_LIMITS_TOTAL_CODE_SIZE")
+                    .unwrap_or(defaults.total_code_size),
                 ..defaults
             },
             origins: Origins {

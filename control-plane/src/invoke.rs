@@ -2,22 +2,24 @@
 
 mod answer;
 pub mod assignment;
+mod concurrency;
 mod directory;
 pub mod payload;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lambdock_domain::function::Serving;
+use lambdock_domain::function::{DeploymentId, Serving};
 use lambdock_domain::runtime::ImageMapping;
 use lambdock_domain::{Code, FunctionId, Runtime};
 use lambdock_protocol::Invoke;
 
 pub use answer::{Answer, LogType, Lost, Outcome};
+pub use concurrency::{Concurrency, Permit, Throttle};
 pub use directory::Directory;
 
 use crate::executor::ImageRequest;
-use crate::pool::{self, Deployment, Pool};
+use crate::pool::{self, Deployment, Pool, Provision};
 use crate::store::{self, Store};
 
 /// The version that unqualified invocations run.
@@ -146,6 +148,21 @@ impl Invoker {
         let deploy =
             move |id: &FunctionId, version: &str, serving: &Serving| deployer.deploy(id, version, serving);
         Ok(self.directory.find(&self.store, id, qualifier, rand::random(), deploy).await?)
+    }
+
+    /// The right to run `deployment` of the function once more.
+    ///
+    /// # Errors
+    /// The function or its account has none left.
+    pub fn admit(&self, id: &FunctionId, deployment: &Deployment) -> Result<Permit, Throttle> {
+        let ready = self.pool.provisioned(&deployment.id).and_then(|provision| provision.ready);
+        let ready = u32::try_from(ready.unwrap_or_default()).unwrap_or(u32::MAX);
+        self.directory.executions().enter(id, &deployment.version, ready)
+    }
+
+    /// What is kept ready of a deployment.
+    pub fn provisioned(&self, id: &DeploymentId) -> Option<Provision> {
+        self.pool.provisioned(id)
     }
 
     /// Runs `deployment` once and waits for the answer.

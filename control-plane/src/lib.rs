@@ -16,6 +16,7 @@ pub mod invoke;
 pub mod logs;
 pub mod place;
 pub mod pool;
+pub mod provisioning;
 pub mod runtime_version;
 pub mod signals;
 pub mod state;

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use lambdock_domain::Timestamp;
 use lambdock_domain::function::DeploymentId;
 use lambdock_protocol::{Assignment, Initialized, Invoke};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -119,6 +120,24 @@ pub struct EnvironmentStatus {
     pub initialized: Option<(Initialized, Bytes)>,
 }
 
+/// Environments of a deployment that are to be kept ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// How many, at least 1.
+    pub environments: usize,
+    /// When they were ordered: a later order for the same is another one, and tries again what has failed.
+    pub placed: Timestamp,
+}
+
+/// What has become of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provision {
+    /// The order.
+    pub order: Order,
+    /// Environments that have been started and initialised, free or at work; `None`: one could not be.
+    pub ready: Option<usize>,
+}
+
 /// How often time is looked at, at least and at most.
 const TICKS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
@@ -216,6 +235,27 @@ impl Pool {
         if let Some(group) = group {
             group.retire(&self.shared);
         }
+    }
+
+    /// Keeps environments of a deployment ready, beyond those that invocations need.
+    pub fn provision(&self, deployment: &Arc<Deployment>, order: Order) {
+        if !self.shared.closing.is_cancelled() {
+            self.shared.group(deployment).provision(&self.shared, Some(order));
+        }
+    }
+
+    /// No environments of a deployment are to be kept ready any more.
+    pub fn unprovision(&self, id: &DeploymentId) {
+        let group = self.shared.groups().groups.get(id).cloned();
+        if let Some(group) = group {
+            group.provision(&self.shared, None);
+        }
+    }
+
+    /// What has become of the order for environments of a deployment, if there is one.
+    pub fn provisioned(&self, id: &DeploymentId) -> Option<Provision> {
+        let group = self.shared.groups().groups.get(id).cloned();
+        group.and_then(|group| group.provisioned())
     }
 
     /// The environments of a deployment.

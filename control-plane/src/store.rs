@@ -4,7 +4,11 @@
 //! transactions when it starts again; without, the same database lives in memory. Code archives are not here but
 //! in [`crate::code::Archives`]; the store knows which of them are in use.
 
+mod attachments;
+mod code_signing;
+mod resources;
 mod schema;
+mod usage;
 mod view;
 
 use std::collections::HashSet;
@@ -12,9 +16,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lambdock_domain::code::Digest;
+use lambdock_domain::code_signing::FunctionCodeSigning;
+use lambdock_domain::concurrency::Share;
 use lambdock_domain::{Function, FunctionId, PublishedVersion, Scope, Version};
 use rusqlite::{Connection, Transaction, params};
 
+pub use attachments::{Attached, Attachment};
+pub use resources::Resources;
+pub use usage::Usage;
 pub use view::{FunctionChange, FunctionView};
 
 /// The store cannot be read or written. Never caused by a client.
@@ -82,6 +91,9 @@ impl From<rusqlite::Error> for ChangeError {
 pub trait Observer: Send + Sync {
     /// The function was written or removed. Must be quick and must not use the store.
     fn changed(&self, id: &FunctionId);
+
+    /// What a function keeps of its account's concurrency may have changed. As [`Observer::changed`].
+    fn concurrency(&self, share: &Share);
 }
 
 /// A version among those of all functions.
@@ -124,7 +136,8 @@ impl Store {
         Ok(Self { connection: Arc::new(Mutex::new(connection)), observer })
     }
 
-    /// Adds a function, with the version that is published in the same step.
+    /// Adds a function, with the version that is published and the code signing configuration that is attached in
+    /// the same step.
     ///
     /// # Errors
     /// The name is taken, or the store failed.
@@ -132,6 +145,7 @@ impl Store {
         &self,
         function: Function,
         version: Option<PublishedVersion>,
+        code_signing: Option<FunctionCodeSigning>,
     ) -> Result<(), CreateError> {
         let observer = Arc::clone(&self.observer);
         self.run(move |connection| {
@@ -142,6 +156,9 @@ impl Store {
             write_function(&transaction, &function)?;
             if let Some(version) = version {
                 view::write_version(&transaction, &function.id, &version)?;
+            }
+            if let Some(code_signing) = code_signing {
+                attachments::write(&transaction, &function.id, "$LATEST", &code_signing)?;
             }
             transaction.commit()?;
             observer.changed(&function.id);
@@ -193,8 +210,10 @@ impl Store {
                 write_function(&transaction, &function)?;
             }
             if touched || function != before {
+                let share = attachments::share(&transaction, &id)?;
                 transaction.commit()?;
                 observer.changed(&id);
+                observer.concurrency(&share);
             }
             Ok(value)
         })
@@ -239,8 +258,10 @@ impl Store {
             transaction
                 .execute("DELETE FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3", key)?;
             write_archive_uses(&transaction, &id.arn(), [])?;
+            attachments::remove_all(&transaction, &id)?;
             transaction.commit()?;
             observer.changed(&id);
+            observer.concurrency(&Share { function: id, reserved: None, provisioned: 0 });
             Ok(Some((function, versions)))
         })
         .await?

@@ -12,6 +12,17 @@ pub enum Error {
     /// The same where AWS leaves out who is to blame.
     #[error("{0}")]
     InvalidParameterUntyped(String),
+    /// A code signing configuration that was asked for by its ARN does not exist.
+    #[error("The Lambda code signing configuration {0} can not be found.")]
+    NoCodeSigningConfig(String),
+    /// A code signing configuration that a function should have does not exist.
+    #[error(
+        "The code signing configuration cannot be found. Check that the provided configuration is not deleted: {0}."
+    )]
+    CodeSigningConfigNotFound(String),
+    /// The version or alias has no provisioned concurrency.
+    #[error("No Provisioned Concurrency Config found for this function")]
+    ProvisionedConcurrencyConfigNotFound,
     /// The state of the resource does not allow it now.
     #[error("{0}")]
     Conflict(String),
@@ -21,6 +32,15 @@ pub enum Error {
          retrieve the latest Revision Id"
     )]
     RevisionMismatch,
+    /// The policy has changed since the client saw it.
+    #[error(
+        "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the \
+         latest Revision Id"
+    )]
+    PolicyRevisionMismatch,
+    /// A policy would be longer than it may be. `0`: what it would be, in bytes.
+    #[error("The final policy size ({0}) is bigger than the limit ({limit}).", limit = crate::policy::SIZE_LIMIT)]
+    PolicyTooLong(usize),
     /// The request or the archive in it is too large.
     #[error("{0}")]
     RequestTooLarge(String),
@@ -36,5 +56,16 @@ impl Error {
     /// No such function, version or alias; `arn` is qualified as the request was.
     pub fn function_not_found(arn: &str) -> Self {
         Self::NotFound(format!("Function not found: {arn}"))
+    }
+
+    /// No such alias; `arn` is the one that it would have.
+    pub fn alias_not_found(arn: &str) -> Self {
+        Self::NotFound(format!("Cannot find alias arn: {arn}"))
+    }
+
+    /// A resource of a function that it does not have, where AWS does not say which. [AWS: recorded for policies and
+    /// function URLs]
+    pub fn resource_not_found() -> Self {
+        Self::NotFound("The resource you requested does not exist.".to_owned())
     }
 }

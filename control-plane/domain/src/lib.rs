@@ -6,11 +6,19 @@
 pub mod alias;
 pub mod arn;
 pub mod code;
+pub mod code_signing;
+pub mod concurrency;
 pub mod configuration;
 pub mod error;
+pub mod event_invoke;
 pub mod function;
+pub mod function_url;
 pub mod limits;
+pub mod policy;
+pub mod recursion;
 pub mod runtime;
+pub mod runtime_management;
+pub mod tags;
 pub mod version;
 
 pub use alias::Alias;

@@ -21,6 +21,8 @@ pub struct Limits {
     pub response_payload: u64,
     /// Executions at the same time, per account and region.
     pub concurrent_executions: u32,
+    /// Executions that functions cannot reserve, per account and region.
+    pub unreserved_concurrency: u32,
     /// Tags of one resource.
     pub tags: usize,
 }
@@ -37,6 +39,7 @@ impl Default for Limits {
             event_payload: 1_048_576,
             response_payload: 6_291_556,
             concurrent_executions: 1000,
+            unreserved_concurrency: 100,
             tags: 50,
         }
     }

@@ -37,6 +37,13 @@ impl Page {
         self.size + 1
     }
 
+    /// The page and `NextMarker` from the whole list, which is in the order of its keys.
+    pub(super) fn part<T>(&self, list: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+        let after = self.after.as_deref();
+        let left = list.into_iter().filter(|item| after.is_none_or(|after| *key(item) > *after));
+        self.cut(left.take(self.look_for()).collect(), key)
+    }
+
     /// Takes the page off what was found, and `NextMarker`.
     pub(super) fn cut<T>(&self, mut found: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
         let more = found.len() > self.size;
@@ -76,6 +83,15 @@ mod tests {
         assert_eq!(pages(&["a", "b", "c"], 2), [vec!["a", "b"], vec!["c"]]);
         assert_eq!(pages(&["a", "b"], 2), [["a", "b"]]);
         assert_eq!(pages(&[], 2), [Vec::<String>::new()]);
+    }
+
+    #[test]
+    fn a_page_of_a_whole_list_begins_after_the_one_before() {
+        let first = Page::read(None, Some(2)).unwrap();
+        let (items, marker) = first.part(vec!["a", "b", "c"], |item| (*item).to_owned());
+        assert_eq!(items, ["a", "b"]);
+        let second = Page::read(marker.as_deref(), Some(2)).unwrap();
+        assert_eq!(second.part(vec!["a", "b", "c"], |item| (*item).to_owned()), (vec!["c"], None));
     }
 
     #[test]

@@ -155,6 +155,21 @@ pub const VARIABLES: &[Variable] = &[
         "6291556",
         "Largest answer of a function, in bytes.",
     ),
+    variable(
+        "LAMBDA_LIMITS_CONCURRENT_EXECUTIONS",
+        "1000",
+        "Executions at the same time, in each account and region.",
+    ),
+    variable(
+        "LAMBDA_LIMITS_MINIMUM_UNRESERVED_CONCURRENCY",
+        "100",
+        "Concurrent executions that functions cannot reserve.",
+    ),
+    variable(
+        "LAMBDA_LIMITS_TOTAL_CODE_SIZE",
+        "80530636800",
+        "All code of an account in a region, in bytes, as GetAccountSettings tells it.",
+    ),
     variable("DEBUG", "0", "1: log at debug level, functions' own output included."),
     variable("LS_LOG", "info", "Log level: trace, debug, info, warn, error; wins over DEBUG."),
 ];

@@ -14,13 +14,17 @@ use tracing::{Instrument, debug, debug_span, error, warn};
 
 use super::body;
 use super::endpoints::{self, Process};
+use super::runtimes;
 use super::scope::{Credential, KeyDecoding, default_scope};
 use super::server::{Body, Handler};
 use super::upstream::{self, Upstream};
 use super::{foreign, origin};
 use crate::api::functions::{self, archive_at};
 use crate::api::invocations::{self, Invocation};
-use crate::api::{Caller, Context, Error, aliases, new_id, versions};
+use crate::api::{
+    Caller, Context, Error, account, aliases, code_signing, concurrency, event_invoke, function_urls, new_id,
+    permissions, provisioned_concurrency, recursion, runtime_management, scaling, tags, versions,
+};
 use crate::wire::operations as op;
 use crate::wire::{self, Decoded, ErrorCode, Labels, Operation, OperationShape, ServiceError, Violation};
 
@@ -161,6 +165,9 @@ impl Gateway {
         {
             return json(status, content.map(|content| content.to_string().into()));
         }
+        if let Some((status, content)) = runtimes::answer(&parts.method, path, query) {
+            return json(status, content.map(|content| content.to_string().into()));
+        }
         if let (&Method::GET, Some(digest)) = (&parts.method, archive_at(path)) {
             return self.archive(&digest).await;
         }
@@ -223,6 +230,114 @@ impl Gateway {
             Operation::UpdateFunctionCode => call!(op::UpdateFunctionCode, functions::update_function_code),
             Operation::UpdateFunctionConfiguration => {
                 call!(op::UpdateFunctionConfiguration, functions::update_function_configuration)
+            }
+            Operation::GetAccountSettings => call!(op::GetAccountSettings, account::get_account_settings),
+            Operation::AddPermission => call!(op::AddPermission, permissions::add_permission),
+            Operation::GetPolicy => call!(op::GetPolicy, permissions::get_policy),
+            Operation::RemovePermission => call!(op::RemovePermission, permissions::remove_permission),
+            Operation::TagResource => call!(op::TagResource, tags::tag_resource),
+            Operation::UntagResource => call!(op::UntagResource, tags::untag_resource),
+            Operation::ListTags => call!(op::ListTags, tags::list_tags),
+            Operation::PutFunctionConcurrency => {
+                call!(op::PutFunctionConcurrency, concurrency::put_function_concurrency)
+            }
+            Operation::GetFunctionConcurrency => {
+                call!(op::GetFunctionConcurrency, concurrency::get_function_concurrency)
+            }
+            Operation::DeleteFunctionConcurrency => {
+                call!(op::DeleteFunctionConcurrency, concurrency::delete_function_concurrency)
+            }
+            Operation::PutProvisionedConcurrencyConfig => call!(
+                op::PutProvisionedConcurrencyConfig,
+                provisioned_concurrency::put_provisioned_concurrency_config
+            ),
+            Operation::GetProvisionedConcurrencyConfig => call!(
+                op::GetProvisionedConcurrencyConfig,
+                provisioned_concurrency::get_provisioned_concurrency_config
+            ),
+            Operation::ListProvisionedConcurrencyConfigs => call!(
+                op::ListProvisionedConcurrencyConfigs,
+                provisioned_concurrency::list_provisioned_concurrency_configs
+            ),
+            Operation::DeleteProvisionedConcurrencyConfig => call!(
+                op::DeleteProvisionedConcurrencyConfig,
+                provisioned_concurrency::delete_provisioned_concurrency_config
+            ),
+            Operation::PutFunctionEventInvokeConfig => {
+                call!(op::PutFunctionEventInvokeConfig, event_invoke::put_function_event_invoke_config)
+            }
+            Operation::UpdateFunctionEventInvokeConfig => {
+                call!(op::UpdateFunctionEventInvokeConfig, event_invoke::update_function_event_invoke_config)
+            }
+            Operation::GetFunctionEventInvokeConfig => {
+                call!(op::GetFunctionEventInvokeConfig, event_invoke::get_function_event_invoke_config)
+            }
+            Operation::DeleteFunctionEventInvokeConfig => {
+                call!(op::DeleteFunctionEventInvokeConfig, event_invoke::delete_function_event_invoke_config)
+            }
+            Operation::ListFunctionEventInvokeConfigs => {
+                call!(op::ListFunctionEventInvokeConfigs, event_invoke::list_function_event_invoke_configs)
+            }
+            Operation::CreateFunctionUrlConfig => {
+                call!(op::CreateFunctionUrlConfig, function_urls::create_function_url_config)
+            }
+            Operation::UpdateFunctionUrlConfig => {
+                call!(op::UpdateFunctionUrlConfig, function_urls::update_function_url_config)
+            }
+            Operation::GetFunctionUrlConfig => {
+                call!(op::GetFunctionUrlConfig, function_urls::get_function_url_config)
+            }
+            Operation::DeleteFunctionUrlConfig => {
+                call!(op::DeleteFunctionUrlConfig, function_urls::delete_function_url_config)
+            }
+            Operation::ListFunctionUrlConfigs => {
+                call!(op::ListFunctionUrlConfigs, function_urls::list_function_url_configs)
+            }
+            Operation::CreateCodeSigningConfig => {
+                call!(op::CreateCodeSigningConfig, code_signing::create_code_signing_config)
+            }
+            Operation::UpdateCodeSigningConfig => {
+                call!(op::UpdateCodeSigningConfig, code_signing::update_code_signing_config)
+            }
+            Operation::GetCodeSigningConfig => {
+                call!(op::GetCodeSigningConfig, code_signing::get_code_signing_config)
+            }
+            Operation::DeleteCodeSigningConfig => {
+                call!(op::DeleteCodeSigningConfig, code_signing::delete_code_signing_config)
+            }
+            Operation::ListCodeSigningConfigs => {
+                call!(op::ListCodeSigningConfigs, code_signing::list_code_signing_configs)
+            }
+            Operation::ListFunctionsByCodeSigningConfig => call!(
+                op::ListFunctionsByCodeSigningConfig,
+                code_signing::list_functions_by_code_signing_config
+            ),
+            Operation::PutFunctionCodeSigningConfig => {
+                call!(op::PutFunctionCodeSigningConfig, code_signing::put_function_code_signing_config)
+            }
+            Operation::GetFunctionCodeSigningConfig => {
+                call!(op::GetFunctionCodeSigningConfig, code_signing::get_function_code_signing_config)
+            }
+            Operation::DeleteFunctionCodeSigningConfig => {
+                call!(op::DeleteFunctionCodeSigningConfig, code_signing::delete_function_code_signing_config)
+            }
+            Operation::PutRuntimeManagementConfig => {
+                call!(op::PutRuntimeManagementConfig, runtime_management::put_runtime_management_config)
+            }
+            Operation::GetRuntimeManagementConfig => {
+                call!(op::GetRuntimeManagementConfig, runtime_management::get_runtime_management_config)
+            }
+            Operation::PutFunctionRecursionConfig => {
+                call!(op::PutFunctionRecursionConfig, recursion::put_function_recursion_config)
+            }
+            Operation::GetFunctionRecursionConfig => {
+                call!(op::GetFunctionRecursionConfig, recursion::get_function_recursion_config)
+            }
+            Operation::PutFunctionScalingConfig => {
+                call!(op::PutFunctionScalingConfig, scaling::put_function_scaling_config)
+            }
+            Operation::GetFunctionScalingConfig => {
+                call!(op::GetFunctionScalingConfig, scaling::get_function_scaling_config)
             }
             Operation::Invoke => {
                 let trace_id =
@@ -342,6 +457,17 @@ fn refusal(error: Error) -> ServiceError {
                 }
                 Domain::Conflict(_) => ErrorCode::ResourceConflictException,
                 Domain::RevisionMismatch => ErrorCode::PreconditionFailedException,
+                Domain::PolicyRevisionMismatch => ErrorCode::PreconditionFailedException,
+                Domain::PolicyTooLong(_) => ErrorCode::PolicyLengthExceededException,
+                Domain::CodeSigningConfigNotFound(_) => ErrorCode::CodeSigningConfigNotFoundException,
+                Domain::ProvisionedConcurrencyConfigNotFound => {
+                    ErrorCode::ProvisionedConcurrencyConfigNotFoundException
+                }
+                // [AWS: recorded] Without `Type`.
+                Domain::NoCodeSigningConfig(_) => {
+                    return ServiceError::new(ErrorCode::ResourceNotFoundException, domain.to_string())
+                        .without_type();
+                }
                 Domain::RequestTooLarge(_) => ErrorCode::RequestEntityTooLargeException,
                 Domain::CodeStorageExceeded => ErrorCode::CodeStorageExceededException,
                 // [AWS: recorded] Says nothing about what it denies.
@@ -359,6 +485,10 @@ fn refusal(error: Error) -> ServiceError {
             ServiceError::new(ErrorCode::InvalidRequestContentException, message)
         }
         Error::PayloadTooLarge(message) => ServiceError::new(ErrorCode::RequestTooLargeException, message),
+        Error::Throttled(throttle) => {
+            ServiceError::new(ErrorCode::TooManyRequestsException, "Rate Exceeded.")
+                .with_member("Reason", throttle.as_str())
+        }
         Error::Service(message) => ServiceError::new(ErrorCode::ServiceException, message),
         Error::NotImplemented(message) => not_implemented(&message),
     }

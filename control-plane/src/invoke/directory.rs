@@ -1,13 +1,17 @@
 //! What serves each function, in memory: invocations look here and never into the store.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use lambdock_domain::alias::Target;
+use lambdock_domain::concurrency::Share;
 use lambdock_domain::function::Serving;
 use lambdock_domain::{Alias, FunctionId, Qualifier};
 
+use tokio::sync::Notify;
+
 use super::LATEST;
+use super::concurrency::Concurrency;
 use crate::pool::Deployment;
 use crate::store::{self, FunctionView, Observer, Store};
 
@@ -39,18 +43,64 @@ type Entries = HashMap<String, Entry>;
 ///
 /// The store tells of every change while it holds its lock, and what is remembered here was read under the same
 /// lock: an old deployment is never remembered after a new one was written.
-#[derive(Default)]
 pub struct Directory {
     functions: RwLock<HashMap<FunctionId, Entries>>,
+    concurrency: Concurrency,
+    changed: Changed,
 }
 
 impl Observer for Directory {
     fn changed(&self, id: &FunctionId) {
         self.functions.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.changed.add(id);
+    }
+
+    fn concurrency(&self, share: &Share) {
+        self.concurrency.keep(share);
+    }
+}
+
+/// Functions that have changed, until somebody asks for them.
+#[derive(Default)]
+struct Changed {
+    functions: Mutex<HashSet<FunctionId>>,
+    some: Notify,
+}
+
+impl Changed {
+    fn add(&self, id: &FunctionId) {
+        self.functions.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        self.some.notify_one();
     }
 }
 
 impl Directory {
+    /// A directory for accounts that may run `limit` executions at the same time.
+    pub fn new(limit: u32) -> Self {
+        Self {
+            functions: RwLock::default(),
+            concurrency: Concurrency::new(limit),
+            changed: Changed::default(),
+        }
+    }
+
+    /// How many executions run and may run.
+    pub fn executions(&self) -> &Concurrency {
+        &self.concurrency
+    }
+
+    /// Functions that have changed since the last call, as soon as there are any. For one caller at a time.
+    pub async fn changed_functions(&self) -> HashSet<FunctionId> {
+        loop {
+            let changed =
+                std::mem::take(&mut *self.changed.functions.lock().unwrap_or_else(PoisonError::into_inner));
+            if !changed.is_empty() {
+                return changed;
+            }
+            self.changed.some.notified().await;
+        }
+    }
+
     /// What one invocation of the function under `qualifier` runs; `dice`, from 0 to 1, decides where an alias names
     /// two versions. `deploy` makes a deployment of a version that was not remembered.
     ///

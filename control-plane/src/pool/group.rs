@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use lambdock_protocol::{Initialized, Invoke};
+use lambdock_protocol::{Initialized, Invoke, Status};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 use tracing::{Instrument, debug, info_span};
 
 use super::life::Life;
 use super::machine::{Effect, Effects, Machine, State};
-use super::{Deployment, EnvironmentStatus, Error, Phase, Shared};
+use super::{Deployment, EnvironmentStatus, Error, Order, Phase, Provision, Shared};
 use crate::executor::EnvironmentId;
 use crate::uplink::{Link, Lost, Running};
 
@@ -37,6 +37,8 @@ struct Member {
 struct Inner {
     machine: Machine<EnvironmentId, Waiter>,
     members: HashMap<EnvironmentId, Member>,
+    /// What is to be kept ready.
+    order: Option<Order>,
 }
 
 pub(super) struct Group {
@@ -55,7 +57,7 @@ enum Action {
 
 impl Group {
     pub(super) fn new(deployment: Arc<Deployment>, keep_alive: Duration) -> Self {
-        let inner = Inner { machine: Machine::new(keep_alive), members: HashMap::new() };
+        let inner = Inner { machine: Machine::new(keep_alive), members: HashMap::new(), order: None };
         Self { deployment, inner: Mutex::new(inner) }
     }
 
@@ -104,6 +106,9 @@ impl Group {
         self.update(shared, |inner| {
             if let Some(member) = inner.members.get_mut(&id) {
                 member.link = Some(link);
+                if initialized.0.status != Status::Success {
+                    inner.machine.init_failed(id);
+                }
                 member.initialized = Some(initialized);
             }
             inner.machine.ready(id, Instant::now())
@@ -131,6 +136,27 @@ impl Group {
 
     pub(super) fn tick(self: &Arc<Self>, shared: &Arc<Shared>) {
         self.update(shared, |inner| inner.machine.tick(Instant::now(), EnvironmentId::random));
+    }
+
+    /// Keeps environments ready. The same order twice is one.
+    pub(super) fn provision(self: &Arc<Self>, shared: &Arc<Shared>, order: Option<Order>) {
+        self.update(shared, |inner| {
+            if inner.order == order {
+                return Effects::new();
+            }
+            inner.order = order;
+            let wanted = order.map_or(0, |order| order.environments);
+            inner.machine.provision(wanted, EnvironmentId::random)
+        });
+    }
+
+    pub(super) fn provisioned(&self) -> Option<Provision> {
+        let inner = self.inner();
+        Some(Provision { order: inner.order?, ready: inner.machine.provisioned() })
+    }
+
+    pub(super) fn is_provisioned(&self, id: EnvironmentId) -> bool {
+        self.inner().machine.is_provisioned(&id)
     }
 
     pub(super) fn retire(self: &Arc<Self>, shared: &Arc<Shared>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use lambdock_protocol::{Assignment, Initialized, Shutdown, ShutdownReason, Status};
+use lambdock_protocol::{Assignment, InitializationType, Initialized, Shutdown, ShutdownReason, Status};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
@@ -117,6 +117,15 @@ impl Life {
         // A function that sets the variable itself has its way, like with every other one.
         let stream = assignment.environment.entry("AWS_LAMBDA_LOG_STREAM_NAME".to_owned());
         stream.or_insert_with(|| info.log_stream.clone());
+        if self.group.is_provisioned(self.id) {
+            let before = assignment.initialization_type.as_str();
+            assignment.initialization_type = InitializationType::ProvisionedConcurrency;
+            let variable = assignment.environment.get_mut("AWS_LAMBDA_INITIALIZATION_TYPE");
+            // Unless the function has set it itself.
+            if let Some(value) = variable.filter(|value| *value == before) {
+                assignment.initialization_type.as_str().clone_into(value);
+            }
+        }
         assignment.environment.extend(self.shared.executor.variables().clone());
         assignment
     }

@@ -4,7 +4,7 @@
 //! waiter always has a supply on its way, which is an environment that is starting, or for a moment one that has
 //! answered and is about to be free.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
@@ -62,6 +62,18 @@ pub(crate) struct Machine<K, W> {
     /// Free ones; the one used last is last.
     idle: Vec<K>,
     waiting: VecDeque<Waiting<W>>,
+    /// Environments that are kept ready whether or not anybody needs them.
+    provisioned: HashSet<K>,
+    provisioning: Provisioning,
+}
+
+/// Environments that are to be kept ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Provisioning {
+    /// So many.
+    Wanted(usize),
+    /// One could not be started, or its init failed. Nothing is tried again until somebody wants it anew.
+    Failed,
 }
 
 impl<K: Copy + Eq + Hash, W> Machine<K, W> {
@@ -72,13 +84,88 @@ impl<K: Copy + Eq + Hash, W> Machine<K, W> {
             environments: HashMap::new(),
             idle: Vec::new(),
             waiting: VecDeque::new(),
+            provisioned: HashSet::new(),
+            provisioning: Provisioning::Wanted(0),
+        }
+    }
+
+    /// `wanted` environments are to be kept ready from now on.
+    pub(crate) fn provision(&mut self, wanted: usize, fresh: impl FnMut() -> K) -> Effects<K, W> {
+        if self.retired {
+            return smallvec![];
+        }
+        self.provisioning = Provisioning::Wanted(wanted);
+        let mut effects = Effects::new();
+        while self.provisioned.len() > wanted {
+            // Free ones end; the others become like those that were started for an invocation.
+            let free = self.idle.iter().rposition(|key| self.provisioned.contains(key));
+            match free.map(|at| self.idle.remove(at)) {
+                Some(key) => {
+                    self.provisioned.remove(&key);
+                    self.environments.remove(&key);
+                    effects.push(Effect::Stop(key));
+                }
+                None => {
+                    let Some(key) = self.provisioned.iter().next().copied() else { break };
+                    self.provisioned.remove(&key);
+                }
+            }
+        }
+        effects.extend(self.complete(fresh));
+        effects
+    }
+
+    /// Starts what is missing of what is to be kept ready.
+    fn complete(&mut self, mut fresh: impl FnMut() -> K) -> Effects<K, W> {
+        let Provisioning::Wanted(wanted) = self.provisioning else { return smallvec![] };
+        let mut effects = Effects::new();
+        for _ in self.provisioned.len()..wanted {
+            let key = fresh();
+            self.environments.insert(key, State::Starting);
+            self.provisioned.insert(key);
+            effects.push(Effect::Start(key));
+        }
+        effects
+    }
+
+    /// Provisioning has failed; environments that were kept ready are kept like others.
+    fn give_up_provisioning(&mut self) {
+        self.provisioning = Provisioning::Failed;
+        self.provisioned.clear();
+    }
+
+    /// The init of an environment has failed.
+    pub(crate) fn init_failed(&mut self, key: K) {
+        if self.provisioned.contains(&key) {
+            self.give_up_provisioning();
+        }
+    }
+
+    /// Whether an environment is kept ready.
+    pub(crate) fn is_provisioned(&self, key: &K) -> bool {
+        self.provisioned.contains(key)
+    }
+
+    /// How many of the environments that are to be kept ready are; `None`: that has failed.
+    pub(crate) fn provisioned(&self) -> Option<usize> {
+        match self.provisioning {
+            Provisioning::Failed => None,
+            Provisioning::Wanted(_) => {
+                let ready = |key: &&K| !matches!(self.environments.get(*key), Some(State::Starting) | None);
+                Some(self.provisioned.iter().filter(ready).count())
+            }
         }
     }
 
     /// Somebody wants to run the function; at best a free environment is theirs at once, for as long as
     /// `allowance`.
     pub(crate) fn take_idle(&mut self, allowance: Duration, now: Instant) -> Option<K> {
-        let key = self.idle.pop()?;
+        // Those that are kept ready go first, they are there anyway.
+        let at = self.idle.iter().rposition(|key| self.provisioned.contains(key));
+        let key = match at {
+            Some(at) => self.idle.remove(at),
+            None => self.idle.pop()?,
+        };
         self.environments.insert(key, State::Busy { until: now + allowance });
         Some(key)
     }
@@ -115,7 +202,9 @@ impl<K: Copy + Eq + Hash, W> Machine<K, W> {
     /// An environment has done its work.
     pub(crate) fn finished(&mut self, key: K, now: Instant) -> Effects<K, W> {
         match self.environments.get(&key) {
-            Some(State::Busy { .. } | State::Finishing { .. }) if self.keep_alive.is_zero() => {
+            Some(State::Busy { .. } | State::Finishing { .. })
+                if self.keep_alive.is_zero() && !self.provisioned.contains(&key) =>
+            {
                 self.environments.remove(&key);
                 smallvec![Effect::Stop(key)]
             }
@@ -133,10 +222,14 @@ impl<K: Copy + Eq + Hash, W> Machine<K, W> {
     }
 
     /// An environment is gone, or will never be ready.
-    pub(crate) fn lost(&mut self, key: K, now: Instant, fresh: impl FnMut() -> K) -> Effects<K, W> {
-        match self.environments.remove(&key) {
+    pub(crate) fn lost(&mut self, key: K, now: Instant, mut fresh: impl FnMut() -> K) -> Effects<K, W> {
+        let state = self.environments.remove(&key);
+        if self.provisioned.remove(&key) && state == Some(State::Starting) {
+            self.give_up_provisioning();
+        }
+        let mut effects = self.complete(&mut fresh);
+        match state {
             Some(State::Starting) => {
-                let mut effects = Effects::new();
                 // Whatever is in the way of this start is in the way of the next one too: somebody has to be told,
                 // unless there are starts enough for all who wait.
                 if self.waiting.len() > self.supply(now)
@@ -145,24 +238,22 @@ impl<K: Copy + Eq + Hash, W> Machine<K, W> {
                     effects.push(Effect::Fail(first.waiter));
                 }
                 effects.extend(self.cover(now, fresh));
-                effects
             }
-            Some(State::Idle { .. }) => {
-                self.idle.retain(|other| *other != key);
-                smallvec![]
-            }
-            Some(State::Busy { .. } | State::Finishing { .. }) => self.cover(now, fresh),
-            None => smallvec![],
+            Some(State::Idle { .. }) => self.idle.retain(|other| *other != key),
+            Some(State::Busy { .. } | State::Finishing { .. }) => effects.extend(self.cover(now, fresh)),
+            None => {}
         }
+        effects
     }
 
     /// Time has passed.
-    pub(crate) fn tick(&mut self, now: Instant, fresh: impl FnMut() -> K) -> Effects<K, W> {
+    pub(crate) fn tick(&mut self, now: Instant, mut fresh: impl FnMut() -> K) -> Effects<K, W> {
         let mut effects = Effects::new();
-        let keep_alive = self.keep_alive;
+        let (keep_alive, provisioned) = (self.keep_alive, &self.provisioned);
         self.environments.retain(|key, state| {
             let over = match *state {
                 State::Starting => None,
+                State::Idle { .. } if provisioned.contains(key) => None,
                 State::Idle { since } => (since + keep_alive <= now).then_some(Effect::Stop(*key)),
                 State::Busy { until } | State::Finishing { until, .. } => {
                     (until <= now).then_some(Effect::Kill(*key))
@@ -174,6 +265,8 @@ impl<K: Copy + Eq + Hash, W> Machine<K, W> {
         });
         let environments = &self.environments;
         self.idle.retain(|key| environments.contains_key(key));
+        self.provisioned.retain(|key| environments.contains_key(key));
+        effects.extend(self.complete(&mut fresh));
         effects.extend(self.cover(now, fresh));
         effects
     }
@@ -181,6 +274,8 @@ impl<K: Copy + Eq + Hash, W> Machine<K, W> {
     /// The deployment was replaced or deleted: no environment is kept. Who waits is still served.
     pub(crate) fn retire(&mut self) -> Effects<K, W> {
         self.retired = true;
+        self.provisioned.clear();
+        self.provisioning = Provisioning::Wanted(0);
         let idle = std::mem::take(&mut self.idle);
         for key in &idle {
             self.environments.remove(key);

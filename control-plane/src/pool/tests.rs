@@ -452,6 +452,44 @@ async fn a_failed_init_does_not_keep_an_environment_from_serving() {
     assert_eq!(outcome.status, Status::Error);
 }
 
+fn order(environments: usize, placed: i64) -> Order {
+    Order { environments, placed: Timestamp(placed) }
+}
+
+#[tokio::test]
+async fn what_is_provisioned_is_there_before_anybody_asks() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, Duration::ZERO);
+    let deployment = deployment("d");
+    assert_eq!(pool.provisioned(&deployment.id), None);
+    pool.provision(&deployment, order(2, 1));
+    let ready = Some(Provision { order: order(2, 1), ready: Some(2) });
+    eventually(|| pool.provisioned(&deployment.id) == ready).await;
+    pool.provision(&deployment, order(2, 1));
+    let first = invoke(&pool, &deployment, "").await.unwrap();
+    assert!(!first.is_empty());
+    eventually(|| pool.environments(&deployment.id).iter().all(|one| one.phase == Phase::Idle)).await;
+    assert_eq!((sandboxes.started(), pool.provisioned(&deployment.id)), (2, ready));
+    pool.unprovision(&deployment.id);
+    assert_eq!(pool.provisioned(&deployment.id), None);
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn provisioning_fails_with_the_init_or_the_start_and_is_tried_again_when_ordered_again() {
+    for fare in [Fare::InitFails, Fare::Refused] {
+        let sandboxes = Sandboxes::new(fare);
+        let pool = pool(&sandboxes, KEEP);
+        let deployment = deployment("d");
+        for placed in [1, 2] {
+            pool.provision(&deployment, order(1, placed));
+            let failed = Some(Provision { order: order(1, placed), ready: None });
+            eventually(|| pool.provisioned(&deployment.id) == failed).await;
+        }
+        pool.shutdown(Duration::from_secs(1)).await;
+    }
+}
+
 #[tokio::test]
 async fn without_keep_alive_every_invocation_has_a_new_environment() {
     let sandboxes = Sandboxes::new(Fare::Well);

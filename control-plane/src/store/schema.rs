@@ -45,6 +45,31 @@ pub(super) const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (account, region, function, name)
     ) WITHOUT ROWID;
 ",
+    "
+    -- What hangs on functions, by kind, and on each of their versions and aliases.
+    CREATE TABLE attachments (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        function TEXT NOT NULL,
+        qualifier TEXT NOT NULL,
+        -- By which it is looked up without its function; NULL: never.
+        handle TEXT,
+        document TEXT NOT NULL,
+        PRIMARY KEY (account, region, kind, function, qualifier)
+    ) WITHOUT ROWID;
+    CREATE INDEX attachments_by_function ON attachments (account, region, function);
+    CREATE INDEX attachments_by_handle ON attachments (kind, handle) WHERE handle IS NOT NULL;
+    CREATE TABLE code_signing_configs (
+        -- Lists are in the order of creation.
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        id TEXT NOT NULL,
+        document TEXT NOT NULL,
+        UNIQUE (account, region, id)
+    );
+",
 ];
 
 /// Sets the connection up and brings the schema to the newest version, each step in its own transaction.

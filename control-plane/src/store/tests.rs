@@ -1,8 +1,11 @@
 use std::collections::BTreeMap;
 
 use lambdock_domain::alias::{Alias, Target};
+use lambdock_domain::code_signing::FunctionCodeSigning;
+use lambdock_domain::concurrency::Reserved;
 use lambdock_domain::configuration::{ImageConfig, LogFormat, TracingMode};
 use lambdock_domain::function::{DeploymentId, Fresh};
+use lambdock_domain::recursion::RecursiveLoop;
 use lambdock_domain::{Architecture, Code, Configuration, PackageType, State, Timestamp};
 
 use super::*;
@@ -31,8 +34,11 @@ fn function(name: &str, digest: &str) -> Function {
         log_group: format!("/aws/lambda/{name}"),
     };
     let code = Code::Zip { digest: Digest(digest.into()), size: 1, source_kms_key_arn: None };
-    let fresh = Fresh { revision: "r".into(), deployment: DeploymentId(format!("d-{name}")) };
-    Function::create(id(name), configuration, code, BTreeMap::new(), Timestamp(0), fresh)
+    Function::create(id(name), configuration, code, BTreeMap::new(), Timestamp(0), fresh(name))
+}
+
+fn fresh(name: &str) -> Fresh {
+    Fresh { revision: "r".into(), deployment: DeploymentId(format!("d-{name}")) }
 }
 
 /// Remembers what it is told.
@@ -43,6 +49,8 @@ impl Observer for Recorder {
     fn changed(&self, id: &FunctionId) {
         self.0.lock().unwrap().push(id.name.clone());
     }
+
+    fn concurrency(&self, _share: &Share) {}
 }
 
 fn in_memory() -> Store {
@@ -60,18 +68,18 @@ fn id(name: &str) -> FunctionId {
 #[tokio::test]
 async fn a_name_is_given_once_per_account_and_region() {
     let store = in_memory();
-    store.create_function(function("f", "a"), None).await.unwrap();
-    assert!(matches!(store.create_function(function("f", "b"), None).await, Err(CreateError::Exists)));
+    store.create_function(function("f", "a"), None, None).await.unwrap();
+    assert!(matches!(store.create_function(function("f", "b"), None, None).await, Err(CreateError::Exists)));
     let mut elsewhere = function("f", "a");
     elsewhere.id.scope.region = "eu-west-1".into();
-    store.create_function(elsewhere, None).await.unwrap();
+    store.create_function(elsewhere, None, None).await.unwrap();
 }
 
 #[tokio::test]
 async fn functions_are_listed_in_pages_by_name() {
     let store = in_memory();
     for name in ["b", "a", "c"] {
-        store.create_function(function(name, "x"), None).await.unwrap();
+        store.create_function(function(name, "x"), None, None).await.unwrap();
     }
     let names = |page: Vec<Function>| page.into_iter().map(|f| f.id.name).collect::<Vec<_>>();
     assert_eq!(names(store.functions(&scope(), None, 2).await.unwrap()), ["a", "b"]);
@@ -81,7 +89,7 @@ async fn functions_are_listed_in_pages_by_name() {
 #[tokio::test]
 async fn a_refused_change_leaves_no_trace() {
     let store = in_memory();
-    store.create_function(function("f", "a"), None).await.unwrap();
+    store.create_function(function("f", "a"), None, None).await.unwrap();
     let refused = store
         .change_function(&id("f"), |function| {
             function.tags.insert("half".into(), "done".into());
@@ -97,8 +105,8 @@ async fn a_refused_change_leaves_no_trace() {
 #[tokio::test]
 async fn the_store_knows_which_archives_are_needed() {
     let store = in_memory();
-    store.create_function(function("f", "shared"), None).await.unwrap();
-    store.create_function(function("g", "shared"), None).await.unwrap();
+    store.create_function(function("f", "shared"), None, None).await.unwrap();
+    store.create_function(function("g", "shared"), None, None).await.unwrap();
     store.delete_function(&id("f")).await.unwrap().unwrap();
     assert!(store.archive_is_in_use(&Digest("shared".into())).await.unwrap());
     assert_eq!(store.archives_in_use().await.unwrap(), HashSet::from([Digest("shared".into())]));
@@ -112,8 +120,8 @@ async fn a_reopened_store_has_everything_and_knows_what_is_unsettled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lambdock.db");
     let store = Store::open(&path, Arc::new(Recorder::default())).unwrap();
-    store.create_function(function("pending", "a"), None).await.unwrap();
-    store.create_function(function("active", "a"), None).await.unwrap();
+    store.create_function(function("pending", "a"), None, None).await.unwrap();
+    store.create_function(function("active", "a"), None, None).await.unwrap();
     let prepared =
         |function: &mut Function| Ok(function.prepared(&DeploymentId("d-active".into()), "r2".into()));
     assert!(store.change_function(&id("active"), prepared).await.unwrap().1);
@@ -139,8 +147,8 @@ fn a_newer_database_is_left_alone() {
 async fn the_observer_hears_of_every_change_and_of_nothing_else() {
     let recorder = Arc::new(Recorder::default());
     let store = Store::in_memory(recorder.clone()).unwrap();
-    store.create_function(function("f", "a"), None).await.unwrap();
-    assert!(store.create_function(function("f", "a"), None).await.is_err());
+    store.create_function(function("f", "a"), None, None).await.unwrap();
+    assert!(store.create_function(function("f", "a"), None, None).await.is_err());
     store.change_function(&id("f"), |_| Ok(())).await.unwrap();
     assert!(store.read(&id("f"), |view| Ok::<_, Error>(view.function()?.is_some())).await.unwrap());
     assert_eq!(*recorder.0.lock().unwrap(), ["f"]);
@@ -171,7 +179,7 @@ async fn publish(store: &Store, name: &str, versions: Vec<PublishedVersion>) {
 #[tokio::test]
 async fn versions_keep_their_archives_until_they_or_their_function_are_gone() {
     let store = in_memory();
-    store.create_function(function("f", "latest"), None).await.unwrap();
+    store.create_function(function("f", "latest"), None, None).await.unwrap();
     publish(&store, "f", vec![version(1, "one", State::Active), version(2, "two", State::Active)]).await;
     let digests = |names: &[&str]| names.iter().map(|name| Digest((*name).into())).collect::<HashSet<_>>();
     assert_eq!(store.archives_in_use().await.unwrap(), digests(&["latest", "one", "two"]));
@@ -189,10 +197,10 @@ async fn versions_keep_their_archives_until_they_or_their_function_are_gone() {
 #[tokio::test]
 async fn a_new_function_finds_nothing_of_one_that_was_deleted() {
     let store = in_memory();
-    store.create_function(function("f", "a"), Some(version(1, "a", State::Active))).await.unwrap();
+    store.create_function(function("f", "a"), Some(version(1, "a", State::Active)), None).await.unwrap();
     store.change(&id("f"), |changing| Ok(changing.put_alias(&alias("live", 1))?)).await.unwrap();
     store.delete_function(&id("f")).await.unwrap().unwrap();
-    store.create_function(function("f", "a"), None).await.unwrap();
+    store.create_function(function("f", "a"), None, None).await.unwrap();
     let look = |view: &FunctionView<'_>| Ok::<_, Error>((view.version(1)?, view.alias("live")?));
     assert_eq!(store.read(&id("f"), look).await.unwrap(), (None, None));
 }
@@ -201,7 +209,7 @@ async fn a_new_function_finds_nothing_of_one_that_was_deleted() {
 async fn versions_of_all_functions_are_listed_in_pages() {
     let store = in_memory();
     for name in ["b", "a", "a-b"] {
-        store.create_function(function(name, "x"), None).await.unwrap();
+        store.create_function(function(name, "x"), None, None).await.unwrap();
     }
     publish(&store, "a", (1..=10).map(|number| version(number, "x", State::Active)).collect()).await;
     publish(&store, "b", vec![version(1, "x", State::Active)]).await;
@@ -224,7 +232,7 @@ async fn versions_of_all_functions_are_listed_in_pages() {
 #[tokio::test]
 async fn aliases_are_listed_in_pages_of_those_that_are_wanted() {
     let store = in_memory();
-    store.create_function(function("f", "x"), None).await.unwrap();
+    store.create_function(function("f", "x"), None, None).await.unwrap();
     let put = |changing: &mut FunctionChange<'_>| {
         for (name, number) in [("d", 1), ("a", 2), ("c", 1), ("b", 1)] {
             changing.put_alias(&alias(name, number))?;
@@ -244,7 +252,7 @@ async fn aliases_are_listed_in_pages_of_those_that_are_wanted() {
 #[tokio::test]
 async fn a_function_with_a_pending_version_is_unsettled() {
     let store = in_memory();
-    store.create_function(function("f", "x"), None).await.unwrap();
+    store.create_function(function("f", "x"), None, None).await.unwrap();
     let prepared = |function: &mut Function| Ok(function.prepared(&DeploymentId("d-f".into()), "r2".into()));
     assert!(store.change_function(&id("f"), prepared).await.unwrap().1);
     let pending = function("f", "x").latest.state;
@@ -258,7 +266,7 @@ async fn a_function_with_a_pending_version_is_unsettled() {
 async fn a_refused_change_of_an_alias_leaves_no_trace() {
     let recorder = Arc::new(Recorder::default());
     let store = Store::in_memory(recorder.clone()).unwrap();
-    store.create_function(function("f", "x"), None).await.unwrap();
+    store.create_function(function("f", "x"), None, None).await.unwrap();
     let refused = |changing: &mut FunctionChange<'_>| {
         changing.put_alias(&alias("live", 1))?;
         Err::<(), _>(lambdock_domain::Error::RevisionMismatch.into())
@@ -282,4 +290,76 @@ fn a_database_from_before_there_were_versions_is_brought_up_to_date() {
     let count: i64 =
         connection.query_row("SELECT count(*) FROM versions, aliases", [], |row| row.get(0)).unwrap();
     assert_eq!(count, 0);
+}
+
+#[tokio::test]
+async fn what_hangs_on_a_function_goes_with_it_and_with_its_versions_and_aliases() {
+    let store = in_memory();
+    store.create_function(function("f", "a"), None, None).await.unwrap();
+    store.create_function(function("g", "a"), None, None).await.unwrap();
+    let attach = |name: &'static str, qualifier: &'static str| {
+        let attached = store.transact::<(), Error>(move |resources| {
+            resources.attach(&id(name), qualifier, &RecursiveLoop::Allow)?;
+            resources.attach(&id(name), qualifier, &Reserved(3))
+        });
+        async { attached.await.unwrap() }
+    };
+    for qualifier in ["$LATEST", "1", "live"] {
+        attach("f", qualifier).await;
+    }
+    attach("g", "live").await;
+    let left = |name: &'static str| {
+        let left = store.transact::<_, Error>(move |resources| {
+            let loops = resources.attached_to::<RecursiveLoop>(&id(name))?;
+            let reserved = resources.attached_in::<Reserved>(&scope())?;
+            let names = loops.into_iter().map(|attached| attached.qualifier).collect::<Vec<_>>();
+            Ok((names, reserved.iter().filter(|attached| attached.function == id(name)).count()))
+        });
+        async { left.await.unwrap() }
+    };
+    assert_eq!(left("f").await, (vec!["$LATEST".into(), "1".into(), "live".into()], 3));
+    store.change(&id("f"), |changing| Ok(changing.remove_alias("live")?)).await.unwrap();
+    assert_eq!(left("f").await, (vec!["$LATEST".into(), "1".into()], 2));
+    store.delete_function(&id("f")).await.unwrap();
+    assert_eq!(left("f").await, (vec![], 0));
+    assert_eq!(left("g").await, (vec!["live".to_owned()], 1));
+}
+
+#[tokio::test]
+async fn a_transaction_that_fails_changes_nothing() {
+    let store = in_memory();
+    let failed = store.transact::<(), Error>(|resources| {
+        resources.attach(&id("f"), "$LATEST", &Reserved(1))?;
+        Err(Error::Closed)
+    });
+    assert!(failed.await.is_err());
+    let attached =
+        store.transact::<_, Error>(|resources| resources.attached::<Reserved>(&id("f"), "$LATEST"));
+    assert_eq!(attached.await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn things_are_found_by_their_handles() {
+    let store = in_memory();
+    let found = store.transact::<_, Error>(|resources| {
+        for (name, arn) in [("f", "arn:a"), ("g", "arn:b"), ("h", "arn:a")] {
+            resources.attach(&id(name), "$LATEST", &FunctionCodeSigning(arn.into()))?;
+        }
+        resources.attach(&id("h"), "$LATEST", &FunctionCodeSigning("arn:c".into()))?;
+        resources.attached_by::<FunctionCodeSigning>("arn:a")
+    });
+    let found: Vec<_> = found.await.unwrap().into_iter().map(|attached| attached.function).collect();
+    assert_eq!(found, [id("f")]);
+}
+
+#[tokio::test]
+async fn usage_counts_functions_once_and_code_for_every_version() {
+    let store = in_memory();
+    let usage = || async { store.transact::<_, Error>(|resources| resources.usage(&scope())).await.unwrap() };
+    assert_eq!(usage().await, Usage::default());
+    let mut published = function("f", "a");
+    let version = published.publish(None, None, fresh("v"), "r".into()).version().clone();
+    store.create_function(published, Some(version), None).await.unwrap();
+    store.create_function(function("g", "b"), None, None).await.unwrap();
+    assert_eq!(usage().await, Usage { functions: 2, code_size: 3 });
 }

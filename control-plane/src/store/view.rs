@@ -169,7 +169,7 @@ impl<'a> FunctionChange<'a> {
         write_version(self.transaction, self.view.id, version)
     }
 
-    /// Removes a version.
+    /// Removes a version and what hangs on it.
     ///
     /// # Errors
     /// The store failed.
@@ -186,6 +186,7 @@ impl<'a> FunctionChange<'a> {
                 id.name,
                 i64::try_from(version.number).unwrap_or(i64::MAX)
             ])?;
+        super::attachments::remove(self.transaction, id, &version.number.to_string())?;
         super::write_archive_uses(self.transaction, &owner(id, version), [])
     }
 
@@ -205,7 +206,7 @@ impl<'a> FunctionChange<'a> {
         Ok(())
     }
 
-    /// Removes an alias, if it exists.
+    /// Removes an alias, if it exists, and what hangs on it.
     ///
     /// # Errors
     /// The store failed.
@@ -217,7 +218,7 @@ impl<'a> FunctionChange<'a> {
                 "DELETE FROM aliases WHERE account = ?1 AND region = ?2 AND function = ?3 AND name = ?4",
             )?
             .execute(params![scope.account, scope.region, name, alias])?;
-        Ok(())
+        super::attachments::remove(self.transaction, self.view.id, alias)
     }
 }
 

@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lambdock_domain::{Error as DomainError, Function, FunctionId};
+use lambdock_domain::{Error as DomainError, Function, FunctionId, tags};
 
 use super::source::{self, Source};
 use super::{choose, found, named, show};
 use crate::api::resolve::{Named, Reach};
 use crate::api::versions::check_publish_to;
-use crate::api::{Caller, Context, Creation, Error, fresh, new_id, now};
+use crate::api::{Caller, Context, Creation, Error, code_signing, fresh, new_id, now};
 use crate::store::CreateError;
 use crate::wire::{Violation, shapes};
 
@@ -34,14 +34,14 @@ pub async fn create_function(
     check_publish_to(input.publish_to.as_deref())?;
     let configuration = choose::create(&input, &id.name, &context.rules)?;
     let tags: BTreeMap<String, String> = input.tags.into_iter().flatten().collect();
-    if tags.len() > context.rules.limits.tags {
-        return Err(
-            DomainError::InvalidParameter("Number of tags exceeds resource tag limit.".to_owned()).into()
-        );
-    }
+    tags::check(&tags, context.rules.limits.tags)?;
     if context.store.function(&id).await?.is_some() {
         return Err(taken(&id));
     }
+    let code_signing = match input.code_signing_config_arn {
+        Some(arn) => Some(code_signing::attachable(context, caller, arn).await?),
+        None => None,
+    };
     let code = input.code.unwrap_or_default();
     let source = Source {
         zip_file: code.zip_file,
@@ -62,7 +62,7 @@ pub async fn create_function(
     };
     let number = subject.number;
     let shown = show::configuration(subject, id.arn(), show::Detail::Full);
-    match context.store.create_function(function, published).await {
+    match context.store.create_function(function, published, code_signing).await {
         Ok(()) => {}
         Err(CreateError::Exists) => return Err(taken(&id)),
         Err(CreateError::Store(error)) => return Err(error.into()),

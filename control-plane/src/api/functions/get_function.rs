@@ -1,11 +1,13 @@
 use lambdock_domain::code::Digest;
+use lambdock_domain::concurrency::Reserved;
 
 use super::{found, named, show};
 use crate::api::resolve::Reach;
 use crate::api::{Caller, Context, Error};
+use crate::invoke::LATEST;
 use crate::wire::{Violation, shapes};
 
-/// GetFunction: configuration, tags, and where the code can be downloaded.
+/// GetFunction: configuration, tags, reserved concurrency, and where the code can be downloaded.
 ///
 /// # Errors
 /// AWS's for names; not found.
@@ -18,6 +20,11 @@ pub async fn get_function(
     let (name, qualifier) = (input.function_name.as_deref(), input.qualifier.as_deref());
     let named = named(caller, Reach::AnyAccount, name, qualifier, violations)?;
     let found = found(context, &named).await?;
+    let id = found.function.id.clone();
+    let reserved = context
+        .store
+        .transact(move |resources| Ok::<_, Error>(resources.attached::<Reserved>(&id, LATEST)?))
+        .await?;
     let tags = &found.function.tags;
     let tags = (!tags.is_empty()).then(|| tags.clone().into_iter().collect());
     let subject = found.subject();
@@ -25,6 +32,9 @@ pub async fn get_function(
         configuration: Some(show::configuration(subject, named.arn(), show::Detail::Full)),
         code: Some(show::location(&subject.version.code, |digest| code_url(&context.external_host, digest))),
         tags,
+        concurrency: reserved.map(|Reserved(reserved)| shapes::Concurrency {
+            reserved_concurrent_executions: Some(reserved.into()),
+        }),
         ..Default::default()
     })
 }

@@ -27,7 +27,7 @@ const EMPTY_EVENT: &[u8] = b"{}";
 /// Invoke.
 ///
 /// # Errors
-/// AWS's, in its order: names, existence, state, payload; then ours, if no environment can be had or it is lost.
+/// AWS's, in its order: names, existence, state, payload, concurrency; then ours, if no environment can be had or it is lost.
 pub async fn invoke(
     context: &Context,
     caller: &Caller,
@@ -64,7 +64,9 @@ pub async fn invoke(
         trace_id,
         log_type,
     };
+    let permit = context.invoker.admit(&named.id, &deployment).map_err(Error::Throttled)?;
     let answer = context.invoker.invoke(&deployment, request, payload).await;
+    drop(permit);
     let answer = answer.map_err(|error| failure(error, &named, caller))?;
     Ok(shapes::InvocationResponse {
         status_code: Some(200),

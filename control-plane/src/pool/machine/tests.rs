@@ -41,6 +41,11 @@ impl Bench {
         self.machine.lost(key, self.now, || next(names)).into_vec()
     }
 
+    fn provision(&mut self, wanted: usize) -> Vec<Effect<u32, u32>> {
+        let names = &mut self.names;
+        self.machine.provision(wanted, || next(names)).into_vec()
+    }
+
     fn tick_after(&mut self, time: Duration) -> Vec<Effect<u32, u32>> {
         self.now += time;
         let names = &mut self.names;
@@ -170,6 +175,7 @@ enum Step {
     Returned(usize),
     Dies(usize),
     Passes(u64),
+    Provisions(usize),
     Retires,
 }
 
@@ -183,9 +189,94 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<usize>().prop_map(Step::Returned),
         1 => any::<usize>().prop_map(Step::Dies),
         2 => (1_u64..100).prop_map(Step::Passes),
+        1 => (0_usize..4).prop_map(Step::Provisions),
         1 => Just(Step::Retires),
     ];
     proptest::collection::vec(step, 1..120)
+}
+
+#[test]
+fn provisioned_environments_start_ahead_and_outlive_any_keep_alive() {
+    for keep_alive in [Duration::ZERO, KEEP] {
+        let mut bench = Bench::new(keep_alive);
+        assert_eq!(bench.provision(2), [Effect::Start(1), Effect::Start(2)]);
+        assert_eq!(bench.machine.provisioned(), Some(0));
+        bench.ready(1);
+        bench.ready(2);
+        assert_eq!(bench.machine.provisioned(), Some(2));
+        assert_eq!(bench.tick_after(KEEP * 2), []);
+        assert_eq!(bench.reserve(10), [Effect::Give(2, 10)]);
+        assert_eq!(bench.machine.provisioned(), Some(2), "one that works is there as well");
+        assert_eq!(bench.finished(2), []);
+        assert_eq!(bench.tick_after(KEEP * 2), []);
+    }
+}
+
+#[test]
+fn provisioned_environments_go_first_and_others_end_by_themselves() {
+    let mut bench = Bench::new(KEEP);
+    bench.provision(1);
+    bench.ready(1);
+    assert_eq!(bench.reserve(10), [Effect::Give(1, 10)]);
+    assert_eq!(bench.reserve(11), [Effect::Start(2)]);
+    bench.ready(2);
+    bench.finished(1);
+    bench.finished(2);
+    assert_eq!(bench.reserve(12), [Effect::Give(1, 12)]);
+    bench.finished(1);
+    assert_eq!(bench.tick_after(KEEP), [Effect::Stop(2)]);
+}
+
+#[test]
+fn a_provisioned_environment_that_dies_is_replaced() {
+    let mut bench = Bench::new(KEEP);
+    bench.provision(1);
+    bench.ready(1);
+    assert_eq!(bench.lost(1), [Effect::Start(2)]);
+    bench.ready(2);
+    bench.reserve(10);
+    assert_eq!(bench.lost(2), [Effect::Start(3)]);
+    bench.ready(3);
+    bench.reserve(11);
+    assert_eq!(bench.tick_after(ALLOWANCE), [Effect::Kill(3), Effect::Start(4)]);
+}
+
+#[test]
+fn provisioning_that_fails_is_not_tried_again_until_it_is_wanted_anew() {
+    let mut bench = Bench::new(KEEP);
+    bench.provision(2);
+    bench.ready(1);
+    assert_eq!(bench.lost(2), []);
+    assert_eq!(bench.machine.provisioned(), None);
+    assert_eq!(bench.tick_after(KEEP), [Effect::Stop(1)], "the one that was there is like any other");
+    assert_eq!(bench.provision(1), [Effect::Start(3)]);
+    bench.machine.init_failed(3);
+    assert_eq!(bench.machine.provisioned(), None);
+    assert_eq!(bench.ready(3), []);
+    assert_eq!(bench.reserve(10), [Effect::Give(3, 10)]);
+}
+
+#[test]
+fn what_is_provisioned_no_longer_ends_as_soon_as_it_is_free() {
+    let mut bench = Bench::new(KEEP);
+    bench.provision(3);
+    for key in 1..=3 {
+        bench.ready(key);
+    }
+    assert_eq!(bench.reserve(10), [Effect::Give(3, 10)]);
+    assert_eq!(bench.provision(1), [Effect::Stop(2), Effect::Stop(1)]);
+    assert_eq!(bench.provision(0), []);
+    assert_eq!(bench.finished(3), []);
+    assert_eq!(bench.tick_after(KEEP), [Effect::Stop(3)]);
+}
+
+#[test]
+fn a_retired_deployment_provisions_nothing() {
+    let mut bench = Bench::new(KEEP);
+    bench.provision(1);
+    bench.ready(1);
+    assert_eq!(bench.machine.retire().into_vec(), [Effect::Stop(1)]);
+    assert_eq!(bench.provision(1), []);
 }
 
 /// What the effects add up to, kept by the simplest means.
@@ -197,6 +288,7 @@ struct Model {
     ended: Vec<u32>,
     reminder: Option<Instant>,
     retired: bool,
+    wanted: usize,
 }
 
 impl Model {
@@ -290,6 +382,11 @@ proptest! {
                     let effects = bench.tick_after(Duration::from_millis(milliseconds));
                     model.take(effects);
                 }
+                Step::Provisions(wanted) => {
+                    model.wanted = wanted;
+                    let effects = bench.provision(wanted);
+                    model.take(effects);
+                }
                 Step::Retires => {
                     model.retired = true;
                     let effects = bench.machine.retire().into_vec();
@@ -311,6 +408,14 @@ proptest! {
             let soon = model.reminder.is_some() && model.waiting.len() <= model.starting.len() + finishing;
             prop_assert!(covered || soon, "{} wait in vain", model.waiting.len());
             prop_assert!(!model.retired || idle == 0, "a retired deployment keeps environments");
+            let kept = bench.machine.provisioned.len();
+            match bench.machine.provisioned() {
+                Some(ready) if !model.retired => {
+                    prop_assert_eq!(kept, model.wanted);
+                    prop_assert!(ready <= kept);
+                }
+                Some(_) | None => prop_assert_eq!(kept, 0),
+            }
             prop_assert_eq!(states.len(), model.starting.len() + model.busy.len() + idle);
         }
     }

@@ -1,0 +1,15 @@
+//! How asynchronous invocations of functions, versions and aliases are tried and reported.
+
+mod configure;
+mod delete_function_event_invoke_config;
+mod get_function_event_invoke_config;
+mod list_function_event_invoke_configs;
+mod put_function_event_invoke_config;
+mod show;
+mod update_function_event_invoke_config;
+
+pub use delete_function_event_invoke_config::delete_function_event_invoke_config;
+pub use get_function_event_invoke_config::get_function_event_invoke_config;
+pub use list_function_event_invoke_configs::list_function_event_invoke_configs;
+pub use put_function_event_invoke_config::put_function_event_invoke_config;
+pub use update_function_event_invoke_config::update_function_event_invoke_config;

@@ -1,0 +1,14 @@
+//! Provisioned concurrency of versions and aliases.
+
+mod conflict;
+mod delete_provisioned_concurrency_config;
+mod get_provisioned_concurrency_config;
+mod list_provisioned_concurrency_configs;
+mod put_provisioned_concurrency_config;
+mod show;
+mod target;
+
+pub use delete_provisioned_concurrency_config::delete_provisioned_concurrency_config;
+pub use get_provisioned_concurrency_config::get_provisioned_concurrency_config;
+pub use list_provisioned_concurrency_configs::list_provisioned_concurrency_configs;
+pub use put_provisioned_concurrency_config::put_provisioned_concurrency_config;

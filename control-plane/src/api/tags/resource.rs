@@ -1,0 +1,135 @@
+//! What a tagged ARN names.
+
+use std::collections::BTreeMap;
+
+use lambdock_domain::code_signing::id_in_arn;
+use lambdock_domain::{Error as DomainError, FunctionId, LastUpdate, Scope};
+
+use crate::api::functions::named;
+use crate::api::resolve::Reach;
+use crate::api::{Caller, Context, Error, new_id};
+use crate::store::ChangeError;
+use crate::wire::Violation;
+
+/// A resource that can have tags, if it exists.
+pub(super) enum Resource {
+    Function(FunctionId),
+    CodeSigningConfig {
+        scope: Scope,
+        arn: String,
+    },
+    /// Of a kind that nothing is of yet.
+    Unknown(DomainError),
+}
+
+impl Resource {
+    /// Reads `Resource`.
+    ///
+    /// # Errors
+    /// It breaks AWS's pattern, names a version or an alias, or what is out of reach.
+    pub(super) fn read(
+        caller: &Caller,
+        arn: Option<&str>,
+        violations: Vec<Violation>,
+    ) -> Result<Self, Error> {
+        if !violations.is_empty() {
+            return Err(Error::Validation(violations));
+        }
+        let arn = arn.unwrap_or_default();
+        match arn.split(':').nth(5) {
+            Some("function") => {
+                let named = named(caller, Reach::AnyAccount, Some(arn), None, violations)?;
+                if named.qualifier.is_some() {
+                    let message = "Tags on function aliases and versions are not supported. Please specify a function ARN.";
+                    return Err(DomainError::InvalidParameter(message.to_owned()).into());
+                }
+                Ok(Self::Function(named.id))
+            }
+            Some("code-signing-config") => {
+                Ok(Self::CodeSigningConfig { scope: caller.scope.clone(), arn: arn.to_owned() })
+            }
+            Some("event-source-mapping") => Ok(Self::unknown("Event source mapping", arn)),
+            Some("capacity-provider") => Ok(Self::unknown("Capacity provider", arn)),
+            _ => Ok(Self::unknown("Resource", arn)),
+        }
+    }
+
+    fn unknown(kind: &str, arn: &str) -> Self {
+        Self::Unknown(DomainError::NotFound(format!("{kind} not found: {arn}")))
+    }
+
+    /// Its tags.
+    ///
+    /// # Errors
+    /// It does not exist, or the store failed.
+    pub(super) async fn tags(self, context: &Context) -> Result<BTreeMap<String, String>, Error> {
+        match self {
+            Self::Function(id) => {
+                let function = context.store.function(&id).await?;
+                let function = function.ok_or_else(|| DomainError::function_not_found(&id.arn()))?;
+                Ok(function.tags)
+            }
+            Self::CodeSigningConfig { scope, arn } => {
+                let missing = DomainError::NoCodeSigningConfig(arn.clone());
+                let config = context
+                    .store
+                    .transact(move |resources| {
+                        let id = id_in_arn(&arn, &scope);
+                        Ok::<_, Error>(id.map(|id| resources.code_signing_config(&scope, id)).transpose()?)
+                    })
+                    .await?;
+                Ok(config.flatten().ok_or(missing)?.tags)
+            }
+            Self::Unknown(error) => Err(error.into()),
+        }
+    }
+
+    /// Changes its tags. A function gets a new revision. [AWS: recorded]
+    ///
+    /// # Errors
+    /// It does not exist or is being updated, `change` refused, or the store failed.
+    pub(super) async fn change_tags(
+        self,
+        context: &Context,
+        change: impl FnOnce(&mut BTreeMap<String, String>) -> Result<(), DomainError> + Send + 'static,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Function(id) => {
+                let arn = id.arn();
+                let missing = DomainError::function_not_found(&arn);
+                let changed = context.store.change_function(&id, move |function| {
+                    // [AWS: TagResource] As with every other change.
+                    if let Some(LastUpdate::InProgress(_)) = function.latest.last_update {
+                        return Err(DomainError::Conflict(format!(
+                            "The operation cannot be performed at this time. An update is in progress for resource: {arn}"
+                        )));
+                    }
+                    change(&mut function.tags)?;
+                    function.latest.revision = new_id();
+                    Ok(())
+                });
+                match changed.await {
+                    Ok(_) => Ok(()),
+                    Err(ChangeError::Missing) => Err(missing.into()),
+                    Err(ChangeError::Refused(error)) => Err(error.into()),
+                    Err(ChangeError::Store(error)) => Err(error.into()),
+                }
+            }
+            Self::CodeSigningConfig { scope, arn } => {
+                context
+                    .store
+                    .transact(move |resources| {
+                        let id = id_in_arn(&arn, &scope);
+                        let config = id.map(|id| resources.code_signing_config(&scope, id)).transpose()?;
+                        let mut config =
+                            config.flatten().ok_or_else(|| DomainError::NoCodeSigningConfig(arn.clone()))?;
+                        change(&mut config.tags)?;
+                        resources.put_code_signing_config(&config)?;
+                        Ok::<_, Error>(())
+                    })
+                    .await
+            }
+            Self::Unknown(error) => Err(error.into()),
+        }
+    }
+}

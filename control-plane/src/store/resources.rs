@@ -1,0 +1,68 @@
+//! Several resources in one transaction.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use lambdock_domain::{Function, FunctionId};
+use rusqlite::Transaction;
+
+use super::{Error, FunctionView, Store, attachments};
+
+/// Everything in the store, as it is while nobody else can change it.
+pub struct Resources<'a> {
+    pub(super) transaction: Transaction<'a>,
+    /// Whose observers are to be told.
+    pub(super) touched: RefCell<BTreeSet<FunctionId>>,
+}
+
+impl Store {
+    /// Does `work` in one transaction, which is kept if it succeeds.
+    ///
+    /// # Errors
+    /// Those of `work`, or the store failed; then nothing has changed.
+    pub async fn transact<T, E>(
+        &self,
+        work: impl FnOnce(&Resources<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let observer = Arc::clone(&self.observer);
+        self.run(move |connection| {
+            let transaction = connection.transaction().map_err(Error::from)?;
+            let resources = Resources { transaction, touched: RefCell::default() };
+            let value = work(&resources)?;
+            let touched = resources.touched.take();
+            let shares = touched.iter().map(|id| attachments::share(&resources.transaction, id));
+            let shares = shares.collect::<Result<Vec<_>, Error>>()?;
+            resources.transaction.commit().map_err(Error::from)?;
+            for share in &shares {
+                observer.changed(&share.function);
+                observer.concurrency(share);
+            }
+            Ok(value)
+        })
+        .await?
+    }
+}
+
+impl Resources<'_> {
+    /// The function, if it exists.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn function(&self, id: &FunctionId) -> Result<Option<Function>, Error> {
+        self.view(id).function()
+    }
+
+    /// The function with its versions and aliases.
+    pub fn view<'b>(&'b self, id: &'b FunctionId) -> FunctionView<'b> {
+        FunctionView::new(&self.transaction, id)
+    }
+
+    pub(super) fn touch(&self, id: &FunctionId) {
+        self.touched.borrow_mut().insert(id.clone());
+    }
+}
