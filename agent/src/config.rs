@@ -1,6 +1,46 @@
 //! Pure: what the container is told about itself when it starts.
 
+use crate::localstack::options::{self, Options};
 use crate::log::Level;
+
+/// Who has started this container, as the variables tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlPlane {
+    /// Our own, which tells the rest over the uplink.
+    Lambdock(Config),
+    /// LocalStack, which takes us for its own init.
+    LocalStack(Box<Options>),
+}
+
+impl ControlPlane {
+    /// Reads the variables. `arguments`: the command line behind the init's own name; `folder`: where the init was
+    /// started. Both are of use in container images only.
+    ///
+    /// # Errors
+    /// The first variable that is missing or wrong.
+    pub fn read(
+        variable: impl Fn(&str) -> Option<String>,
+        arguments: &[String],
+        folder: &str,
+    ) -> Result<Self, Fault> {
+        let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
+        if is_set("LAMBDOCK_UPLINK") {
+            Config::read(variable).map(Self::Lambdock)
+        } else if is_set(options::ENDPOINT) {
+            Ok(Self::LocalStack(Box::new(Options::read(variable, arguments, folder)?)))
+        } else {
+            Err(Fault::Alone)
+        }
+    }
+
+    /// `LOCALSTACK_INIT_LOG_LEVEL`.
+    pub fn log_level(&self) -> Level {
+        match self {
+            Self::Lambdock(config) => config.log_level,
+            Self::LocalStack(options) => options.log_level,
+        }
+    }
+}
 
 /// Everything the init needs before it can ask for more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +58,15 @@ pub struct Config {
 /// A variable is missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
+    /// Nobody says where the control plane is.
+    #[error(
+        "neither LAMBDOCK_UPLINK nor LOCALSTACK_RUNTIME_ENDPOINT is set; this init is started by Lambdock's control \
+         plane or by LocalStack, which set them"
+    )]
+    Alone,
+    /// LocalStack has set it.
+    #[error(transparent)]
+    LocalStack(#[from] options::Fault),
     /// It is not set.
     #[error("{0} is not set; this init is started by Lambdock's control plane, which sets it")]
     Missing(&'static str),
@@ -66,5 +115,29 @@ mod tests {
         assert_eq!(read(None).unwrap().log_level, Level::Warn);
         assert_eq!(read(Some("WARN")), Err(Fault::LogLevel("WARN".into())));
         assert_eq!(Config::read(|_| None), Err(Fault::Missing("LAMBDOCK_UPLINK")));
+    }
+
+    #[test]
+    fn the_control_plane_is_whose_variable_is_set_and_ours_comes_first() {
+        let read = |names: &[&str]| {
+            let value = |name: &str| if name.ends_with("ENDPOINT") { "http://h:1" } else { "1" };
+            let variable = |name: &str| names.contains(&name).then(|| value(name).to_owned());
+            ControlPlane::read(variable, &[], "/")
+        };
+        let ours = ["LAMBDOCK_UPLINK", "LAMBDOCK_ENVIRONMENT_ID", "LAMBDOCK_SECRET"];
+        let theirs = [
+            "LOCALSTACK_RUNTIME_ENDPOINT",
+            "LOCALSTACK_RUNTIME_ID",
+            "AWS_REGION",
+            "AWS_LAMBDA_FUNCTION_TIMEOUT",
+            "AWS_LAMBDA_FUNCTION_VERSION",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        ];
+        assert!(matches!(read(&ours), Ok(ControlPlane::Lambdock(_))));
+        assert!(matches!(read(&theirs), Ok(ControlPlane::LocalStack(_))));
+        assert!(matches!(read(&[&ours[..], &theirs[..]].concat()), Ok(ControlPlane::Lambdock(_))));
+        assert_eq!(read(&theirs[1..]), Err(Fault::Alone));
+        let missing = options::Fault::Missing("LOCALSTACK_RUNTIME_ID");
+        assert_eq!(read(&theirs[..1]), Err(Fault::LocalStack(missing)));
     }
 }

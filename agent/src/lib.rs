@@ -25,6 +25,7 @@ mod credentials;
 mod driver;
 mod environment;
 pub mod lifecycle;
+pub mod localstack;
 pub mod log;
 mod memory;
 mod output;
@@ -39,7 +40,7 @@ pub mod watch;
 mod xray;
 
 use std::io::{Seek, SeekFrom, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -49,7 +50,7 @@ use lambdock_protocol::{
     Archive, Assignment, InitializationType, Purpose, Segments, ToAgent, ToControlPlane, TracingMode,
 };
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -58,6 +59,7 @@ use config::Config;
 use credentials::Credentials;
 use driver::{Driver, Ending, Runtime};
 use lifecycle::{Machine, Reload, Settings};
+use localstack::Options;
 use log::{debug, error, info, warn};
 use output::journal::Journal;
 use setup::{bootstrap, extensions, hosts, modes, unpack, user};
@@ -88,6 +90,9 @@ pub enum Error {
     /// The connection was lost before there was anything to do.
     #[error("the control plane is gone")]
     Abandoned,
+    /// LocalStack does not take our calls.
+    #[error("LocalStack cannot be told that the environment is ready: {0}")]
+    LocalStack(#[source] localstack::Error),
     /// The environment cannot serve; the control plane has been told.
     #[error("{0}")]
     Unusable(String),
@@ -109,19 +114,34 @@ fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
 /// Calls of the runtime that may wait for the driver.
 const CALLS_WAITING: usize = 64;
 
+/// Asked to end, by a signal.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> Result<Self, Error> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(system("cannot catch SIGTERM"))?,
+            interrupt: signal(SignalKind::interrupt()).map_err(system("cannot catch SIGINT"))?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
 /// Runs an environment from its first connection to its end. Needs a Tokio `LocalSet` around it.
 ///
 /// # Errors
 /// The environment could not be or become one; the exit status should say so.
 pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(system("cannot catch SIGTERM"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("cannot catch SIGINT"))?;
-    let mut stop = async || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
+    let mut stop = Stop::new()?;
     let (stream, buffer) = uplink::dial(&config, Purpose::Environment).await?;
     let (sender, mut receiver) = uplink::split(stream, buffer);
     let assignment = tokio::select! {
@@ -129,7 +149,7 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
             Some(assignment) => assignment,
             None => return Ok(()),
         },
-        () = stop() => return Ok(()),
+        () = stop.asked() => return Ok(()),
     };
     info!("assigned to {}:{}", assignment.function_name, assignment.function_version);
     if let Some(level) =
@@ -141,15 +161,88 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
         Ok(runtime) => watched(&assignment, &platform).map(|watch| (runtime, watch)),
         Err(reason) => Err(reason),
     };
-    let (mut runtime, watch) = match prepared {
+    let (runtime, watch) = match prepared {
         Ok(prepared) => prepared,
         Err(reason) => {
             sender.send(ToControlPlane::Unusable { reason: reason.clone() }).await;
             return Err(Error::Unusable(reason));
         }
     };
+    let api = listen(platform.api)?;
+    if let Some(port) = assignment.gateway_port {
+        match TcpListener::bind(("127.0.0.1", port)).await {
+            Ok(listener) => drop(tokio::task::spawn_local(tunnel::serve(listener, Rc::new(config.clone())))),
+            Err(error) => warn!("functions cannot reach the API: cannot listen on port {port}: {error}"),
+        }
+    }
+    let place = Place { environment: config.environment, reload: Reload::Eager, runtime, watch, api };
+    serve(place, assignment, &platform, sender, receiver, stop).await
+}
 
-    let api = api::listen(platform.api).map_err(system(format!("cannot listen on {}", platform.api)))?;
+/// The same for an environment of LocalStack's, which says at the start all that there is to say.
+///
+/// # Errors
+/// The environment could not be or become one; the exit status should say so.
+pub async fn run_for_localstack(options: Options, platform: Platform) -> Result<(), Error> {
+    let mut stop = Stop::new()?;
+    // Before anything else: whoever has an address of ours then is found out at once, and nobody has to ask whether
+    // we listen already.
+    let control = listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, options.port)))?;
+    let api = listen(platform.api)?;
+    options.warnings.iter().for_each(|warning| warn!("{warning}"));
+    let (sender, mut receiver, link) = localstack::connect(&options, control);
+    let assignment = options.assignment;
+    info!("the function is {}:{}", assignment.function_name, assignment.function_version);
+    let prepared = tokio::select! {
+        fetched = localstack::fetch(&options.archives, &platform.root) => match fetched {
+            Ok(()) => prepare(&assignment, &platform, &sender, &mut receiver).await,
+            Err(reason) => Err(reason),
+        },
+        () = stop.asked() => return Ok(()),
+    };
+    let prepared = prepared.and_then(|runtime| Ok((runtime, watched(&assignment, &platform)?)));
+    let (runtime, watch) = match prepared {
+        Ok(prepared) => prepared,
+        Err(reason) => {
+            sender.send(ToControlPlane::Unusable { reason: reason.clone() }).await;
+            tokio::select! {
+                // It comes when LocalStack has been told.
+                _ = receiver.receive() => {}
+                () = stop.asked() => {}
+            }
+            return Err(Error::Unusable(reason));
+        }
+    };
+    let place = Place { environment: Uuid::new_v4().to_string(), reload: Reload::Lazy, runtime, watch, api };
+    let served = serve(place, assignment, &platform, sender, receiver, stop).await;
+    link.end().await.map_err(Error::LocalStack)?;
+    served
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    api::listen(address).map_err(system(format!("cannot listen on {address}")))
+}
+
+/// What an environment is made of, whoever its control plane is.
+struct Place {
+    /// Id for failures that belong to no invocation.
+    environment: String,
+    reload: Reload,
+    runtime: Runtime,
+    watch: watch::Settings,
+    api: TcpListener,
+}
+
+/// Runs an environment whose code is in place.
+async fn serve(
+    place: Place,
+    assignment: Assignment,
+    platform: &Platform,
+    sender: Sender,
+    receiver: Receiver,
+    mut stop: Stop,
+) -> Result<(), Error> {
+    let Place { environment, reload, mut runtime, watch, api } = place;
     let telemetry = Rc::new(Telemetry::new());
     let journal = Rc::new(Journal::new(sender.clone(), telemetry, assignment.logging.clone()));
     let (events, calls) = mpsc::channel(CALLS_WAITING);
@@ -171,24 +264,18 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
         journal: Rc::clone(&journal),
     });
     tokio::task::spawn_local(Rc::new(served).serve(api));
-    if let Some(port) = assignment.gateway_port {
-        match TcpListener::bind(("127.0.0.1", port)).await {
-            Ok(listener) => drop(tokio::task::spawn_local(tunnel::serve(listener, Rc::new(config.clone())))),
-            Err(error) => warn!("functions cannot reach the API: cannot listen on port {port}: {error}"),
-        }
-    }
-    let xray = trace(&assignment, &platform, &sender).await;
+    let xray = trace(&assignment, platform, &sender).await;
     let machine = Machine::new(Settings {
         init_limit: assignment.init_timeout_ms.map(Duration::from_millis),
         timeout: Duration::from_millis(assignment.timeout_ms),
         payload_limit: limit,
-        environment: config.environment.clone(),
+        environment,
         extensions: extensions.unwrap_or_default(),
-        reload: Reload::Eager,
+        reload,
     });
     let driver = Driver::new(machine, assignment, runtime, sender, permit, journal)
         .map_err(system("cannot catch SIGCHLD"))?;
-    match driver.run(receiver, calls, Watcher::start(watch), stop).await {
+    match driver.run(receiver, calls, Watcher::start(watch), async || stop.asked().await).await {
         Ending::Asked => {
             info!("ending, as asked");
             if let Some(xray) = xray {

@@ -83,6 +83,11 @@ impl Failure {
         Some(format!("{message}\n{}\n", self.error_type))
     }
 
+    /// The payload of an error of which nothing but the type is known.
+    pub(crate) fn unexplained(error_type: &str) -> Vec<u8> {
+        Self::worded(error_type, "").payload
+    }
+
     /// The answer is larger than allowed.
     pub fn too_large(limit: u64) -> Self {
         let message = format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).");

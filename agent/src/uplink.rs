@@ -12,7 +12,7 @@ use lambdock_protocol::{Decoder, Encoded, Hello, Purpose, ToAgent, ToControlPlan
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::{sleep, timeout};
 
 use crate::config::Config;
@@ -120,9 +120,17 @@ async fn reach(address: &str) -> Result<TcpStream, Error> {
 /// piles up here.
 #[derive(Clone)]
 pub(crate) struct Sender {
-    writer: Rc<Mutex<OwnedWriteHalf>>,
+    writer: Rc<Mutex<Writer>>,
     /// Messages that go out with the next one, or soon.
     deferred: Rc<RefCell<Vec<ToControlPlane>>>,
+}
+
+/// Where messages go.
+enum Writer {
+    /// To the control plane, as frames.
+    Stream(OwnedWriteHalf),
+    /// To whoever speaks another protocol with another control plane.
+    Interpreter(mpsc::Sender<ToControlPlane>),
 }
 
 impl Sender {
@@ -135,15 +143,32 @@ impl Sender {
     pub(crate) async fn send_all(&self, messages: impl IntoIterator<Item = ToControlPlane>) {
         let mut writer = self.writer.lock().await;
         let deferred = self.deferred.take();
-        let mut pieces: VecDeque<bytes::Bytes> = VecDeque::new();
-        for message in deferred.into_iter().chain(messages) {
-            let Encoded { head, body } = message.encode();
-            pieces.extend([head, body].into_iter().filter(|piece| !piece.is_empty()));
-        }
-        if let Err(error) = write_all(&mut writer, pieces).await {
+        let messages = deferred.into_iter().chain(messages);
+        let written = match &mut *writer {
+            Writer::Stream(stream) => {
+                let mut pieces: VecDeque<bytes::Bytes> = VecDeque::new();
+                for message in messages {
+                    let Encoded { head, body } = message.encode();
+                    pieces.extend([head, body].into_iter().filter(|piece| !piece.is_empty()));
+                }
+                write_all(stream, pieces).await
+            }
+            Writer::Interpreter(interpreter) => pass_on(interpreter, messages).await,
+        };
+        if let Err(error) = written {
             warn!("a message to the control plane is lost: {error}");
         }
     }
+}
+
+async fn pass_on(
+    interpreter: &mpsc::Sender<ToControlPlane>,
+    messages: impl Iterator<Item = ToControlPlane>,
+) -> io::Result<()> {
+    for message in messages {
+        interpreter.send(message).await.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+    }
+    Ok(())
 }
 
 impl Sender {
@@ -184,15 +209,32 @@ async fn write_all(writer: &mut OwnedWriteHalf, mut pieces: VecDeque<bytes::Byte
 }
 
 /// Reads messages.
-pub(crate) struct Receiver {
-    reader: OwnedReadHalf,
-    buffer: BytesMut,
-    decoder: Decoder,
+pub(crate) struct Receiver(Reader);
+
+/// Where messages come from; see [`Writer`].
+enum Reader {
+    Stream(Frames),
+    Interpreter(mpsc::Receiver<ToAgent>),
 }
 
 impl Receiver {
     /// The next message; `None`: the connection is gone. May be cancelled and called again.
     pub(crate) async fn receive(&mut self) -> Option<ToAgent> {
+        match &mut self.0 {
+            Reader::Stream(frames) => frames.receive().await,
+            Reader::Interpreter(messages) => messages.recv().await,
+        }
+    }
+}
+
+struct Frames {
+    reader: OwnedReadHalf,
+    buffer: BytesMut,
+    decoder: Decoder,
+}
+
+impl Frames {
+    async fn receive(&mut self) -> Option<ToAgent> {
         loop {
             match ToAgent::decode(&self.decoder, &mut self.buffer) {
                 Ok(Some(message)) => return Some(message),
@@ -220,8 +262,19 @@ impl Receiver {
 /// Splits an environment's connection.
 pub(crate) fn split(stream: TcpStream, buffer: BytesMut) -> (Sender, Receiver) {
     let (reader, writer) = stream.into_split();
-    (
-        Sender { writer: Rc::new(Mutex::new(writer)), deferred: Rc::default() },
-        Receiver { reader, buffer, decoder: Decoder::default() },
-    )
+    let frames = Frames { reader, buffer, decoder: Decoder::default() };
+    (sender(Writer::Stream(writer)), Receiver(Reader::Stream(frames)))
+}
+
+/// Both ends of a connection that is none: what is sent goes to `interpreter`, which speaks with a control plane that
+/// does not know our messages; what is received comes from it.
+pub(crate) fn interpreted(
+    interpreter: mpsc::Sender<ToControlPlane>,
+    messages: mpsc::Receiver<ToAgent>,
+) -> (Sender, Receiver) {
+    (sender(Writer::Interpreter(interpreter)), Receiver(Reader::Interpreter(messages)))
+}
+
+fn sender(writer: Writer) -> Sender {
+    Sender { writer: Rc::new(Mutex::new(writer)), deferred: Rc::default() }
 }

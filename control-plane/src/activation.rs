@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lambdock_domain::function::DeploymentId;
-use lambdock_domain::{Code, Configuration, Function, FunctionId, Reason, ReasonCode};
+use lambdock_domain::{
+    Code, Configuration, Function, FunctionId, PublishedVersion, Reason, ReasonCode, State, Version,
+};
 use tokio::sync::oneshot;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
 
@@ -31,23 +33,32 @@ struct Parts {
     executor: Arc<dyn Executor>,
     deployer: Deployer,
     pool: Pool,
-    unzipped_limit: u64,
+    settings: Settings,
+}
+
+/// What preparation goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Bytes that an archive must stay below when unpacked.
+    pub unzipped_limit: u64,
+    /// `LAMBDOCK_UPDATE_MS`: the least time for which an update is in progress.
+    pub update_time: Duration,
 }
 
 /// Progress of a pull is written this often at most.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Activation {
-    /// An activation over its parts. `unzipped_limit`: bytes that an archive must stay below when unpacked.
+    /// An activation over its parts.
     pub fn new(
         store: Store,
         archives: Archives,
         executor: Arc<dyn Executor>,
         deployer: Deployer,
         pool: Pool,
-        unzipped_limit: u64,
+        settings: Settings,
     ) -> Self {
-        let parts = Parts { store, archives, executor, deployer, pool, unzipped_limit };
+        let parts = Parts { store, archives, executor, deployer, pool, settings };
         Self { parts: Arc::new(parts), tasks: TaskTracker::new() }
     }
 
@@ -73,28 +84,52 @@ impl Activation {
     /// The store failed.
     pub async fn resume(&self) -> Result<(), crate::store::Error> {
         for id in self.parts.store.unsettled_functions().await? {
-            let restarted = self.parts.store.change_function(&id, |function| {
-                function.restart();
-                Ok(())
+            let restarted = self.parts.store.change(&id, |changing| {
+                changing.function.restart();
+                let mut unprepared = Vec::new();
+                if changing.function.needs_preparation() {
+                    unprepared.push(changing.function.latest.deployment.clone());
+                }
+                for mut version in changing.unsettled_versions()? {
+                    version.restart();
+                    changing.put_version(&version)?;
+                    if !unprepared.iter().any(|deployment| version.is_preparing(deployment)) {
+                        unprepared.push(version.version.deployment);
+                    }
+                }
+                Ok(unprepared)
             });
             match restarted.await {
-                Ok((function, ())) if function.needs_preparation() => {
-                    self.prepare(function.id, function.latest.deployment);
+                Ok(unprepared) => {
+                    for deployment in unprepared {
+                        self.prepare(id.clone(), deployment);
+                    }
                 }
-                Ok(_) | Err(ChangeError::Missing) => {}
+                Err(ChangeError::Missing) => {}
                 Err(error) => error!(function.arn = %id.arn(), %error, "cannot take up its preparation"),
             }
         }
         Ok(())
     }
 
-    /// Lets go of what a function had that is no more.
-    pub async fn deleted(&self, function: &Function) {
+    /// Lets go of what a function and its versions had that are no more.
+    pub async fn deleted(&self, function: &Function, versions: &[PublishedVersion]) {
         if let Some(serving) = &function.serving {
             self.parts.pool.retire(&serving.deployment);
         }
         for digest in function.archives() {
             self.parts.discard(digest).await;
+        }
+        self.versions_deleted(versions).await;
+    }
+
+    /// Lets go of what versions had that are no more.
+    pub async fn versions_deleted(&self, versions: &[PublishedVersion]) {
+        for version in versions {
+            self.parts.pool.retire(&version.version.deployment);
+            if let Some(digest) = version.archive() {
+                self.parts.discard(digest).await;
+            }
         }
     }
 
@@ -107,41 +142,77 @@ impl Activation {
 
 impl Parts {
     async fn prepare(&self, id: &FunctionId, deployment: &DeploymentId) {
-        let function = match self.store.function(id).await {
-            Ok(Some(function)) if function.is_preparing(deployment) => function,
+        let wanted = deployment.clone();
+        let found = self.store.read(id, move |view| {
+            let Some(function) = view.function()? else { return Ok(None) };
+            if function.is_preparing(&wanted) {
+                return Ok(Some(function.latest));
+            }
+            let versions = view.unsettled_versions()?;
+            let version = versions.into_iter().find(|version| version.is_preparing(&wanted));
+            Ok(version.map(|version| version.version))
+        });
+        let begun = Instant::now();
+        let Version { configuration, code, state, .. } = match found.await {
+            Ok(Some(version)) => version,
             // Deleted or changed again in the meantime; whoever did that takes care of the rest.
-            Ok(_) => return,
+            Ok(None) => return,
+            Err(crate::store::Error::Closed) => return,
             Err(error) => return error!(%error, "cannot be prepared"),
         };
-        let before = function.serving.as_ref().map(|serving| serving.deployment.clone());
-        let archives_before: Vec<_> = function.archives().cloned().collect();
-        let outcome =
-            self.make_ready(id, deployment, &function.latest.configuration, &function.latest.code).await;
+        let outcome = self.make_ready(id, deployment, &configuration, &code).await;
         match &outcome {
             Ok(()) => info!("prepared"),
             Err(reason) => {
                 warn!(reason.code = reason.code.as_str(), reason = %reason.text, "cannot be prepared")
             }
         }
-        let (wanted, revision) = (deployment.clone(), new_id());
-        let written = self.store.change_function(id, move |function| {
-            Ok(match outcome {
-                Ok(()) => function.prepared(&wanted, revision),
-                Err(reason) => function.preparation_failed(&wanted, reason, revision),
-            })
-        });
-        match written.await {
-            Ok((function, true)) => {
-                let serves = function.serving.as_ref().map(|serving| &serving.deployment);
-                if let Some(before) = before.filter(|before| serves != Some(before)) {
-                    self.pool.retire(&before);
-                }
-                let needed: Vec<_> = function.archives().collect();
-                for digest in archives_before.iter().filter(|digest| !needed.contains(digest)) {
-                    self.discard(digest).await;
+        if state == State::Active {
+            sleep_until(begun + self.settings.update_time).await;
+        }
+        self.record(id, deployment.clone(), outcome).await;
+    }
+
+    /// Writes down how the preparation of `deployment` ended, for `$LATEST` and for versions published from it, and
+    /// lets go of what was served before.
+    async fn record(&self, id: &FunctionId, deployment: DeploymentId, outcome: Result<(), Reason>) {
+        let written = self.store.change(id, move |changing| {
+            for mut version in changing.unsettled_versions()? {
+                if version.is_preparing(&deployment) {
+                    match &outcome {
+                        Ok(()) => version.prepared(new_id()),
+                        Err(reason) => version.preparation_failed(reason.clone(), new_id()),
+                    }
+                    changing.put_version(&version)?;
                 }
             }
-            Ok((_, false)) | Err(ChangeError::Missing) => {}
+            let function = &mut changing.function;
+            let before = function.serving.clone();
+            let archives: Vec<_> = function.archives().cloned().collect();
+            match outcome {
+                Ok(()) => function.prepared(&deployment, new_id()),
+                Err(reason) => function.preparation_failed(&deployment, reason, new_id()),
+            };
+            let serves = function.serving.as_ref().map(|serving| &serving.deployment);
+            let replaced = before
+                .map(|before| before.deployment)
+                .filter(|before| serves.is_some_and(|now| now != before));
+            let left: Vec<_> = archives
+                .into_iter()
+                .filter(|digest| function.archives().all(|kept| kept != digest))
+                .collect();
+            Ok((replaced, left))
+        });
+        match written.await {
+            Ok((replaced, left)) => {
+                if let Some(replaced) = replaced {
+                    self.pool.retire(&replaced);
+                }
+                for digest in left {
+                    self.discard(&digest).await;
+                }
+            }
+            Err(ChangeError::Missing) => {}
             Err(error) => error!(%error, "its preparation cannot be recorded"),
         }
     }
@@ -191,7 +262,7 @@ impl Parts {
 
     async fn verify(&self, code: &Code) -> Result<(), Reason> {
         let Code::Zip { digest, .. } = code else { return Ok(()) };
-        let (archives, digest, limit) = (self.archives.clone(), digest.clone(), self.unzipped_limit);
+        let (archives, digest, limit) = (self.archives.clone(), digest.clone(), self.settings.unzipped_limit);
         let verified = tokio::task::spawn_blocking(move || {
             let archive = archives.read(&digest).map_err(|error| Reason {
                 code: ReasonCode::InternalError,

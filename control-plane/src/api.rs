@@ -4,9 +4,12 @@
 //! before it, validated; it returns the output shape or an [`Error`]. Status codes, headers and error bodies are
 //! [`crate::wire`]'s.
 
+pub mod aliases;
 pub mod functions;
 pub mod invocations;
+mod page;
 pub mod resolve;
+pub mod versions;
 
 use std::sync::Arc;
 

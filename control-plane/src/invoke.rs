@@ -8,8 +8,9 @@ pub mod payload;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use lambdock_domain::function::Serving;
 use lambdock_domain::runtime::ImageMapping;
-use lambdock_domain::{Code, Function, FunctionId, Runtime};
+use lambdock_domain::{Code, FunctionId, Runtime};
 use lambdock_protocol::Invoke;
 
 pub use answer::{Answer, LogType, Lost, Outcome};
@@ -42,7 +43,7 @@ pub struct Request {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no function of that name.
+    /// There is no function of that name, or no such version or alias.
     #[error("no such function")]
     Missing,
     /// The function's state does not allow it.
@@ -100,19 +101,23 @@ impl Deployer {
         Ok(ImageRequest { reference, architecture: configuration.architecture })
     }
 
-    fn deploy(&self, function: &Function) -> Result<Deployment, lambdock_domain::Error> {
-        let serving = function.serving()?;
+    fn deploy(
+        &self,
+        id: &FunctionId,
+        version: &str,
+        serving: &Serving,
+    ) -> Result<Deployment, lambdock_domain::Error> {
         let image = self
             .image(&serving.configuration, &serving.code)
             .map_err(lambdock_domain::Error::InvalidParameter)?;
         Ok(Deployment {
             id: serving.deployment.clone(),
-            function_name: function.id.name.clone(),
-            function_arn: function.id.qualified_arn(LATEST),
-            version: LATEST.to_owned(),
+            function_name: id.name.clone(),
+            function_arn: id.qualified_arn(version),
+            version: version.to_owned(),
             image,
             memory_size_mb: serving.configuration.memory_mb,
-            assignment: assignment::assignment(&function.id, LATEST, serving, &self.settings),
+            assignment: assignment::assignment(id, version, serving, &self.settings),
         })
     }
 }
@@ -131,13 +136,16 @@ impl Invoker {
         Self { store, directory, deployer, pool }
     }
 
-    /// What serves the function now.
+    /// What serves the function now under `qualifier`: `$LATEST`, a number or an alias. Where an alias names two
+    /// versions, each call chooses between them anew.
     ///
     /// # Errors
-    /// It is missing or its state does not allow invocations.
-    pub async fn find(&self, id: &FunctionId) -> Result<Arc<Deployment>, Error> {
+    /// The function, version or alias is missing, or its state does not allow invocations.
+    pub async fn find(&self, id: &FunctionId, qualifier: &str) -> Result<Arc<Deployment>, Error> {
         let deployer = self.deployer.clone();
-        Ok(self.directory.find(&self.store, id, move |function| deployer.deploy(function)).await?)
+        let deploy =
+            move |id: &FunctionId, version: &str, serving: &Serving| deployer.deploy(id, version, serving);
+        Ok(self.directory.find(&self.store, id, qualifier, rand::random(), deploy).await?)
     }
 
     /// Runs `deployment` once and waits for the answer.

@@ -5,14 +5,17 @@
 //! in [`crate::code::Archives`]; the store knows which of them are in use.
 
 mod schema;
+mod view;
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lambdock_domain::code::Digest;
-use lambdock_domain::{Function, FunctionId, Scope};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use lambdock_domain::{Function, FunctionId, PublishedVersion, Scope, Version};
+use rusqlite::{Connection, Transaction, params};
+
+pub use view::{FunctionChange, FunctionView};
 
 /// The store cannot be read or written. Never caused by a client.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +84,17 @@ pub trait Observer: Send + Sync {
     fn changed(&self, id: &FunctionId);
 }
 
+/// A version among those of all functions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedVersion {
+    /// Its function.
+    pub id: FunctionId,
+    /// `None`: `$LATEST`.
+    pub number: Option<u64>,
+    /// The version.
+    pub version: Version,
+}
+
 /// Handle to the store; clones share it.
 #[derive(Clone)]
 pub struct Store {
@@ -110,18 +124,25 @@ impl Store {
         Ok(Self { connection: Arc::new(Mutex::new(connection)), observer })
     }
 
-    /// Adds a function.
+    /// Adds a function, with the version that is published in the same step.
     ///
     /// # Errors
     /// The name is taken, or the store failed.
-    pub async fn create_function(&self, function: Function) -> Result<(), CreateError> {
+    pub async fn create_function(
+        &self,
+        function: Function,
+        version: Option<PublishedVersion>,
+    ) -> Result<(), CreateError> {
         let observer = Arc::clone(&self.observer);
         self.run(move |connection| {
             let transaction = connection.transaction()?;
-            if read_function(&transaction, &function.id)?.is_some() {
+            if FunctionView::new(&transaction, &function.id).function()?.is_some() {
                 return Err(CreateError::Exists);
             }
             write_function(&transaction, &function)?;
+            if let Some(version) = version {
+                view::write_version(&transaction, &function.id, &version)?;
+            }
             transaction.commit()?;
             observer.changed(&function.id);
             Ok(())
@@ -135,26 +156,56 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub async fn function(&self, id: &FunctionId) -> Result<Option<Function>, Error> {
-        self.read_function(id, |function| function).await
+        self.read(id, |view| view.function()).await
     }
 
-    /// What `read` makes of the function, before anybody can change it.
+    /// What `read` makes of a function and what belongs to it, before anybody can change it.
     ///
     /// # Errors
-    /// The store failed.
-    pub async fn read_function<T, F>(&self, id: &FunctionId, read: F) -> Result<T, Error>
+    /// The store failed, or `read` did.
+    pub async fn read<T, E, F>(&self, id: &FunctionId, read: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: FnOnce(Option<Function>) -> T + Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&FunctionView<'_>) -> Result<T, E> + Send + 'static,
     {
         let id = id.clone();
-        self.run(move |connection| Ok(read(read_function(connection, &id)?))).await?
+        self.run(move |connection| read(&FunctionView::new(connection, &id))).await?
     }
 
-    /// Changes a function in one transaction and returns it with what `change` gives.
+    /// Changes a function, its versions and its aliases in one transaction and returns what `change` gives.
     ///
     /// # Errors
     /// There is no such function, `change` refused, or the store failed; then nothing has changed.
+    pub async fn change<T, F>(&self, id: &FunctionId, change: F) -> Result<T, ChangeError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut FunctionChange<'_>) -> Result<T, ChangeError> + Send + 'static,
+    {
+        let (id, observer) = (id.clone(), Arc::clone(&self.observer));
+        self.run(move |connection| {
+            let transaction = connection.transaction()?;
+            let before = FunctionView::new(&transaction, &id).function()?.ok_or(ChangeError::Missing)?;
+            let mut changing = FunctionChange::new(&transaction, &id, before.clone());
+            let value = change(&mut changing)?;
+            let FunctionChange { function, touched, .. } = changing;
+            if function != before {
+                write_function(&transaction, &function)?;
+            }
+            if touched || function != before {
+                transaction.commit()?;
+                observer.changed(&id);
+            }
+            Ok(value)
+        })
+        .await
+        .map_err(ChangeError::Store)?
+    }
+
+    /// Changes a function alone and returns it with what `change` gives.
+    ///
+    /// # Errors
+    /// As [`Store::change`].
     pub async fn change_function<T, F>(
         &self,
         id: &FunctionId,
@@ -164,39 +215,33 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Function) -> Result<T, lambdock_domain::Error> + Send + 'static,
     {
-        let (id, observer) = (id.clone(), Arc::clone(&self.observer));
-        self.run(move |connection| {
-            let transaction = connection.transaction()?;
-            let mut function = read_function(&transaction, &id)?.ok_or(ChangeError::Missing)?;
-            let before = function.clone();
-            let value = change(&mut function)?;
-            if function != before {
-                write_function(&transaction, &function)?;
-                transaction.commit()?;
-                observer.changed(&id);
-            }
-            Ok((function, value))
+        self.change(id, |changing| {
+            let value = change(&mut changing.function)?;
+            Ok((changing.function.clone(), value))
         })
         .await
-        .map_err(ChangeError::Store)?
     }
 
-    /// Removes a function and returns what it was.
+    /// Removes a function with its versions and aliases and returns what it was.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn delete_function(&self, id: &FunctionId) -> Result<Option<Function>, Error> {
+    pub async fn delete_function(
+        &self,
+        id: &FunctionId,
+    ) -> Result<Option<(Function, Vec<PublishedVersion>)>, Error> {
         let (id, observer) = (id.clone(), Arc::clone(&self.observer));
         self.run(move |connection| {
             let transaction = connection.transaction()?;
-            let Some(function) = read_function(&transaction, &id)? else { return Ok(None) };
+            let Some(function) = FunctionView::new(&transaction, &id).function()? else { return Ok(None) };
+            let versions = view::remove_all(&transaction, &id)?;
             let key = params![id.scope.account, id.scope.region, id.name];
             transaction
                 .execute("DELETE FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3", key)?;
-            transaction.execute("DELETE FROM archive_uses WHERE owner = ?1", [id.arn()])?;
+            write_archive_uses(&transaction, &id.arn(), [])?;
             transaction.commit()?;
             observer.changed(&id);
-            Ok(Some(function))
+            Ok(Some((function, versions)))
         })
         .await?
     }
@@ -225,14 +270,62 @@ impl Store {
         .await?
     }
 
-    /// Functions whose last word is not said: being prepared, or failed to be created.
+    /// `$LATEST` of each function followed by its published versions, by name, at most `limit`, those after the
+    /// version `after` of a function; 0 is `$LATEST`.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn versions(
+        &self,
+        scope: &Scope,
+        after: Option<(&str, u64)>,
+        limit: usize,
+    ) -> Result<Vec<ListedVersion>, Error> {
+        let (name, number) = after.unwrap_or_default();
+        let (scope, name, number) =
+            (scope.clone(), name.to_owned(), i64::try_from(number).unwrap_or(i64::MAX));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.run(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT name, 0 AS number, document FROM functions
+                 WHERE account = ?1 AND region = ?2 AND name > ?3
+                 UNION ALL
+                 SELECT function, number, document FROM versions
+                 WHERE account = ?1 AND region = ?2 AND (function, number) > (?3, ?4)
+                 ORDER BY 1, 2 LIMIT ?5",
+            )?;
+            let mut rows = statement.query(params![scope.account, scope.region, name, number, limit])?;
+            let mut listed = Vec::new();
+            while let Some(row) = rows.next()? {
+                let id = FunctionId { scope: scope.clone(), name: row.get(0)? };
+                let document: String = row.get(2)?;
+                listed.push(match row.get::<_, i64>(1)? {
+                    0 => {
+                        let function: Function = serde_json::from_str(&document)?;
+                        ListedVersion { id, number: None, version: function.latest }
+                    }
+                    _ => {
+                        let published: PublishedVersion = serde_json::from_str(&document)?;
+                        ListedVersion { id, number: Some(published.number), version: published.version }
+                    }
+                });
+            }
+            Ok(listed)
+        })
+        .await?
+    }
+
+    /// Functions whose last word is not said, or that of one of their versions: being prepared, or failed to be
+    /// created.
     ///
     /// # Errors
     /// The store failed.
     pub async fn unsettled_functions(&self) -> Result<Vec<FunctionId>, Error> {
         self.run(|connection| {
-            let mut statement =
-                connection.prepare("SELECT account, region, name FROM functions WHERE settled = 0")?;
+            let mut statement = connection.prepare(
+                "SELECT account, region, name FROM functions WHERE settled = 0
+                 UNION SELECT account, region, function FROM versions WHERE settled = 0",
+            )?;
             let rows = statement.query_map([], |row| {
                 let scope = Scope { account: row.get(0)?, region: row.get(1)? };
                 Ok(FunctionId { scope, name: row.get(2)? })
@@ -283,14 +376,6 @@ impl Store {
     }
 }
 
-fn read_function(connection: &Connection, id: &FunctionId) -> Result<Option<Function>, Error> {
-    let document: Option<String> = connection
-        .prepare_cached("SELECT document FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3")?
-        .query_row(params![id.scope.account, id.scope.region, id.name], |row| row.get(0))
-        .optional()?;
-    Ok(document.map(|document| serde_json::from_str(&document)).transpose()?)
-}
-
 fn write_function(transaction: &Transaction<'_>, function: &Function) -> Result<(), Error> {
     let id = &function.id;
     let settled =
@@ -307,12 +392,20 @@ fn write_function(transaction: &Transaction<'_>, function: &Function) -> Result<
             settled,
             serde_json::to_string(function)?
         ])?;
-    let owner = id.arn();
-    transaction.prepare_cached("DELETE FROM archive_uses WHERE owner = ?1")?.execute([&owner])?;
+    write_archive_uses(transaction, &id.arn(), function.archives())
+}
+
+/// Writes down which archives `owner` uses, and that it uses no others.
+fn write_archive_uses<'a>(
+    transaction: &Transaction<'_>,
+    owner: &str,
+    digests: impl IntoIterator<Item = &'a Digest>,
+) -> Result<(), Error> {
+    transaction.prepare_cached("DELETE FROM archive_uses WHERE owner = ?1")?.execute([owner])?;
     let mut insert =
         transaction.prepare_cached("INSERT OR IGNORE INTO archive_uses (owner, digest) VALUES (?1, ?2)")?;
-    for digest in function.archives() {
-        insert.execute([&owner, &digest.0])?;
+    for digest in digests {
+        insert.execute([owner, &digest.0])?;
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use lambdock_agent::config::Config;
+use lambdock_agent::config::ControlPlane;
 use lambdock_agent::log::{self, Level};
-use lambdock_agent::{Platform, run};
+use lambdock_agent::{Platform, run, run_for_localstack};
 use tokio::task::LocalSet;
 
 /// Where runtimes find the Runtime API. [AWS; LocalStack]
@@ -31,12 +31,23 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(), String> {
-    let config = Config::read(|name| std::env::var(name).ok()).map_err(|fault| fault.to_string())?;
-    log::set_level(config.log_level);
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let folder = std::env::current_dir().unwrap_or_else(|_| "/".into());
+    let control_plane =
+        ControlPlane::read(|name| std::env::var(name).ok(), &arguments, &folder.to_string_lossy())
+            .map_err(|fault| fault.to_string())?;
+    log::set_level(control_plane.log_level());
     let platform = Platform { root: "/".into(), api: API, xray: XRAY, variables: variables().collect() };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start: {error}"))?;
-    runtime.block_on(LocalSet::new().run_until(run(config, platform))).map_err(|error| error.to_string())
+    let ended = match control_plane {
+        ControlPlane::Lambdock(config) => runtime.block_on(LocalSet::new().run_until(run(config, platform))),
+        ControlPlane::LocalStack(options) => {
+            runtime.block_on(LocalSet::new().run_until(run_for_localstack(*options, platform)))
+        }
+    };
+    ended.map_err(|error| error.to_string())
 }

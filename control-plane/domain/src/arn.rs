@@ -166,9 +166,11 @@ impl Qualifier {
         match text {
             "$LATEST" => Self::Latest,
             "$LATEST.PUBLISHED" => Self::LatestPublished,
-            _ if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                text.parse().map_or_else(|_| Self::Nothing(text.to_owned()), Self::Number)
-            }
+            // Versions count from 1 and are written one way only.
+            _ if text.bytes().all(|byte| byte.is_ascii_digit()) => match text.parse() {
+                Ok(number) if !text.starts_with('0') => Self::Number(number),
+                _ => Self::Nothing(text.to_owned()),
+            },
             _ if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) => {
                 Self::Alias(text.to_owned())
             }
@@ -243,6 +245,8 @@ mod tests {
         assert_eq!(Qualifier::parse("$LATEST"), Qualifier::Latest);
         assert_eq!(Qualifier::parse("$LATEST.PUBLISHED"), Qualifier::LatestPublished);
         assert_eq!(Qualifier::parse("12"), Qualifier::Number(12));
+        assert_eq!(Qualifier::parse("012"), Qualifier::Nothing("012".into()));
+        assert_eq!(Qualifier::parse("0"), Qualifier::Nothing("0".into()));
         assert_eq!(Qualifier::parse("1a"), Qualifier::Alias("1a".into()));
         assert_eq!(Qualifier::parse("$latest"), Qualifier::Nothing("$latest".into()));
         assert_eq!(

@@ -9,6 +9,9 @@ pub enum Error {
     /// A value is wrong.
     #[error("{0}")]
     InvalidParameter(String),
+    /// The same where AWS leaves out who is to blame.
+    #[error("{0}")]
+    InvalidParameterUntyped(String),
     /// The state of the resource does not allow it now.
     #[error("{0}")]
     Conflict(String),

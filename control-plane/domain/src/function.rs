@@ -50,7 +50,7 @@ pub struct Reason {
 
 impl Reason {
     /// What AWS says of functions being created *and* updated. [AWS: recorded for both]
-    fn creating() -> Self {
+    pub(crate) fn creating() -> Self {
         Self { code: ReasonCode::Creating, text: "The function is being created.".to_owned() }
     }
 }
@@ -170,6 +170,13 @@ pub struct Function {
     pub serving: Option<Serving>,
     /// Shown by GetFunction only.
     pub tags: BTreeMap<String, String>,
+    /// Number of the version that is published next.
+    #[serde(default = "first_version")]
+    pub next_version: u64,
+}
+
+fn first_version() -> u64 {
+    1
 }
 
 impl Function {
@@ -191,10 +198,10 @@ impl Function {
             state: State::Pending(Reason::creating()),
             last_update: None,
         };
-        Self { id, latest, serving: None, tags }
+        Self { id, latest, serving: None, tags, next_version: first_version() }
     }
 
-    /// Whether code and configuration may be changed now.
+    /// Whether code and configuration may be changed or published now.
     ///
     /// # Errors
     /// A conflict while the function is created, has failed, or is being updated; a mismatch if the client's
@@ -312,20 +319,14 @@ impl Function {
     /// A conflict while the function is created or if that failed.
     pub fn serving(&self) -> Result<&Serving, Error> {
         self.check_state()?;
-        self.serving.as_ref().ok_or_else(|| self.wrong_state("Pending"))
+        self.serving.as_ref().ok_or_else(|| wrong_state("Pending"))
     }
 
     fn check_state(&self) -> Result<(), Error> {
         match &self.latest.state {
             State::Active => Ok(()),
-            state @ (State::Pending(_) | State::Failed(_)) => Err(self.wrong_state(state.as_str())),
+            state @ (State::Pending(_) | State::Failed(_)) => Err(wrong_state(state.as_str())),
         }
-    }
-
-    fn wrong_state(&self, state: &str) -> Error {
-        Error::Conflict(format!(
-            "The operation cannot be performed at this time. The function is currently in the following state: {state}"
-        ))
     }
 
     /// Everything that must be kept for this function to run: digests of its archives.
@@ -339,5 +340,12 @@ impl Function {
     }
 }
 
+/// [AWS: Lambda function states]
+pub(crate) fn wrong_state(state: &str) -> Error {
+    Error::Conflict(format!(
+        "The operation cannot be performed at this time. The function is currently in the following state: {state}"
+    ))
+}
+
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

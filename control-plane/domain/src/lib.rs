@@ -3,6 +3,7 @@
 //! Nothing here knows HTTP, JSON on the wire, a database, an engine or the time of day: what happened and when it
 //! happened are arguments. Everything else in the control plane may use this crate; it uses nobody.
 
+pub mod alias;
 pub mod arn;
 pub mod code;
 pub mod configuration;
@@ -10,7 +11,9 @@ pub mod error;
 pub mod function;
 pub mod limits;
 pub mod runtime;
+pub mod version;
 
+pub use alias::Alias;
 pub use arn::{FunctionId, FunctionReference, Qualifier, Scope};
 pub use code::Code;
 pub use configuration::{Architecture, Configuration, PackageType};
@@ -18,6 +21,7 @@ pub use error::Error;
 pub use function::{Function, LastUpdate, Reason, ReasonCode, State, Version};
 pub use limits::Limits;
 pub use runtime::Runtime;
+pub use version::{Publication, PublishedVersion};
 
 /// Milliseconds since the Unix epoch.
 #[derive(

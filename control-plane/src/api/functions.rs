@@ -19,18 +19,19 @@ pub use list_functions::list_functions;
 pub use update_function_code::update_function_code;
 pub use update_function_configuration::update_function_configuration;
 
-use lambdock_domain::{Function, Qualifier};
+use lambdock_domain::alias::Target;
+use lambdock_domain::{Function, PublishedVersion, Qualifier};
 
 use super::resolve::{Named, Reach, resolve};
 use super::{Caller, Context, Error};
-use crate::store::ChangeError;
+use crate::store::{ChangeError, FunctionView};
 use crate::wire::Violation;
 
-/// Finds the function that an operation on a whole function is asked for.
+/// Finds the function that an operation is asked for.
 ///
 /// # Errors
 /// AWS's, for a name that is not valid or names nothing here.
-fn named(
+pub(super) fn named(
     caller: &Caller,
     reach: Reach,
     name: Option<&str>,
@@ -42,37 +43,59 @@ fn named(
     })
 }
 
-/// The function, if `named` means `$LATEST`.
-///
-/// # Errors
-/// It does not exist, or the qualifier names nothing.
-async fn found(context: &Context, named: &Named) -> Result<Function, Error> {
-    match named.kind() {
-        Qualifier::Latest => {}
-        Qualifier::LatestPublished | Qualifier::Number(_) | Qualifier::Alias(_) | Qualifier::Nothing(_) => {
-            return Err(named.not_found().into());
+/// A function, and the version that was asked for.
+struct Found {
+    function: Function,
+    /// `None`: `$LATEST`.
+    published: Option<PublishedVersion>,
+}
+
+impl Found {
+    fn subject(&self) -> show::Subject<'_> {
+        match &self.published {
+            Some(published) => show::Subject::published(&self.function.id, published),
+            None => show::Subject::from(&self.function),
         }
     }
-    let function = context.store.function(&named.id).await?;
-    function.ok_or_else(|| named.not_found().into())
+}
+
+/// The function and the version that `named` means, by itself or through an alias.
+///
+/// # Errors
+/// One of them does not exist.
+async fn found(context: &Context, named: &Named) -> Result<Found, Error> {
+    let kind = named.kind();
+    let found = context.store.read(&named.id, move |view| {
+        let Some(function) = view.function()? else { return Ok(None) };
+        let published = match target(view, kind)? {
+            Some(Target::Latest) => None,
+            Some(Target::Number(number)) => match view.version(number)? {
+                Some(version) => Some(version),
+                None => return Ok(None),
+            },
+            None => return Ok(None),
+        };
+        Ok::<_, Error>(Some(Found { function, published }))
+    });
+    found.await?.ok_or_else(|| named.not_found().into())
+}
+
+/// The version that a qualifier names, whether or not it exists. What an alias points to first does not depend on
+/// its routing.
+fn target(view: &FunctionView<'_>, kind: Qualifier) -> Result<Option<Target>, Error> {
+    Ok(match kind {
+        Qualifier::Latest => Some(Target::Latest),
+        Qualifier::Number(number) => Some(Target::Number(number)),
+        Qualifier::Alias(name) => view.alias(&name)?.map(|alias| alias.target),
+        Qualifier::LatestPublished | Qualifier::Nothing(_) => None,
+    })
 }
 
 /// Turns the store's answer to a change into the operation's.
-fn changed(error: ChangeError, named: &Named) -> Error {
+pub(super) fn changed(error: ChangeError, named: &Named) -> Error {
     match error {
         ChangeError::Missing => named.not_found().into(),
         ChangeError::Refused(error) => error.into(),
         ChangeError::Store(error) => error.into(),
     }
-}
-
-/// Versions are published from functions by an operation that is not there yet; asking for one in passing must not
-/// look as if it had worked.
-fn refuse_publish(publish: Option<bool>) -> Result<(), Error> {
-    if publish == Some(true) {
-        return Err(Error::NotImplemented(
-            "Publishing versions is not supported by this version of Lambdock; leave Publish out.".to_owned(),
-        ));
-    }
-    Ok(())
 }

@@ -25,6 +25,11 @@ impl Named {
         }
     }
 
+    /// The function without the qualifier, for operations that do not look at it.
+    pub fn unqualified(&self) -> Self {
+        Self { id: self.id.clone(), qualifier: None }
+    }
+
     /// What AWS says when it does not exist.
     pub fn not_found(&self) -> Error {
         Error::function_not_found(&self.arn())

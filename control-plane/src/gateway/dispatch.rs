@@ -20,7 +20,7 @@ use super::upstream::{self, Upstream};
 use super::{foreign, origin};
 use crate::api::functions::{self, archive_at};
 use crate::api::invocations::{self, Invocation};
-use crate::api::{Caller, Context, Error, new_id};
+use crate::api::{Caller, Context, Error, aliases, new_id, versions};
 use crate::wire::operations as op;
 use crate::wire::{self, Decoded, ErrorCode, Labels, Operation, OperationShape, ServiceError, Violation};
 
@@ -204,6 +204,15 @@ impl Gateway {
             };
         }
         match operation {
+            Operation::CreateAlias => call!(op::CreateAlias, aliases::create_alias),
+            Operation::DeleteAlias => call!(op::DeleteAlias, aliases::delete_alias),
+            Operation::GetAlias => call!(op::GetAlias, aliases::get_alias),
+            Operation::ListAliases => call!(op::ListAliases, aliases::list_aliases),
+            Operation::UpdateAlias => call!(op::UpdateAlias, aliases::update_alias),
+            Operation::ListVersionsByFunction => {
+                call!(op::ListVersionsByFunction, versions::list_versions_by_function)
+            }
+            Operation::PublishVersion => call!(op::PublishVersion, versions::publish_version),
             Operation::CreateFunction => call!(op::CreateFunction, functions::create_function),
             Operation::DeleteFunction => call!(op::DeleteFunction, functions::delete_function),
             Operation::GetFunction => call!(op::GetFunction, functions::get_function),
@@ -327,6 +336,10 @@ fn refusal(error: Error) -> ServiceError {
             let code = match &domain {
                 Domain::NotFound(_) => ErrorCode::ResourceNotFoundException,
                 Domain::InvalidParameter(_) => ErrorCode::InvalidParameterValueException,
+                Domain::InvalidParameterUntyped(message) => {
+                    return ServiceError::new(ErrorCode::InvalidParameterValueException, message)
+                        .without_type();
+                }
                 Domain::Conflict(_) => ErrorCode::ResourceConflictException,
                 Domain::RevisionMismatch => ErrorCode::PreconditionFailedException,
                 Domain::RequestTooLarge(_) => ErrorCode::RequestEntityTooLargeException,

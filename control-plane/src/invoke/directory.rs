@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use lambdock_domain::{Function, FunctionId};
+use lambdock_domain::alias::Target;
+use lambdock_domain::function::Serving;
+use lambdock_domain::{Alias, FunctionId, Qualifier};
 
+use super::LATEST;
 use crate::pool::Deployment;
-use crate::store::{self, Observer, Store};
+use crate::store::{self, FunctionView, Observer, Store};
 
 /// Why a function cannot be invoked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is none of that name.
+    /// There is none of that name, or no such version or alias.
     #[error("no such function")]
     Missing,
     /// Its state does not allow it.
@@ -22,44 +25,110 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
-/// Deployments of functions that have been invoked and not changed since.
+/// What a qualifier names.
+#[derive(Clone)]
+enum Entry {
+    Version(Arc<Deployment>),
+    Alias(Arc<Alias>),
+}
+
+/// By qualifier; `$LATEST` for none.
+type Entries = HashMap<String, Entry>;
+
+/// Deployments and aliases of functions that have been invoked and not changed since.
 ///
 /// The store tells of every change while it holds its lock, and what is remembered here was read under the same
 /// lock: an old deployment is never remembered after a new one was written.
 #[derive(Default)]
 pub struct Directory {
-    deployments: RwLock<HashMap<FunctionId, Arc<Deployment>>>,
+    functions: RwLock<HashMap<FunctionId, Entries>>,
 }
 
 impl Observer for Directory {
     fn changed(&self, id: &FunctionId) {
-        self.deployments.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.functions.write().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 }
 
 impl Directory {
-    /// What invocations of the function run. `deploy` makes it of a function that was not remembered.
+    /// What one invocation of the function under `qualifier` runs; `dice`, from 0 to 1, decides where an alias names
+    /// two versions. `deploy` makes a deployment of a version that was not remembered.
     ///
     /// # Errors
-    /// The function is missing or cannot be invoked now.
-    pub async fn find(
+    /// The function, version or alias is missing or cannot be invoked now.
+    pub async fn find<F>(
         self: &Arc<Self>,
         store: &Store,
         id: &FunctionId,
-        deploy: impl FnOnce(&Function) -> Result<Deployment, lambdock_domain::Error> + Send + 'static,
-    ) -> Result<Arc<Deployment>, Error> {
-        if let Some(deployment) = self.deployments.read().unwrap_or_else(PoisonError::into_inner).get(id) {
-            return Ok(Arc::clone(deployment));
+        qualifier: &str,
+        dice: f64,
+        deploy: F,
+    ) -> Result<Arc<Deployment>, Error>
+    where
+        F: FnOnce(&FunctionId, &str, &Serving) -> Result<Deployment, lambdock_domain::Error> + Send + 'static,
+    {
+        if let Some(deployment) = self.remembered(id, qualifier, dice) {
+            return Ok(deployment);
         }
-        let directory = Arc::clone(self);
+        let (directory, of, qualifier) = (Arc::clone(self), id.clone(), qualifier.to_owned());
         store
-            .read_function(id, move |function| {
-                let function = function.ok_or(Error::Missing)?;
-                let deployment = Arc::new(deploy(&function)?);
-                let mut deployments = directory.deployments.write().unwrap_or_else(PoisonError::into_inner);
-                deployments.insert(function.id, Arc::clone(&deployment));
+            .read(id, move |view| {
+                let (alias, target) = target(view, &qualifier, dice)?;
+                let (version, serving) = serving(view, target)?;
+                let deployment = Arc::new(deploy(&of, &version, &serving)?);
+                let mut functions = directory.functions.write().unwrap_or_else(PoisonError::into_inner);
+                let entries = functions.entry(of).or_default();
+                entries.insert(version, Entry::Version(Arc::clone(&deployment)));
+                if let Some(alias) = alias {
+                    entries.insert(qualifier, Entry::Alias(Arc::new(alias)));
+                }
                 Ok(deployment)
             })
-            .await?
+            .await
+    }
+
+    fn remembered(&self, id: &FunctionId, qualifier: &str, dice: f64) -> Option<Arc<Deployment>> {
+        let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);
+        let entries = functions.get(id)?;
+        let entry = match entries.get(qualifier)? {
+            Entry::Alias(alias) => match alias.pick(dice) {
+                Target::Latest => entries.get(LATEST)?,
+                Target::Number(number) => entries.get(&number.to_string())?,
+            },
+            version @ Entry::Version(_) => version,
+        };
+        match entry {
+            Entry::Version(deployment) => Some(Arc::clone(deployment)),
+            // Versions have other names than aliases.
+            Entry::Alias(_) => None,
+        }
+    }
+}
+
+/// The version that `qualifier` leads to, and the alias if it is one.
+fn target(view: &FunctionView<'_>, qualifier: &str, dice: f64) -> Result<(Option<Alias>, Target), Error> {
+    match Qualifier::parse(qualifier) {
+        Qualifier::Latest => Ok((None, Target::Latest)),
+        Qualifier::Number(number) => Ok((None, Target::Number(number))),
+        Qualifier::Alias(name) => {
+            let alias = view.alias(&name)?.ok_or(Error::Missing)?;
+            let target = alias.pick(dice);
+            Ok((Some(alias), target))
+        }
+        Qualifier::LatestPublished | Qualifier::Nothing(_) => Err(Error::Missing),
+    }
+}
+
+/// The name of a version and what it runs.
+fn serving(view: &FunctionView<'_>, target: Target) -> Result<(String, Serving), Error> {
+    match target {
+        Target::Latest => {
+            let function = view.function()?.ok_or(Error::Missing)?;
+            Ok((LATEST.to_owned(), function.serving()?.clone()))
+        }
+        Target::Number(number) => {
+            let version = view.version(number)?.ok_or(Error::Missing)?;
+            Ok((number.to_string(), version.serving()?))
+        }
     }
 }

@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use super::Error;
 
 /// One step per schema version, in order; never changed once released.
-const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE functions (
         account TEXT NOT NULL,
         region TEXT NOT NULL,
@@ -22,7 +23,29 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (owner, digest)
     ) WITHOUT ROWID;
     CREATE INDEX archive_uses_by_digest ON archive_uses (digest);
-"];
+",
+    "
+    CREATE TABLE versions (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        function TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        -- 0 while it is not Active.
+        settled INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (account, region, function, number)
+    ) WITHOUT ROWID;
+    CREATE INDEX versions_unsettled ON versions (account, region, function) WHERE settled = 0;
+    CREATE TABLE aliases (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        function TEXT NOT NULL,
+        name TEXT NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (account, region, function, name)
+    ) WITHOUT ROWID;
+",
+];
 
 /// Sets the connection up and brings the schema to the newest version, each step in its own transaction.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), Error> {

@@ -3,7 +3,7 @@ use crate::Scope;
 use crate::code::Digest;
 use crate::configuration::{Architecture, ImageConfig, LogFormat, PackageType, TracingMode};
 
-fn configuration() -> Configuration {
+pub(crate) fn configuration() -> Configuration {
     Configuration {
         package_type: PackageType::Zip,
         runtime: Some("python3.12".into()),
@@ -28,31 +28,31 @@ fn configuration() -> Configuration {
     }
 }
 
-fn zip(digest: &str) -> Code {
+pub(crate) fn zip(digest: &str) -> Code {
     Code::Zip { digest: Digest(digest.into()), size: 10, source_kms_key_arn: None }
 }
 
-fn fresh(n: u32) -> Fresh {
+pub(crate) fn fresh(n: u32) -> Fresh {
     Fresh { revision: format!("revision-{n}"), deployment: DeploymentId(format!("deployment-{n}")) }
 }
 
-fn deployment(n: u32) -> DeploymentId {
+pub(crate) fn deployment(n: u32) -> DeploymentId {
     fresh(n).deployment
 }
 
-fn created() -> Function {
+pub(crate) fn created() -> Function {
     let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
     let id = FunctionId { scope, name: "f".into() };
     Function::create(id, configuration(), zip("one"), BTreeMap::new(), Timestamp(1), fresh(1))
 }
 
-fn active() -> Function {
+pub(crate) fn active() -> Function {
     let mut function = created();
     assert!(function.prepared(&deployment(1), "revision-a".into()));
     function
 }
 
-fn updating() -> Function {
+pub(crate) fn updating() -> Function {
     let mut function = active();
     function.update(configuration(), zip("two"), None, Timestamp(2), fresh(2)).unwrap();
     function

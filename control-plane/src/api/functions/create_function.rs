@@ -4,9 +4,10 @@ use std::time::Duration;
 use lambdock_domain::{Error as DomainError, Function, FunctionId};
 
 use super::source::{self, Source};
-use super::{choose, named, refuse_publish, show};
-use crate::api::resolve::Reach;
-use crate::api::{Caller, Context, Creation, Error, fresh, now};
+use super::{choose, found, named, show};
+use crate::api::resolve::{Named, Reach};
+use crate::api::versions::check_publish_to;
+use crate::api::{Caller, Context, Creation, Error, fresh, new_id, now};
 use crate::store::CreateError;
 use crate::wire::{Violation, shapes};
 
@@ -16,7 +17,8 @@ const NAME_LIMIT: usize = 64;
 /// How long a synchronous creation waits. (LocalStack)
 const SYNCHRONOUS_LIMIT: Duration = Duration::from_secs(10);
 
-/// CreateFunction: checks and keeps the code, answers with a function in state Pending, prepares it afterwards.
+/// CreateFunction: checks and keeps the code, answers with a function in state Pending, prepares it afterwards. With
+/// `Publish` the answer is about version 1, which becomes Active together with `$LATEST`.
 ///
 /// # Errors
 /// AWS's for names, code and configuration; a conflict if the name is taken.
@@ -29,7 +31,7 @@ pub async fn create_function(
     let named = named(caller, Reach::OwnAccount, input.function_name.as_deref(), None, violations)?;
     let id = named.id;
     check_name(&id)?;
-    refuse_publish(input.publish)?;
+    check_publish_to(input.publish_to.as_deref())?;
     let configuration = choose::create(&input, &id.name, &context.rules)?;
     let tags: BTreeMap<String, String> = input.tags.into_iter().flatten().collect();
     if tags.len() > context.rules.limits.tags {
@@ -49,10 +51,18 @@ pub async fn create_function(
     };
     let taken_in = source::take(context, source, configuration.package_type).await?;
 
-    let function = Function::create(id.clone(), configuration, taken_in.code, tags, now(), fresh());
+    let mut function = Function::create(id.clone(), configuration, taken_in.code, tags, now(), fresh());
     let deployment = function.latest.deployment.clone();
-    let shown = show::configuration(&function, id.arn(), show::Detail::Full);
-    match context.store.create_function(function).await {
+    let published = (input.publish == Some(true))
+        .then(|| function.publish(None, None, fresh(), new_id()).version().clone());
+    // [AWS: recorded] The version that was published is shown, but without its number in the ARN.
+    let subject = match &published {
+        Some(published) => show::Subject::published(&id, published),
+        None => show::Subject::from(&function),
+    };
+    let number = subject.number;
+    let shown = show::configuration(subject, id.arn(), show::Detail::Full);
+    match context.store.create_function(function, published).await {
         Ok(()) => {}
         Err(CreateError::Exists) => return Err(taken(&id)),
         Err(CreateError::Store(error)) => return Err(error.into()),
@@ -62,9 +72,9 @@ pub async fn create_function(
     if context.creation == Creation::Synchronous {
         // Preparation goes on if the time is up; the waiters of the SDKs see how it ends.
         let _ = tokio::time::timeout(SYNCHRONOUS_LIMIT, prepared).await;
-        if let Some(function) = context.store.function(&id).await? {
-            return Ok(show::configuration(&function, id.arn(), show::Detail::Full));
-        }
+        let qualifier = number.map(|number| number.to_string());
+        let now = found(context, &Named { id: id.clone(), qualifier }).await?;
+        return Ok(show::configuration(now.subject(), id.arn(), show::Detail::Full));
     }
     Ok(shown)
 }

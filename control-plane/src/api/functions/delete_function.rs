@@ -1,14 +1,15 @@
 use lambdock_domain::{Error as DomainError, Qualifier};
 
-use super::named;
-use crate::api::resolve::Reach;
+use super::{changed, named};
+use crate::api::resolve::{Named, Reach};
 use crate::api::{Caller, Context, Error};
 use crate::wire::{Violation, shapes};
 
-/// DeleteFunction: the function is gone when it answers; its environments end as they become free.
+/// DeleteFunction: the function, or one published version, is gone when it answers; its environments end as they
+/// become free.
 ///
 /// # Errors
-/// AWS's for names and qualifiers; not found.
+/// AWS's for names and qualifiers; not found; a conflict if aliases reference the version.
 pub async fn delete_function(
     context: &Context,
     caller: &Caller,
@@ -30,14 +31,36 @@ pub async fn delete_function(
                 let message = "Deletion of aliases is not currently supported.";
                 return Err(DomainError::InvalidParameter(message.to_owned()).into());
             }
-            Qualifier::Number(_) => {
-                // No function has published versions, and deleting one that does not exist succeeds.
-                return context.store.function(&named.id).await?.map(|_| deleted).ok_or_else(not_found);
+            Qualifier::Number(number) => {
+                delete_version(context, &named, number).await?;
+                return Ok(deleted);
             }
             Qualifier::LatestPublished | Qualifier::Nothing(_) => return Err(not_found()),
         }
     }
-    let function = context.store.delete_function(&named.id).await?.ok_or_else(not_found)?;
-    context.activation.deleted(&function).await;
+    let (function, versions) = context.store.delete_function(&named.id).await?.ok_or_else(not_found)?;
+    context.activation.deleted(&function, &versions).await;
     Ok(deleted)
+}
+
+/// A version that does not exist is gone already. [AWS: recorded]
+async fn delete_version(context: &Context, named: &Named, number: u64) -> Result<(), Error> {
+    let removed = context.store.change(&named.id, move |changing| {
+        let Some(version) = changing.version(number)? else { return Ok(None) };
+        let aliases = changing.aliases("", usize::MAX, |alias| alias.references(number))?;
+        if !aliases.is_empty() {
+            let names: Vec<&str> = aliases.iter().map(|alias| alias.name.as_str()).collect();
+            // [AWS: observed]
+            let message = format!(
+                "Unable to delete version because the following aliases reference it: [{}]",
+                names.join(", ")
+            );
+            return Err(DomainError::Conflict(message).into());
+        }
+        changing.remove_version(&version)?;
+        Ok(Some(version))
+    });
+    let removed = removed.await.map_err(|error| changed(error, &named.unqualified()))?;
+    context.activation.versions_deleted(removed.as_slice()).await;
+    Ok(())
 }

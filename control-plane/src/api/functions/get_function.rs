@@ -17,11 +17,13 @@ pub async fn get_function(
 ) -> Result<shapes::GetFunctionResponse, Error> {
     let (name, qualifier) = (input.function_name.as_deref(), input.qualifier.as_deref());
     let named = named(caller, Reach::AnyAccount, name, qualifier, violations)?;
-    let function = found(context, &named).await?;
-    let tags = (!function.tags.is_empty()).then(|| function.tags.clone().into_iter().collect());
+    let found = found(context, &named).await?;
+    let tags = &found.function.tags;
+    let tags = (!tags.is_empty()).then(|| tags.clone().into_iter().collect());
+    let subject = found.subject();
     Ok(shapes::GetFunctionResponse {
-        configuration: Some(show::configuration(&function, named.arn(), show::Detail::Full)),
-        code: Some(show::location(&function, |digest| code_url(&context.external_host, digest))),
+        configuration: Some(show::configuration(subject, named.arn(), show::Detail::Full)),
+        code: Some(show::location(&subject.version.code, |digest| code_url(&context.external_host, digest))),
         tags,
         ..Default::default()
     })

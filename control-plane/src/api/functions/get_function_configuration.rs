@@ -15,6 +15,6 @@ pub async fn get_function_configuration(
 ) -> Result<shapes::FunctionConfiguration, Error> {
     let (name, qualifier) = (input.function_name.as_deref(), input.qualifier.as_deref());
     let named = named(caller, Reach::AnyAccount, name, qualifier, violations)?;
-    let function = found(context, &named).await?;
-    Ok(show::configuration(&function, named.arn(), show::Detail::Full))
+    let found = found(context, &named).await?;
+    Ok(show::configuration(found.subject(), named.arn(), show::Detail::Full))
 }

@@ -1,15 +1,13 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as MARKER;
 use lambdock_domain::Error as DomainError;
 
+use super::super::page::{self, Page};
 use super::show;
 use crate::api::{Caller, Context, Error};
+use crate::store::ListedVersion;
 use crate::wire::{Violation, shapes};
 
-/// Functions of a page. [AWS: 50, even when more are asked for]
-const PAGE: usize = 50;
-
-/// ListFunctions: `$LATEST` of each function, by name. With `FunctionVersion=ALL` qualified ARNs are shown.
+/// ListFunctions: `$LATEST` of each function, by name. With `FunctionVersion=ALL` published versions too, all under
+/// qualified ARNs.
 ///
 /// # Errors
 /// Violations of the model; a marker that is none of ours.
@@ -22,22 +20,56 @@ pub async fn list_functions(
     if !violations.is_empty() {
         return Err(Error::Validation(violations));
     }
-    let after = input.marker.as_deref().map(read_marker).transpose()?;
-    let asked = input.max_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(PAGE);
-    let page = asked.clamp(1, PAGE);
-    let mut functions = context.store.functions(&caller.scope, after.as_deref(), page + 1).await?;
-    let more = functions.len() > page;
-    functions.truncate(page);
-    let next_marker = functions.last().filter(|_| more).map(|last| MARKER.encode(&last.id.name));
-    let qualified = input.function_version.is_some();
-    let shown = functions.iter().map(|function| {
-        let arn = if qualified { function.id.qualified_arn("$LATEST") } else { function.id.arn() };
-        show::configuration(function, arn, show::Detail::Listed)
+    let page = Page::read(input.marker.as_deref(), input.max_items)?;
+    if let Some(region) = &input.master_region {
+        if input.function_version.is_none() {
+            let message = "FunctionVersion must be set to ALL when MasterRegion is specified.";
+            return Err(DomainError::InvalidParameter(message.to_owned()).into());
+        }
+        // Replicas that CloudFront makes of functions of another region; there is no CloudFront here.
+        if region != "ALL" {
+            return Ok(shapes::ListFunctionsResponse { functions: Some(Vec::new()), next_marker: None });
+        }
+    }
+    match input.function_version {
+        Some(_) => every_version(context, caller, &page, input.marker.as_deref()).await,
+        None => latest(context, caller, &page).await,
+    }
+}
+
+async fn latest(
+    context: &Context,
+    caller: &Caller,
+    page: &Page,
+) -> Result<shapes::ListFunctionsResponse, Error> {
+    let found = context.store.functions(&caller.scope, page.after.as_deref(), page.look_for()).await?;
+    let (functions, next_marker) = page.cut(found, |function| function.id.name.clone());
+    let shown = functions
+        .iter()
+        .map(|function| show::configuration(function, function.id.arn(), show::Detail::Listed));
+    Ok(shapes::ListFunctionsResponse { functions: Some(shown.collect()), next_marker })
+}
+
+async fn every_version(
+    context: &Context,
+    caller: &Caller,
+    page: &Page,
+    marker: Option<&str>,
+) -> Result<shapes::ListFunctionsResponse, Error> {
+    let after = page.after.as_deref().map(|key| {
+        let parts = key.split_once(SEPARATOR).and_then(|(name, number)| Some((name, number.parse().ok()?)));
+        parts.ok_or_else(|| page::invalid(marker.unwrap_or_default()))
+    });
+    let found = context.store.versions(&caller.scope, after.transpose()?, page.look_for()).await?;
+    let (versions, next_marker) = page.cut(found, |ListedVersion { id, number, .. }| {
+        format!("{}{SEPARATOR}{}", id.name, number.unwrap_or(0))
+    });
+    let shown = versions.iter().map(|ListedVersion { id, number, version }| {
+        let subject = show::Subject { id, number: *number, version };
+        show::configuration(subject, id.qualified_arn(&subject.name()), show::Detail::Listed)
     });
     Ok(shapes::ListFunctionsResponse { functions: Some(shown.collect()), next_marker })
 }
 
-fn read_marker(marker: &str) -> Result<String, Error> {
-    let name = MARKER.decode(marker).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    name.ok_or_else(|| DomainError::InvalidParameter(format!("Invalid marker: {marker}")).into())
-}
+/// Between name and number in a marker; no name has it.
+const SEPARATOR: char = ':';

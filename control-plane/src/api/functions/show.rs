@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::tz::TimeZone;
 use lambdock_domain::configuration::{Configuration, LogFormat};
-use lambdock_domain::{Code, Function, LastUpdate, Timestamp, Version};
+use lambdock_domain::{Code, Function, FunctionId, LastUpdate, PublishedVersion, State, Timestamp, Version};
 
 use crate::runtime_version;
 use crate::wire::shapes;
@@ -18,13 +18,48 @@ pub enum Detail {
     Listed,
 }
 
-/// `$LATEST` of a function, under the ARN that AWS gives for the way it was asked for.
-pub fn configuration(function: &Function, arn: String, detail: Detail) -> shapes::FunctionConfiguration {
-    let Version { configuration, code, revision, last_modified, state, last_update, .. } = &function.latest;
+/// A version of a function.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Its function.
+    pub id: &'a FunctionId,
+    /// `None`: `$LATEST`.
+    pub number: Option<u64>,
+    /// The version.
+    pub version: &'a Version,
+}
+
+impl<'a> Subject<'a> {
+    /// A published version.
+    pub fn published(id: &'a FunctionId, published: &'a PublishedVersion) -> Self {
+        Self { id, number: Some(published.number), version: &published.version }
+    }
+
+    /// `$LATEST` or the number.
+    pub fn name(&self) -> String {
+        self.number.map_or_else(|| "$LATEST".to_owned(), |number| number.to_string())
+    }
+}
+
+impl<'a> From<&'a Function> for Subject<'a> {
+    fn from(function: &'a Function) -> Self {
+        Self { id: &function.id, number: None, version: &function.latest }
+    }
+}
+
+/// A version, under the ARN that AWS gives for the way it was asked for.
+pub fn configuration<'a>(
+    subject: impl Into<Subject<'a>>,
+    arn: String,
+    detail: Detail,
+) -> shapes::FunctionConfiguration {
+    let subject = subject.into();
+    let Version { configuration, code, revision, last_modified, state, last_update, .. } = subject.version;
     let mut shown = shapes::FunctionConfiguration {
-        function_name: Some(function.id.name.clone()),
+        function_name: Some(subject.id.name.clone()),
         function_arn: Some(arn),
-        version: Some("$LATEST".to_owned()),
+        version: Some(subject.name()),
+        snap_start: Some(snap_start(subject)),
         code_size: i64::try_from(code.size()).ok(),
         code_sha256: code_sha256(code),
         revision_id: Some(revision.clone()),
@@ -34,7 +69,7 @@ pub fn configuration(function: &Function, arn: String, detail: Detail) -> shapes
     if detail == Detail::Full {
         shown.runtime_version_config =
             configuration.runtime.as_ref().map(|runtime| shapes::RuntimeVersionConfig {
-                runtime_version_arn: Some(runtime_version::of(runtime, &function.id.scope).arn),
+                runtime_version_arn: Some(runtime_version::of(runtime, &subject.id.scope).arn),
                 ..Default::default()
             });
         shown.state = Some(state.as_str().to_owned());
@@ -101,7 +136,6 @@ fn chosen(configuration: &Configuration) -> shapes::FunctionConfiguration {
                 ..Default::default()
             }
         }),
-        snap_start: Some(snap_start(configuration)),
         logging_config: Some(logging(configuration)),
         ..Default::default()
     }
@@ -112,12 +146,13 @@ fn non_empty<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
     (!items.is_empty()).then_some(items)
 }
 
-fn snap_start(configuration: &Configuration) -> shapes::SnapStartResponse {
-    let apply_on = if configuration.snap_start_on_published_versions { "PublishedVersions" } else { "None" };
+fn snap_start(subject: Subject<'_>) -> shapes::SnapStartResponse {
+    let applies = subject.version.configuration.snap_start_on_published_versions;
+    // `$LATEST` is never optimised, only the versions published from it, once they are Active.
+    let optimised = applies && subject.number.is_some() && subject.version.state == State::Active;
     shapes::SnapStartResponse {
-        apply_on: Some(apply_on.to_owned()),
-        // `$LATEST` is never optimised, only the versions published from it.
-        optimization_status: Some("Off".to_owned()),
+        apply_on: Some(if applies { "PublishedVersions" } else { "None" }.to_owned()),
+        optimization_status: Some(if optimised { "On" } else { "Off" }.to_owned()),
     }
 }
 
@@ -137,7 +172,7 @@ fn logging(configuration: &Configuration) -> shapes::LoggingConfig {
 }
 
 /// Base64 of the archive's SHA-256, or the hex of the image's digest.
-fn code_sha256(code: &Code) -> Option<String> {
+pub fn code_sha256(code: &Code) -> Option<String> {
     match code {
         Code::Zip { digest, .. } => {
             let bytes: Option<Vec<u8>> = (0..digest.0.len())
@@ -159,8 +194,8 @@ pub fn date(timestamp: Timestamp) -> String {
 }
 
 /// Where GetFunction says the code is.
-pub fn location(function: &Function, code_url: impl FnOnce(&str) -> String) -> shapes::FunctionCodeLocation {
-    match &function.latest.code {
+pub fn location(code: &Code, code_url: impl FnOnce(&str) -> String) -> shapes::FunctionCodeLocation {
+    match code {
         Code::Zip { digest, source_kms_key_arn, .. } => shapes::FunctionCodeLocation {
             repository_type: Some("S3".to_owned()),
             location: Some(code_url(&digest.0)),

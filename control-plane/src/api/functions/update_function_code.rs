@@ -1,13 +1,15 @@
 use lambdock_domain::{Error as DomainError, PackageType};
 
 use super::source::{self, Source};
-use super::{changed, choose, found, named, refuse_publish, show};
+use super::{changed, choose, named, show};
 use crate::api::resolve::Reach;
+use crate::api::versions::{self, check_publish_to};
 use crate::api::{Caller, Context, Error, fresh, now};
 use crate::wire::{Violation, shapes};
 
-/// UpdateFunctionCode: keeps the new code and serves it once it is prepared. `DryRun` checks everything, changes
-/// nothing and shows what would be.
+/// UpdateFunctionCode: keeps the new code and serves it once it is prepared. With `Publish` the answer is about the new
+/// version, which becomes Active together with `$LATEST`. `DryRun` checks everything, changes nothing and shows what
+/// would be.
 ///
 /// # Errors
 /// AWS's for names and code; conflicts with the function's state; a stale revision.
@@ -18,8 +20,9 @@ pub async fn update_function_code(
     violations: Vec<Violation>,
 ) -> Result<shapes::FunctionConfiguration, Error> {
     let named = named(caller, Reach::AnyAccount, input.function_name.as_deref(), None, violations)?;
-    refuse_publish(input.publish)?;
-    let mut function = found(context, &named).await?;
+    check_publish_to(input.publish_to.as_deref())?;
+    let function = context.store.function(&named.id).await?;
+    let mut function = function.ok_or_else(|| named.not_found())?;
     let package_type = function.latest.configuration.package_type;
     check_source(&input, package_type)?;
     function.check_update(input.revision_id.as_deref())?;
@@ -41,10 +44,21 @@ pub async fn update_function_code(
         update(&mut function)?;
         return Ok(show::configuration(&function, named.id.arn(), show::Detail::Full));
     }
-    let (function, ()) =
-        context.store.change_function(&named.id, update).await.map_err(|error| changed(error, &named))?;
+    let publish = input.publish == Some(true);
+    let updated = context.store.change(&named.id, move |changing| {
+        update(&mut changing.function)?;
+        let publication = publish.then(|| versions::publish(changing, None)).transpose()?;
+        Ok((changing.function.clone(), publication))
+    });
+    let (function, publication) = updated.await.map_err(|error| changed(error, &named))?;
     drop(taken.lease);
-    let shown = show::configuration(&function, named.id.arn(), show::Detail::Full);
+    let shown = match &publication {
+        Some(publication) => {
+            let subject = show::Subject::published(&named.id, publication.version());
+            show::configuration(subject, named.id.qualified_arn(&subject.name()), show::Detail::Full)
+        }
+        None => show::configuration(&function, named.id.arn(), show::Detail::Full),
+    };
     context.activation.prepare(function.id, function.latest.deployment);
     Ok(shown)
 }

@@ -80,16 +80,12 @@ pub async fn invoke(
 }
 
 async fn serving(context: &Context, named: &Named) -> Result<Arc<Deployment>, Error> {
-    let missing = || {
-        let qualifier = named.qualifier.as_deref().unwrap_or(LATEST);
-        Error::from(DomainError::function_not_found(&named.id.qualified_arn(qualifier)))
-    };
-    if named.kind() != lambdock_domain::Qualifier::Latest {
-        return Err(missing());
-    }
-    match context.invoker.find(&named.id).await {
+    let qualifier = named.qualifier.as_deref().unwrap_or(LATEST);
+    match context.invoker.find(&named.id, qualifier).await {
         Ok(deployment) => Ok(deployment),
-        Err(run::Error::Missing) => Err(missing()),
+        Err(run::Error::Missing) => {
+            Err(DomainError::function_not_found(&named.id.qualified_arn(qualifier)).into())
+        }
         Err(run::Error::Refused(error)) => Err(error.into()),
         Err(error) => Err(Error::Service(error.to_string())),
     }

@@ -1,0 +1,156 @@
+//! The port where LocalStack invokes the function.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use lambdock_protocol::Invoke;
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{sleep, timeout};
+
+use super::invocation::{Rejection, parse};
+use crate::clock;
+use crate::log::{debug, info};
+
+/// Connections at a time. LocalStack has one; more wait in the kernel's queue.
+const CONNECTIONS: usize = 4;
+
+/// Invocations that wait for the one that runs. LocalStack sends one at a time.
+pub(super) const WAITING: usize = 8;
+
+/// Time that a client has for a request once it has begun one.
+const SENT_WITHIN: Duration = Duration::from_secs(60);
+
+/// Bytes of headers that are read.
+const HEADERS: usize = 64 * 1024;
+
+/// Bytes of JSON that one byte of a payload takes at most: `\u0000`.
+const JSON_PER_BYTE: u64 = 6;
+
+/// Bytes of JSON around the payload.
+const ENVELOPE: u64 = 256 * 1024;
+
+type Answer = Response<Full<Bytes>>;
+
+/// Where invocations go.
+#[derive(Debug)]
+pub(super) struct Control {
+    invocations: mpsc::Sender<(Invoke, Bytes)>,
+    payload_limit: u64,
+}
+
+impl Control {
+    /// Invocations with payloads of up to `payload_limit` bytes go to `invocations`.
+    pub(super) fn new(invocations: mpsc::Sender<(Invoke, Bytes)>, payload_limit: u64) -> Self {
+        Self { invocations, payload_limit }
+    }
+
+    /// Serves connections for ever.
+    pub(super) async fn serve(self, listener: TcpListener) {
+        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let control = Rc::new(self);
+        loop {
+            let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+            let Ok((stream, _)) = listener.accept().await else {
+                // Out of file descriptors: connections that end make room.
+                sleep(Duration::from_millis(20)).await;
+                continue;
+            };
+            let control = Rc::clone(&control);
+            tokio::task::spawn_local(async move {
+                control.converse(stream).await;
+                drop(place);
+            });
+        }
+    }
+
+    async fn converse(&self, stream: TcpStream) {
+        // LocalStack waits for the answer.
+        let _ = stream.set_nodelay(true);
+        let service = service_fn(|request| async move { Ok::<_, Infallible>(self.answer(request).await) });
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(SENT_WITHIN)
+            .max_buf_size(HEADERS)
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+        if let Err(error) = served {
+            debug!("a connection of LocalStack ended: {error}");
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        match (request.method(), request.uri().path()) {
+            (&Method::POST, "/invoke") => self.invoke(request.into_body()).await,
+            (_, "/invoke") => text(StatusCode::METHOD_NOT_ALLOWED, ""),
+            _ => text(StatusCode::NOT_FOUND, "404 page not found\n"),
+        }
+    }
+
+    /// Answers as soon as the invocation is understood; its result has a call of its own.
+    async fn invoke(&self, body: Incoming) -> Answer {
+        let limit = self.payload_limit.saturating_mul(JSON_PER_BYTE).saturating_add(ENVELOPE);
+        if body.size_hint().lower() > limit {
+            return too_large(self.payload_limit);
+        }
+        let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
+        let body = match timeout(SENT_WITHIN, limited.collect()).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(self.payload_limit),
+            Ok(Err(_)) | Err(_) => return refused(StatusCode::BAD_REQUEST, "the request has no end"),
+        };
+        let parsed = parse(&body, self.payload_limit, clock::now_ms());
+        drop(body);
+        match parsed {
+            Ok(invocation) => {
+                let id = invocation.0.request_id.clone();
+                if self.invocations.try_send(invocation).is_err() {
+                    return refused(StatusCode::TOO_MANY_REQUESTS, "too many invocations wait already");
+                }
+                debug!("LocalStack invokes {id}");
+                text(StatusCode::OK, "OK")
+            }
+            Err(Rejection::TooLarge(limit)) => too_large(limit),
+            Err(rejection @ Rejection::Invalid(_)) => {
+                refused(StatusCode::BAD_REQUEST, &rejection.to_string())
+            }
+        }
+    }
+}
+
+fn too_large(limit: u64) -> Answer {
+    refused(StatusCode::PAYLOAD_TOO_LARGE, &Rejection::TooLarge(limit).to_string())
+}
+
+fn refused(status: StatusCode, message: &str) -> Answer {
+    info!("an invocation is refused: {message}");
+    let error_type = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "RequestEntityTooLarge",
+        StatusCode::TOO_MANY_REQUESTS => "TooManyRequests",
+        _ => "InvalidRequest",
+    };
+    let body = json!({ "errorMessage": message, "errorType": error_type });
+    answer(status, "application/json", format!("{body}\n").into())
+}
+
+fn text(status: StatusCode, body: &'static str) -> Answer {
+    answer(status, "text/plain; charset=utf-8", Bytes::from_static(body.as_bytes()))
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

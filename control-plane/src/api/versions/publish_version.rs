@@ -1,0 +1,49 @@
+use lambdock_domain::{Error as DomainError, Publication, State};
+
+use super::{check_publish_to, publish};
+use crate::api::functions::{changed, named, show};
+use crate::api::resolve::Reach;
+use crate::api::{Caller, Context, Error};
+use crate::wire::{Violation, shapes};
+
+/// PublishVersion: freezes `$LATEST` under the next number; without an update since the last version it shows that
+/// one again, as it is.
+///
+/// # Errors
+/// AWS's for names; conflicts with the function's state; a stale revision; code that is not the expected one.
+pub async fn publish_version(
+    context: &Context,
+    caller: &Caller,
+    input: shapes::PublishVersionRequest,
+    violations: Vec<Violation>,
+) -> Result<shapes::FunctionConfiguration, Error> {
+    let named = named(caller, Reach::AnyAccount, input.function_name.as_deref(), None, violations)?;
+    check_publish_to(input.publish_to.as_deref())?;
+    let published = context.store.change(&named.id, move |changing| {
+        changing.function.check_update(input.revision_id.as_deref())?;
+        if let Some(expected) = &input.code_sha256 {
+            check_code(expected, &changing.function.latest.code)?;
+        }
+        Ok(publish(changing, input.description)?)
+    });
+    let publication = published.await.map_err(|error| changed(error, &named.unqualified()))?;
+    let version = publication.version();
+    let arn = named.id.qualified_arn(&version.number.to_string());
+    let shown = show::configuration(show::Subject::published(&named.id, version), arn, show::Detail::Full);
+    if let (Publication::New(version), State::Pending(_)) = (&publication, &version.version.state) {
+        context.activation.prepare(named.id, version.version.deployment.clone());
+    }
+    Ok(shown)
+}
+
+/// [AWS: recorded]
+fn check_code(expected: &str, code: &lambdock_domain::Code) -> Result<(), DomainError> {
+    let current = show::code_sha256(code).unwrap_or_default();
+    if current == expected {
+        return Ok(());
+    }
+    Err(DomainError::InvalidParameter(format!(
+        "CodeSHA256 ({expected}) is different from current CodeSHA256 in $LATEST ({current}). Please try again with \
+         the CodeSHA256 in $LATEST."
+    )))
+}
