@@ -11,6 +11,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +78,8 @@ pub(crate) struct Api {
 }
 
 type Answer = Response<Full<Bytes>>;
+
+type LocalBoxed<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Connections at a time. A runtime has one or a few; more wait in the kernel's queue.
 const CONNECTIONS: usize = 512;
@@ -151,8 +154,9 @@ impl Api {
                 let service = service_fn(|request| {
                     let (api, head) = (Rc::clone(&api), Rc::clone(&head));
                     head.is_whole();
+                    let answer = api.take(request);
                     async move {
-                        let mut answer = api.answer(request).await;
+                        let mut answer = answer.await;
                         if head.was_large() {
                             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                         }
@@ -175,6 +179,17 @@ impl Api {
         }
     }
 
+    /// Begins to answer. What is posted is dealt with though the connection breaks: the runtime may not care for the
+    /// answer, or have ended.
+    fn take(self: Rc<Self>, request: Request<Incoming>) -> LocalBoxed<Answer> {
+        if request.method() != Method::POST {
+            return Box::pin(self.answer(request));
+        }
+        // At once: a connection that is broken already will not ask for the answer a single time.
+        let task = tokio::task::spawn_local(self.answer(request));
+        Box::pin(async { task.await.unwrap_or_else(|_| render(None)) })
+    }
+
     async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Answer {
         if request.uri().path().starts_with("/2020-01-01/extension/") {
             debug!("extension: {} {}", request.method(), request.uri().path());
@@ -191,11 +206,7 @@ impl Api {
                 self.call(Event::RestoreNext).await
             }
             (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
-                let (id, headers) = ((*id).to_owned(), parts.headers);
-                // A task of its own: a connection that breaks takes its own with it, and the end of the body with that.
-                let api = Rc::clone(&self);
-                let task = tokio::task::spawn_local(async move { api.response(&id, &headers, body).await });
-                task.await.unwrap_or_else(|_| render(None))
+                self.response(id, &parts.headers, body).await
             }
             (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
                 let request_id = (*id).to_owned();

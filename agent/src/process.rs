@@ -39,7 +39,6 @@ pub(crate) fn spawn(
     variables: &BTreeMap<String, String>,
     user: Option<User>,
 ) -> Result<Running, (&'static str, String)> {
-    let entrypoint = |error: io::Error| ("Runtime.InvalidEntrypoint", format!("{error}"));
     let (program, arguments) = command
         .arguments
         .split_first()
@@ -56,8 +55,7 @@ pub(crate) fn spawn(
         process.gid(user.gid).uid(user.uid);
     }
     let mut child = process.spawn().map_err(|error| {
-        let (kind, said) = entrypoint(error);
-        (kind, format!("fork/exec {program}: {said}"))
+        ("Runtime.InvalidEntrypoint", format!("fork/exec {program}: {}", in_words(&error)))
     })?;
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
     // Without it only the choice of the kernel in need is worse.
@@ -66,6 +64,16 @@ pub(crate) fn spawn(
         (Some(stdout), Some(stderr)) => Ok(Running { pid, stdout: stdout.into(), stderr: stderr.into() }),
         _ => Err(("Sandbox.Failure", "its output cannot be read".to_owned())),
     }
+}
+
+/// What the system said, as Go prints it, which is how AWS's messages have it.
+fn in_words(error: &io::Error) -> String {
+    let Some(number) = error.raw_os_error() else { return error.to_string() };
+    let mut words = Errno::from_raw(number).desc().to_owned();
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    words
 }
 
 /// Takes one dead child off the system's list. `None`: none is dead.

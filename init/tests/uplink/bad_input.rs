@@ -61,6 +61,41 @@ for text in [
 }
 
 #[test]
+fn requests_with_random_faults() {
+    survives(
+        r#"
+import random
+chance = random.Random(20260102)
+sound = [f"{line} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nX-Y: z\r\n\r\nbody".encode() for line in [
+    "POST /2018-06-01/runtime/invocation/x/response", "POST /2018-06-01/runtime/invocation/x/error",
+    "POST /2018-06-01/runtime/init/error", "GET /2018-06-01/ping", "GET /2018-06-01/runtime/restore/next",
+    "POST /2020-01-01/extension/register", "GET /2020-01-01/extension/event/next",
+    "PUT /2022-07-01/telemetry", "PUT /2020-08-15/logs", "GET /2021-04-23/credentials",
+]]
+def faulty():
+    text = bytearray(b"".join(chance.choices(sound, k=chance.randint(1, 4))))
+    for _ in range(chance.randint(1, 12)):
+        at = chance.randrange(len(text))
+        how = chance.randrange(4)
+        if how == 0: text[at] = chance.randrange(256)
+        elif how == 1: del text[at:at + chance.randint(1, 20)]
+        elif how == 2: text[at:at] = chance.choice([b"\r\n", b"\x00", b" ", b"Transfer-Encoding: chunked\r\n", b"9" * 30, b"%"])
+        else: text[at:at] = text[at:at + 30]
+        if not text: return b""
+    return bytes(text)
+for _ in range(1500):
+    other = raw()
+    try:
+        other.sendall(faulty())
+        other.shutdown(socket.SHUT_WR)
+        while other.recv(65536): pass
+    except OSError: pass
+    other.close()
+"#,
+    );
+}
+
+#[test]
 fn a_head_of_more_than_a_megabyte_passes_and_a_larger_one_is_refused() {
     survives(
         r#"

@@ -85,7 +85,12 @@ fn what_cannot_be_started_is_an_invalid_entrypoint_every_time() {
         let mut environment = Environment::of(function);
         let (initialized, payload) = environment.initialized();
         assert_eq!(initialized.error_type.as_deref(), Some("Runtime.InvalidEntrypoint"), "{payload}");
-        assert_eq!(environment.invoke(b"{}").error().0, "Runtime.InvalidEntrypoint");
+        let (error_type, message) = environment.invoke(b"{}").error();
+        assert_eq!(error_type, "Runtime.InvalidEntrypoint");
+        assert!(
+            message.contains(" Error: fork/exec /") && message.ends_with(": no such file or directory"),
+            "{message}"
+        );
     }
     let nowhere =
         Function::shell("").assigned(|assignment| assignment.working_directory = Some("/no/such".into()));

@@ -7,6 +7,7 @@
     reason = "what a test's own tools cannot do fails the test, and says so"
 )]
 
+mod back_pressure;
 mod bad_input;
 mod control_plane;
 mod crashes;

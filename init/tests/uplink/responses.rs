@@ -184,6 +184,36 @@ while True:
 }
 
 #[test]
+fn a_runtime_need_not_wait_to_hear_that_its_answer_was_taken() {
+    let mut environment = Environment::ready(Function::python(
+        r#"
+event = next_event()
+while True:
+    mine = raw()
+    path = "error" if event.body == b"error" else "response"
+    body = b"" if event.body == b"empty" else b"x" * (1_000_000 if event.body == b"large" else 10)
+    mine.sendall((
+        f"POST /2018-06-01/runtime/invocation/{event.id}/{path} HTTP/1.1\r\nHost: x\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n").encode() + body)
+    mine.close()
+    while True:
+        status, headers, body = call("GET", "invocation/next")
+        if status == 200 and headers["lambda-runtime-aws-request-id"] != event.id: break
+    event = Event(headers, body)
+"#,
+    ));
+    for _ in 0..20 {
+        for (what, length) in [("empty", 0), ("small", 10), ("large", 1_000_000)] {
+            assert_eq!(environment.invoke(what.as_bytes()).succeeded().len(), length);
+        }
+        assert_eq!(
+            environment.invoke(b"error").failed,
+            Some(("Runtime.Unknown".into(), "xxxxxxxxxx".into()))
+        );
+    }
+}
+
+#[test]
 fn an_invalid_mode_fails_at_once_and_the_runtime_goes_on() {
     let mut environment = Environment::ready(Function::python(
         r#"
