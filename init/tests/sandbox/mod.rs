@@ -20,7 +20,7 @@ use tempfile::TempDir;
 pub(crate) use processes::Process;
 
 /// Longest that anything is waited for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits until `condition` gives something.
 pub(crate) fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

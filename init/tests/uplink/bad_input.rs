@@ -21,7 +21,8 @@ serve(handler)
 "#,
         attack.lines().map(|line| format!("    {line}\n")).collect::<String>()
     );
-    let mut environment = Environment::ready(Function::python(&script));
+    let patient = Function::python(&script).assigned(|assignment| assignment.timeout_ms = 100_000);
+    let mut environment = Environment::ready(patient);
     environment.invoke(b"{}").succeeded();
     let init = environment.sandbox.init();
     let before = init.resident();
@@ -158,9 +159,9 @@ for _ in range(400):
     kept.append(other)
     try: other.send(b"GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\nX: ")
     except OSError: pass
-for _ in range(300):
+for _ in range(40):
     for other in kept:
-        try: other.send(b"x" * 4096)
+        try: other.send(b"x" * 32768)
         except OSError: pass
     call_ping = raw()
     call_ping.sendall(b"GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -179,9 +180,9 @@ for _ in range(400):
     kept.append(other)
     head = f"POST /2018-06-01/runtime/invocation/{event.id}/error HTTP/1.1\r\nHost: x\r\nContent-Length: 6000000\r\n\r\n"
     other.send(head.encode())
-for _ in range(100):
+for _ in range(60):
     for other in kept:
-        try: other.send(b"x" * 40960)
+        try: other.send(b"x" * 81920)
         except OSError: pass
     call_ping = raw()
     call_ping.sendall(b"GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
