@@ -224,7 +224,9 @@ def test_an_update_must_leave_something_that_makes_sense(two):
         ({"FunctionVersion": "10"}, missing(f"Function not found: {SCOPE}:{two.name}:10")),
         (routing(v10=0.1), missing(f"Function not found: {SCOPE}:{two.name}:10")),
     ):
-        refusal = refused(lambda changes=changes: two.client.update_alias(FunctionName=two.name, Name="live", **changes))
+        refusal = refused(
+            lambda changes=changes: two.client.update_alias(FunctionName=two.name, Name="live", **changes)
+        )
         assert refusal == expected
     assert shown(two) == before
 

@@ -16,8 +16,7 @@ NOT_FOUND = Refusal(
 CANNOT_ATTACH = Refusal(
     404,
     "CodeSigningConfigNotFoundException",
-    "The code signing configuration cannot be found. Check that the provided configuration is not deleted: "
-    f"{MISSING}.",
+    f"The code signing configuration cannot be found. Check that the provided configuration is not deleted: {MISSING}.",
 )
 NO_FUNCTION = Refusal(404, "ResourceNotFoundException", f"Function not found: {SCOPE}:function:nx")
 

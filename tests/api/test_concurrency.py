@@ -50,8 +50,6 @@ def wait_provisioned(one, qualifier, status="READY"):
     wait_until(lambda: provisioned(one, qualifier)["Status"] == status, 60, f"{qualifier} is {status}")
 
 
-
-
 THROTTLED = Refusal(429, "TooManyRequestsException", "Rate Exceeded.")
 
 

@@ -229,11 +229,12 @@ def test_an_update_of_the_code_can_publish_it(own_server, engine_proxy):
         latest = one.configuration()
         assert (latest["State"], latest["LastUpdateStatus"]) == ("Active", "InProgress")
         assert latest["RevisionId"] != first["RevisionId"]
-        pending = "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+        pending = (
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+        )
         assert refused(lambda: one.invoke(Qualifier="1")) == Refusal(409, "ResourceConflictException", pending)
         busy = (
-            "The operation cannot be performed at this time. An update is in progress for resource: "
-            f"{SCOPE}:{one.name}"
+            f"The operation cannot be performed at this time. An update is in progress for resource: {SCOPE}:{one.name}"
         )
         assert refused(lambda: publish(one)) == Refusal(409, "ResourceConflictException", busy)
         assert one.invoke().value() == "one"
@@ -250,7 +251,9 @@ def test_a_pending_function_cannot_be_published(own_server, engine_proxy):
     engine_proxy.hold_requests("/images/")
     one = create(server)
     try:
-        pending = "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+        pending = (
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+        )
         assert refused(lambda: publish(one)) == Refusal(409, "ResourceConflictException", pending)
     finally:
         engine_proxy.release()
