@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use lambdock_domain::function::DeploymentId;
 use lambdock_domain::{
-    Code, Configuration, Function, FunctionId, PublishedVersion, Reason, ReasonCode, Version,
+    Code, Configuration, Function, FunctionId, PublishedVersion, Reason, ReasonCode, State, Version,
 };
 use tokio::sync::oneshot;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
 
@@ -33,23 +33,32 @@ struct Parts {
     executor: Arc<dyn Executor>,
     deployer: Deployer,
     pool: Pool,
-    unzipped_limit: u64,
+    settings: Settings,
+}
+
+/// What preparation goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Bytes that an archive must stay below when unpacked.
+    pub unzipped_limit: u64,
+    /// `LAMBDOCK_UPDATE_MS`: the least time for which an update is in progress.
+    pub update_time: Duration,
 }
 
 /// Progress of a pull is written this often at most.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Activation {
-    /// An activation over its parts. `unzipped_limit`: bytes that an archive must stay below when unpacked.
+    /// An activation over its parts.
     pub fn new(
         store: Store,
         archives: Archives,
         executor: Arc<dyn Executor>,
         deployer: Deployer,
         pool: Pool,
-        unzipped_limit: u64,
+        settings: Settings,
     ) -> Self {
-        let parts = Parts { store, archives, executor, deployer, pool, unzipped_limit };
+        let parts = Parts { store, archives, executor, deployer, pool, settings };
         Self { parts: Arc::new(parts), tasks: TaskTracker::new() }
     }
 
@@ -143,7 +152,8 @@ impl Parts {
             let version = versions.into_iter().find(|version| version.is_preparing(&wanted));
             Ok(version.map(|version| version.version))
         });
-        let Version { configuration, code, .. } = match found.await {
+        let begun = Instant::now();
+        let Version { configuration, code, state, .. } = match found.await {
             Ok(Some(version)) => version,
             // Deleted or changed again in the meantime; whoever did that takes care of the rest.
             Ok(None) => return,
@@ -156,6 +166,9 @@ impl Parts {
             Err(reason) => {
                 warn!(reason.code = reason.code.as_str(), reason = %reason.text, "cannot be prepared")
             }
+        }
+        if state == State::Active {
+            sleep_until(begun + self.settings.update_time).await;
         }
         self.record(id, deployment.clone(), outcome).await;
     }
@@ -249,7 +262,7 @@ impl Parts {
 
     async fn verify(&self, code: &Code) -> Result<(), Reason> {
         let Code::Zip { digest, .. } = code else { return Ok(()) };
-        let (archives, digest, limit) = (self.archives.clone(), digest.clone(), self.unzipped_limit);
+        let (archives, digest, limit) = (self.archives.clone(), digest.clone(), self.settings.unzipped_limit);
         let verified = tokio::task::spawn_blocking(move || {
             let archive = archives.read(&digest).map_err(|error| Reason {
                 code: ReasonCode::InternalError,

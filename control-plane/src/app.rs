@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::activation::Activation;
+use crate::activation::{self, Activation};
 use crate::api::functions::choose::{Rules, RuntimeValidation};
 use crate::api::{Context, Creation};
 use crate::code::Archives;
@@ -168,7 +168,10 @@ async fn build(
         Arc::clone(&executor),
         deployer.clone(),
         pool.clone(),
-        config.limits.code_size_unzipped,
+        activation::Settings {
+            unzipped_limit: config.limits.code_size_unzipped,
+            update_time: config.update_time,
+        },
     );
     let invoker = Arc::new(Invoker::new(store.clone(), Arc::clone(&directory), deployer, pool.clone()));
     store.tell_concurrency().await?;

@@ -66,6 +66,8 @@ pub struct Config {
     pub disable_endpoint_url: bool,
     /// CreateFunction answers once the function is Active or Failed.
     pub synchronous_create: bool,
+    /// The least time for which an update is in progress.
+    pub update_time: Duration,
     /// Refuse runtimes that AWS has retired.
     pub runtime_validation: bool,
     /// Account ids are decoded from `AKIA…` and `ASIA…` keys too.
@@ -145,6 +147,7 @@ impl Config {
             init_path: source.text("LAMBDA_INIT_BIN_PATH").map(PathBuf::from),
             disable_endpoint_url: source.flag("LAMBDA_DISABLE_AWS_ENDPOINT_URL"),
             synchronous_create: source.flag("LAMBDA_SYNCHRONOUS_CREATE"),
+            update_time: source.milliseconds("LAMBDOCK_UPDATE_MS").unwrap_or_default(),
             runtime_validation: source.flag("LAMBDA_RUNTIME_VALIDATION"),
             parity_access_keys: source.flag("PARITY_AWS_ACCESS_KEY_ID"),
             truncate_stdout: source.number("LAMBDA_TRUNCATE_STDOUT").unwrap_or(2000),

@@ -48,6 +48,48 @@ def test_updates_and_deletions_are_found_again(own_server):
     assert refused(gone.configuration).code == "ResourceNotFoundException"
 
 
+def test_versions_and_aliases_are_found_again(own_server):
+    server = own_server(PERSISTENCE=1)
+    one = deploy(server, python("def handler(event, context): return 'old'"))
+    one.client.publish_version(FunctionName=one.name, Description="kept")
+    one.replace_code(python("def handler(event, context): return 'new'"))
+    one.client.publish_version(FunctionName=one.name)
+    one.client.publish_version(FunctionName=one.name)
+    weights = {"AdditionalVersionWeights": {"2": 0.0}}
+    one.client.create_alias(FunctionName=one.name, Name="live", FunctionVersion="1", RoutingConfig=weights)
+
+    def everything() -> list:
+        answers = [
+            one.client.get_function(FunctionName=one.name, Qualifier="1"),
+            one.client.get_alias(FunctionName=one.name, Name="live"),
+            one.client.list_versions_by_function(FunctionName=one.name),
+        ]
+        for answer in answers:
+            answer.pop("ResponseMetadata")
+        return answers
+
+    before = everything()
+    server.restart()
+    assert everything() == before
+    assert (one.invoke(Qualifier="live").value(), one.invoke(Qualifier="2").value()) == ("old", "new")
+    assert one.client.publish_version(FunctionName=one.name)["Version"] == "2", "nothing new"
+    one.configure(Timeout=9)
+    assert one.client.publish_version(FunctionName=one.name)["Version"] == "3"
+
+
+def test_a_version_that_was_pending_goes_on_after_a_restart(own_server, engine_proxy):
+    server = own_server(PERSISTENCE=1, DOCKER_HOST=engine_proxy.host)
+    one = deploy(server)
+    engine_proxy.hold_requests("/images/")
+    one.client.update_function_code(FunctionName=one.name, ZipFile=PROBE, Publish=True)
+    server.kill()
+    engine_proxy.release()
+    server.start()
+    one.client.get_waiter("published_version_active").wait(FunctionName=one.name, Qualifier="1")
+    assert one.run("return 'alive'", Qualifier="1").value() == "alive"
+    one.wait_updated()
+
+
 def test_without_persistence_nothing_is_left(own_server):
     server = own_server(PERSISTENCE=0)
     one = deploy(server)

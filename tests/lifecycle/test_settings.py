@@ -1,14 +1,16 @@
 """Settings that change how functions run."""
 
 import json
+import time
 import uuid
 
 import pytest
 import requests
 
 from harness import engine
+from harness.archives import python
 from harness.deployment import create, deploy
-from harness.server import Lambdock, free_port, image
+from harness.server import Lambdock, free_port, image, seconds_since
 
 
 @pytest.fixture
@@ -165,3 +167,16 @@ def test_all_wrong_settings_are_told_at_once(tmp_path):
     assert server.wait() != 0
     assert "LAMBDA_KEEPALIVE_MS" in server.log
     assert "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT" in server.log
+
+
+def test_updates_can_be_made_to_take_their_time(own_server):
+    one = deploy(own_server(LAMBDOCK_UPDATE_MS=1500), python("def handler(event, context): return 'old'"))
+    started = time.monotonic()
+    answer = one.client.update_function_code(
+        FunctionName=one.name, ZipFile=python("def handler(event, context): return 'new'")
+    )
+    assert answer["LastUpdateStatus"] == "InProgress"
+    assert (one.configuration()["LastUpdateStatus"], one.invoke().value()) == ("InProgress", "old")
+    one.wait_updated()
+    assert seconds_since(started) >= 1.5
+    assert one.invoke().value() == "new"

@@ -68,6 +68,22 @@ pub const RUNTIMES: &[Runtime] = &[
 ];
 
 impl Runtime {
+    /// Whether published versions can start from a snapshot. [AWS: Lambda SnapStart, supported runtimes]
+    pub fn supports_snap_start(&self) -> bool {
+        matches!(
+            self.name,
+            "java11"
+                | "java17"
+                | "java21"
+                | "java25"
+                | "python3.12"
+                | "python3.13"
+                | "python3.14"
+                | "dotnet8"
+                | "dotnet10"
+        )
+    }
+
     /// The runtime with AWS's identifier `name`; case matters, as on AWS.
     pub fn find(name: &str) -> Option<&'static Self> {
         RUNTIMES.iter().find(|runtime| runtime.name == name)

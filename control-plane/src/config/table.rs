@@ -106,6 +106,12 @@ pub const VARIABLES: &[Variable] = &[
         "0",
         "1: CreateFunction answers when the function is Active or Failed, after 10 seconds at the latest.",
     ),
+    variable(
+        "LAMBDOCK_UPDATE_MS",
+        "0",
+        "Milliseconds that an update takes at least. On AWS it takes some time, and code that does not wait for it \
+         fails there.",
+    ),
     variable("LAMBDA_RUNTIME_VALIDATION", "0", "1: runtimes that AWS has retired are refused."),
     variable(
         "PARITY_AWS_ACCESS_KEY_ID",

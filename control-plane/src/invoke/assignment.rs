@@ -8,6 +8,8 @@ use lambdock_domain::{Code, FunctionId, PackageType};
 use lambdock_protocol as protocol;
 use lambdock_protocol::{Archive, Assignment, InitializationType, LogLevel, Logging, PathMode};
 
+use super::LATEST;
+
 /// What the same for all functions of this control plane.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -35,6 +37,9 @@ pub enum EndpointUrl {
 /// AWS's limit of the init phase of on-demand functions, in milliseconds. [AWS: Lambda execution environment]
 const ON_DEMAND_INIT_LIMIT_MS: u64 = 10_000;
 
+/// AWS's limit of the init phase before a snapshot, in milliseconds. [AWS: Lambda execution environment]
+const SNAP_START_INIT_LIMIT_MS: u64 = 130_000;
+
 /// Where a container finds the control plane: its own loopback, from which the agent tunnels through the uplink, so
 /// neither names nor routes have to work.
 const GATEWAY_HOST: &str = "127.0.0.1";
@@ -44,6 +49,7 @@ const GATEWAY_HOST: &str = "127.0.0.1";
 pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &Settings) -> Assignment {
     let configuration = &serving.configuration;
     let logging = logging(configuration);
+    let initialization = initialization(configuration, version);
     Assignment {
         function_name: id.name.clone(),
         function_version: version.to_owned(),
@@ -51,9 +57,12 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
         region: id.scope.region.clone(),
         memory_size_mb: configuration.memory_mb,
         timeout_ms: u64::from(configuration.timeout_s) * 1000,
-        init_timeout_ms: Some(ON_DEMAND_INIT_LIMIT_MS),
+        init_timeout_ms: Some(match initialization {
+            InitializationType::SnapStart => SNAP_START_INIT_LIMIT_MS,
+            _ => ON_DEMAND_INIT_LIMIT_MS,
+        }),
         handler: configuration.handler.clone().unwrap_or_default(),
-        initialization_type: InitializationType::OnDemand,
+        initialization_type: initialization,
         command: None,
         working_directory: configuration.image_config.working_directory.clone(),
         user: settings.user.clone(),
@@ -69,6 +78,16 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
         runtime_version: None,
         hot_reload_paths: Vec::new(),
         gateway_port: Some(settings.gateway_port),
+    }
+}
+
+/// Nothing is snapshotted: the environments of a version with SnapStart start as others do, but its runtime and the
+/// function are told what they would be told on AWS, so that their hooks run.
+fn initialization(configuration: &Configuration, version: &str) -> InitializationType {
+    if configuration.snap_start_on_published_versions && version != LATEST {
+        InitializationType::SnapStart
+    } else {
+        InitializationType::OnDemand
     }
 }
 
@@ -134,7 +153,7 @@ fn environment(
         ("AWS_LAMBDA_FUNCTION_NAME", &id.name),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
         ("AWS_LAMBDA_FUNCTION_VERSION", version),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", InitializationType::OnDemand.as_str()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", initialization(configuration, version).as_str()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", &logging.group),
         // Calls back land in the function's account: it is read from the access key.
         ("AWS_ACCESS_KEY_ID", &id.scope.account),

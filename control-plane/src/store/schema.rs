@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Error;
 
 /// One step per schema version, in order; never changed once released.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     "
     CREATE TABLE functions (
         account TEXT NOT NULL,

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
+use lambdock_domain::alias::{Alias, Target};
 use lambdock_domain::code_signing::FunctionCodeSigning;
 use lambdock_domain::concurrency::Reserved;
 use lambdock_domain::configuration::{ImageConfig, LogFormat, TracingMode};
 use lambdock_domain::function::{DeploymentId, Fresh};
 use lambdock_domain::recursion::RecursiveLoop;
-use lambdock_domain::{Architecture, Code, Configuration, PackageType, Timestamp};
+use lambdock_domain::{Architecture, Code, Configuration, PackageType, State, Timestamp};
 
 use super::*;
 
@@ -154,6 +155,141 @@ async fn the_observer_hears_of_every_change_and_of_nothing_else() {
     store.delete_function(&id("f")).await.unwrap();
     store.delete_function(&id("f")).await.unwrap();
     assert_eq!(*recorder.0.lock().unwrap(), ["f", "f"]);
+}
+
+fn version(number: u64, digest: &str, state: State) -> PublishedVersion {
+    let mut version = function("f", digest).latest;
+    version.deployment = DeploymentId(format!("d-{number}"));
+    version.state = state;
+    PublishedVersion { number, version, published_from: DeploymentId("d-f".into()) }
+}
+
+fn alias(name: &str, number: u64) -> Alias {
+    let target = Target::Number(number);
+    Alias { name: name.into(), description: String::new(), target, routing: None, revision: "r".into() }
+}
+
+async fn publish(store: &Store, name: &str, versions: Vec<PublishedVersion>) {
+    let put = move |changing: &mut FunctionChange<'_>| {
+        versions.iter().try_for_each(|version| changing.put_version(version)).map_err(ChangeError::from)
+    };
+    store.change(&id(name), put).await.unwrap();
+}
+
+#[tokio::test]
+async fn versions_keep_their_archives_until_they_or_their_function_are_gone() {
+    let store = in_memory();
+    store.create_function(function("f", "latest"), None, None).await.unwrap();
+    publish(&store, "f", vec![version(1, "one", State::Active), version(2, "two", State::Active)]).await;
+    let digests = |names: &[&str]| names.iter().map(|name| Digest((*name).into())).collect::<HashSet<_>>();
+    assert_eq!(store.archives_in_use().await.unwrap(), digests(&["latest", "one", "two"]));
+    let remove = |changing: &mut FunctionChange<'_>| {
+        let version = changing.version(1)?.expect("it was put there");
+        Ok(changing.remove_version(&version)?)
+    };
+    store.change(&id("f"), remove).await.unwrap();
+    assert_eq!(store.archives_in_use().await.unwrap(), digests(&["latest", "two"]));
+    let (_, versions) = store.delete_function(&id("f")).await.unwrap().unwrap();
+    assert_eq!(versions, [version(2, "two", State::Active)]);
+    assert_eq!(store.archives_in_use().await.unwrap(), digests(&[]));
+}
+
+#[tokio::test]
+async fn a_new_function_finds_nothing_of_one_that_was_deleted() {
+    let store = in_memory();
+    store.create_function(function("f", "a"), Some(version(1, "a", State::Active)), None).await.unwrap();
+    store.change(&id("f"), |changing| Ok(changing.put_alias(&alias("live", 1))?)).await.unwrap();
+    store.delete_function(&id("f")).await.unwrap().unwrap();
+    store.create_function(function("f", "a"), None, None).await.unwrap();
+    let look = |view: &FunctionView<'_>| Ok::<_, Error>((view.version(1)?, view.alias("live")?));
+    assert_eq!(store.read(&id("f"), look).await.unwrap(), (None, None));
+}
+
+#[tokio::test]
+async fn versions_of_all_functions_are_listed_in_pages() {
+    let store = in_memory();
+    for name in ["b", "a", "a-b"] {
+        store.create_function(function(name, "x"), None, None).await.unwrap();
+    }
+    publish(&store, "a", (1..=10).map(|number| version(number, "x", State::Active)).collect()).await;
+    publish(&store, "b", vec![version(1, "x", State::Active)]).await;
+    let mut expected: Vec<_> = (0..=10).map(|number| ("a".to_owned(), number)).collect();
+    expected.extend([("a-b".to_owned(), 0), ("b".to_owned(), 0), ("b".to_owned(), 1)]);
+    for size in [1, 2, 5, 50] {
+        let mut listed: Vec<(String, u64)> = Vec::new();
+        loop {
+            let after = listed.last().map(|(name, number)| (name.as_str(), *number));
+            let page = store.versions(&scope(), after, size).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            listed.extend(page.into_iter().map(|each| (each.id.name, each.number.unwrap_or(0))));
+        }
+        assert_eq!(listed, expected);
+    }
+}
+
+#[tokio::test]
+async fn aliases_are_listed_in_pages_of_those_that_are_wanted() {
+    let store = in_memory();
+    store.create_function(function("f", "x"), None, None).await.unwrap();
+    let put = |changing: &mut FunctionChange<'_>| {
+        for (name, number) in [("d", 1), ("a", 2), ("c", 1), ("b", 1)] {
+            changing.put_alias(&alias(name, number))?;
+        }
+        Ok(())
+    };
+    store.change(&id("f"), put).await.unwrap();
+    let names = async |after: &'static str| {
+        let look = move |view: &FunctionView<'_>| view.aliases(after, 2, |alias| alias.references(1));
+        let aliases = store.read(&id("f"), look).await.unwrap();
+        aliases.into_iter().map(|alias| alias.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names("").await, ["b", "c"]);
+    assert_eq!(names("c").await, ["d"]);
+}
+
+#[tokio::test]
+async fn a_function_with_a_pending_version_is_unsettled() {
+    let store = in_memory();
+    store.create_function(function("f", "x"), None, None).await.unwrap();
+    let prepared = |function: &mut Function| Ok(function.prepared(&DeploymentId("d-f".into()), "r2".into()));
+    assert!(store.change_function(&id("f"), prepared).await.unwrap().1);
+    let pending = function("f", "x").latest.state;
+    publish(&store, "f", vec![version(1, "x", pending), version(2, "x", State::Active)]).await;
+    assert_eq!(store.unsettled_functions().await.unwrap(), [id("f")]);
+    let unsettled = store.read(&id("f"), |view| view.unsettled_versions()).await.unwrap();
+    assert_eq!(unsettled.into_iter().map(|version| version.number).collect::<Vec<_>>(), [1]);
+}
+
+#[tokio::test]
+async fn a_refused_change_of_an_alias_leaves_no_trace() {
+    let recorder = Arc::new(Recorder::default());
+    let store = Store::in_memory(recorder.clone()).unwrap();
+    store.create_function(function("f", "x"), None, None).await.unwrap();
+    let refused = |changing: &mut FunctionChange<'_>| {
+        changing.put_alias(&alias("live", 1))?;
+        Err::<(), _>(lambdock_domain::Error::RevisionMismatch.into())
+    };
+    assert!(store.change(&id("f"), refused).await.is_err());
+    assert_eq!(store.read(&id("f"), |view| view.alias("live")).await.unwrap(), None);
+    store.change(&id("f"), |changing| Ok(changing.put_alias(&alias("live", 1))?)).await.unwrap();
+    assert_eq!(*recorder.0.lock().unwrap(), ["f", "f"], "told of aliases too");
+}
+
+#[test]
+fn a_database_from_before_there_were_versions_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lambdock.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    Store::open(&path, Arc::new(Recorder::default())).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let count: i64 =
+        connection.query_row("SELECT count(*) FROM versions, aliases", [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 0);
 }
 
 #[tokio::test]

@@ -81,6 +81,7 @@ pub fn create(
         logging: input.logging_config.as_ref(),
     }
     .apply(&mut configuration);
+    check_snap_start(&configuration)?;
     Ok(configuration)
 }
 
@@ -130,6 +131,7 @@ pub fn update(
         logging: input.logging_config.as_ref(),
     }
     .apply(&mut configuration);
+    check_snap_start(&configuration)?;
     Ok(configuration)
 }
 
@@ -270,6 +272,18 @@ fn check_runtime(runtime: Option<&str>, validation: RuntimeValidation) -> Result
         }
         Some(_) => Ok(()),
     }
+}
+
+/// [LocalStack: text]
+fn check_snap_start(configuration: &Configuration) -> Result<(), Error> {
+    let Some(name) = &configuration.runtime else { return Ok(()) };
+    let supported = Runtime::find(name).is_some_and(Runtime::supports_snap_start);
+    if configuration.snap_start_on_published_versions && !supported {
+        return Err(Error::InvalidParameter(format!(
+            "{name} is not supported for SnapStart enabled functions."
+        )));
+    }
+    Ok(())
 }
 
 /// [AWS: CreateFunction of a zip without runtime or handler]
