@@ -17,7 +17,17 @@ NO_CONFIG = Refusal(
     "No Provisioned Concurrency Config found for this function",
 )
 TYPE = python('import os\ndef handler(event, context): return os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]')
-CRASHING = python("raise RuntimeError('no')")
+CRASHING = python(
+    """
+import os
+
+if os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "provisioned-concurrency":
+    raise RuntimeError("no")
+
+def handler(event, context):
+    return os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]
+"""
+)
 
 
 @pytest.fixture
@@ -199,6 +209,7 @@ def test_provisioning_fails_with_the_init(function):
     failed = provisioned(one, "1")
     assert failed["StatusReason"] == "FUNCTION_ERROR_INIT_FAILURE"
     assert failed["AvailableProvisionedConcurrentExecutions"] == 0
+    assert one.invoke(Qualifier="1").value() == "on-demand"
 
 
 def test_a_version_is_provisioned_under_one_name(published):

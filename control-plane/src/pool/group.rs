@@ -103,15 +103,20 @@ impl Group {
         link: Link,
         initialized: (Initialized, Bytes),
     ) {
+        let failed = initialized.0.status != Status::Success;
         self.update(shared, |inner| {
             if let Some(member) = inner.members.get_mut(&id) {
                 member.link = Some(link);
-                if initialized.0.status != Status::Success {
-                    inner.machine.init_failed(id);
-                }
                 member.initialized = Some(initialized);
             }
-            inner.machine.ready(id, Instant::now())
+            let now = Instant::now();
+            let mut effects = if failed {
+                inner.machine.init_failed(id, now, EnvironmentId::random)
+            } else {
+                Effects::new()
+            };
+            effects.extend(inner.machine.ready(id, now));
+            effects
         });
     }
 

@@ -128,17 +128,30 @@ impl<K: Copy + Eq + Hash, W> Machine<K, W> {
         effects
     }
 
-    /// Provisioning has failed; environments that were kept ready are kept like others.
-    fn give_up_provisioning(&mut self) {
+    /// Provisioning has failed: what was started for it ends, except what is at work. Whoever has to wait longer for
+    /// that is for the caller to look after.
+    fn give_up_provisioning(&mut self) -> Effects<K, W> {
         self.provisioning = Provisioning::Failed;
-        self.provisioned.clear();
+        let mut effects = Effects::new();
+        for key in std::mem::take(&mut self.provisioned) {
+            if let Some(State::Starting | State::Idle { .. }) = self.environments.get(&key) {
+                self.environments.remove(&key);
+                self.idle.retain(|other| *other != key);
+                effects.push(Effect::Stop(key));
+            }
+        }
+        effects
     }
 
-    /// The init of an environment has failed.
-    pub(crate) fn init_failed(&mut self, key: K) {
-        if self.provisioned.contains(&key) {
-            self.give_up_provisioning();
+    /// The init of an environment has failed, which only matters to those that are kept ready: an invocation has it
+    /// run again.
+    pub(crate) fn init_failed(&mut self, key: K, now: Instant, fresh: impl FnMut() -> K) -> Effects<K, W> {
+        if !self.provisioned.contains(&key) {
+            return smallvec![];
         }
+        let mut effects = self.give_up_provisioning();
+        effects.extend(self.cover(now, fresh));
+        effects
     }
 
     /// Whether an environment is kept ready.
@@ -224,10 +237,11 @@ impl<K: Copy + Eq + Hash, W> Machine<K, W> {
     /// An environment is gone, or will never be ready.
     pub(crate) fn lost(&mut self, key: K, now: Instant, mut fresh: impl FnMut() -> K) -> Effects<K, W> {
         let state = self.environments.remove(&key);
-        if self.provisioned.remove(&key) && state == Some(State::Starting) {
-            self.give_up_provisioning();
-        }
-        let mut effects = self.complete(&mut fresh);
+        let mut effects = if self.provisioned.remove(&key) && state == Some(State::Starting) {
+            self.give_up_provisioning()
+        } else {
+            self.complete(&mut fresh)
+        };
         match state {
             Some(State::Starting) => {
                 // Whatever is in the way of this start is in the way of the next one too: somebody has to be told,

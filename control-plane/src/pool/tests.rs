@@ -485,8 +485,8 @@ async fn provisioning_fails_with_the_init_or_the_start_and_is_tried_again_when_o
             pool.provision(&deployment, order(1, placed));
             let failed = Some(Provision { order: order(1, placed), ready: None });
             eventually(|| pool.provisioned(&deployment.id) == failed).await;
+            sandboxes.none_is_left().await;
         }
-        pool.shutdown(Duration::from_secs(1)).await;
     }
 }
 

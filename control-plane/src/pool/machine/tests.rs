@@ -46,6 +46,11 @@ impl Bench {
         self.machine.provision(wanted, || next(names)).into_vec()
     }
 
+    fn init_failed(&mut self, key: u32) -> Vec<Effect<u32, u32>> {
+        let names = &mut self.names;
+        self.machine.init_failed(key, self.now, || next(names)).into_vec()
+    }
+
     fn tick_after(&mut self, time: Duration) -> Vec<Effect<u32, u32>> {
         self.now += time;
         let names = &mut self.names;
@@ -170,6 +175,7 @@ enum Step {
     Reserve,
     Ready(usize),
     StartFails(usize),
+    InitFails(usize),
     Responds(usize),
     Finishes(usize),
     Returned(usize),
@@ -184,6 +190,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => Just(Step::Reserve),
         4 => any::<usize>().prop_map(Step::Ready),
         1 => any::<usize>().prop_map(Step::StartFails),
+        1 => any::<usize>().prop_map(Step::InitFails),
         3 => any::<usize>().prop_map(Step::Responds),
         5 => any::<usize>().prop_map(Step::Finishes),
         1 => any::<usize>().prop_map(Step::Returned),
@@ -246,14 +253,23 @@ fn provisioning_that_fails_is_not_tried_again_until_it_is_wanted_anew() {
     let mut bench = Bench::new(KEEP);
     bench.provision(2);
     bench.ready(1);
-    assert_eq!(bench.lost(2), []);
+    assert_eq!(bench.lost(2), [Effect::Stop(1)]);
     assert_eq!(bench.machine.provisioned(), None);
-    assert_eq!(bench.tick_after(KEEP), [Effect::Stop(1)], "the one that was there is like any other");
+    assert_eq!(bench.tick_after(KEEP), []);
     assert_eq!(bench.provision(1), [Effect::Start(3)]);
-    bench.machine.init_failed(3);
+    assert_eq!(bench.machine.provisioned(), Some(0));
+}
+
+#[test]
+fn what_could_not_be_provisioned_serves_nobody() {
+    let mut bench = Bench::new(KEEP);
+    bench.provision(1);
+    assert_eq!(bench.reserve(10), [], "it waits for the one that starts");
+    assert_eq!(bench.init_failed(1), [Effect::Stop(1), Effect::Start(2)]);
     assert_eq!(bench.machine.provisioned(), None);
-    assert_eq!(bench.ready(3), []);
-    assert_eq!(bench.reserve(10), [Effect::Give(3, 10)]);
+    assert_eq!(bench.ready(1), []);
+    assert_eq!(bench.init_failed(2), [], "an invocation has the init run again");
+    assert_eq!(bench.ready(2), [Effect::Give(2, 10)]);
 }
 
 #[test]
@@ -310,6 +326,7 @@ impl Model {
                 }
                 Effect::Stop(key) => {
                     assert!(self.busy.iter().all(|(busy, _)| *busy != key), "{key} was stopped at work");
+                    self.starting.retain(|starting| *starting != key);
                     self.ended.push(key);
                 }
                 Effect::Kill(key) => {
@@ -346,6 +363,10 @@ proptest! {
                 Step::Ready(n) => if let Some(key) = pick(&model.starting, n) {
                     model.starting.retain(|other| *other != key);
                     let effects = bench.ready(key);
+                    model.take(effects);
+                },
+                Step::InitFails(n) => if let Some(key) = pick(&model.starting, n) {
+                    let effects = bench.init_failed(key);
                     model.take(effects);
                 },
                 Step::StartFails(n) => if let Some(key) = pick(&model.starting, n) {
