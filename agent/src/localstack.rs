@@ -40,7 +40,7 @@ use crate::log::error;
 use crate::uplink::{self, Receiver, Sender};
 
 /// Messages of the driver that may wait.
-const MESSAGES_WAITING: usize = 64;
+const MESSAGES_WAITING: usize = 16;
 
 /// Messages to the driver: an invocation, and the end.
 const ORDERS_WAITING: usize = 2;

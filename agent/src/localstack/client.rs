@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -112,6 +112,8 @@ impl Client {
     async fn try_post(&mut self, target: &str, body: Pieces) -> Result<StatusCode, Error> {
         let mut request =
             Request::builder().method(Method::POST).uri(target).header(HOST, self.endpoint.authority());
+        // An empty body has a length too.
+        request = request.header(CONTENT_LENGTH, body.bytes());
         // LocalStack reads the body whatever it is, but that of a form. Tools like curl say so of everything they
         // send, so what the runtime has said of its response stays here. [LocalStack, werkzeug: Request.data]
         request = request.header(CONTENT_TYPE, "application/json");

@@ -16,8 +16,8 @@ const HEAD_BYTES: usize = 4 << 20;
 /// Most of the end that is held, in bytes of JSON.
 const TAIL_BYTES: usize = 4 << 20;
 
-/// Bytes after which a new piece is begun.
-const PIECE_BYTES: usize = 64 * 1024;
+/// Bytes after which a new piece is begun. Allocators give as much back to the system when it is freed.
+const PIECE_BYTES: usize = 256 * 1024;
 
 const BEFORE: &[u8] = br#"{"logs":""#;
 const AFTER: &[u8] = br#""}"#;
@@ -77,8 +77,13 @@ impl Collected {
 
 /// Adds lines to the last piece, or to a new one; how many bytes it has grown by.
 fn append(pieces: &mut VecDeque<Piece>, lines: &[u8]) -> usize {
-    if pieces.back().is_none_or(|piece| piece.json.len() >= PIECE_BYTES) {
-        pieces.push_back(Piece::default());
+    match pieces.back() {
+        // Most logs are short.
+        None => pieces.push_back(Piece::default()),
+        Some(last) if last.json.len() >= PIECE_BYTES => {
+            pieces.push_back(Piece { json: BytesMut::with_capacity(2 * PIECE_BYTES), written: 0 });
+        }
+        Some(_) => {}
     }
     let Some(piece) = pieces.back_mut() else { return 0 };
     let before = piece.json.len();

@@ -8,13 +8,14 @@ mod processes;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use tempfile::TempDir;
 
 pub(crate) use processes::Process;
@@ -40,12 +41,13 @@ pub(crate) struct Sandbox {
     folder: TempDir,
 }
 
-/// Builds the root and becomes the init. `$1`: the folder of the root, `$2`: the init's binary; then its arguments.
+/// Builds the root and becomes the init. `$1`: the folder of the root, `$2`: the init's binary, `$3`: a folder with
+/// what else is to be there; then its arguments.
 const BUILD: &str = r#"
 set -e
 ip link set lo up
-root=$1 binary=$2
-shift 2
+root=$1 binary=$2 files=$3
+shift 3
 mount --make-rprivate /
 mount -t tmpfs -o mode=755,size=1g sandbox "$root"
 cd "$root"
@@ -71,6 +73,7 @@ done
 ln -s /proc/self/fd dev/fd
 mount -t proc proc proc
 cp "$binary" var/rapid/init
+cp -R --preserve=mode "$files/." .
 for descriptor in /proc/self/fd/*; do
   descriptor=${descriptor##*/}
   if [ "$descriptor" -gt 2 ]; then
@@ -92,10 +95,26 @@ impl Sandbox {
         arguments: &[&str],
         variables: impl FnOnce(&TcpListener) -> Vec<(OsString, OsString)> + Send,
     ) -> (Self, TcpListener) {
+        Self::with_files(&[], arguments, variables)
+    }
+
+    /// The same in a root that has these files: absolute path, mode, content.
+    pub(crate) fn with_files(
+        files: &[(String, u32, Vec<u8>)],
+        arguments: &[&str],
+        variables: impl FnOnce(&TcpListener) -> Vec<(OsString, OsString)> + Send,
+    ) -> (Self, TcpListener) {
         assert!(nix::unistd::geteuid().is_root(), "these tests need root, for namespaces");
         let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().join("root");
+        let (root, more) = (folder.path().join("root"), folder.path().join("files"));
         fs::create_dir(&root).unwrap();
+        fs::create_dir(&more).unwrap();
+        for (path, mode, content) in files {
+            let path = more.join(path.trim_start_matches('/'));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, content).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+        }
         let output = |name: &str| Stdio::from(File::create(folder.path().join(name)).unwrap());
         let (stdout, stderr) = (output("stdout"), output("stderr"));
         // Namespaces are a thread's own; a process that it starts, and a socket that it opens, is in them.
@@ -108,6 +127,7 @@ impl Sandbox {
                     .args(["-c", BUILD, "sandbox"])
                     .arg(&root)
                     .arg(binary())
+                    .arg(&more)
                     .args(arguments)
                     .env_clear()
                     .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -122,6 +142,18 @@ impl Sandbox {
             started.join().unwrap()
         });
         (Self { init, folder }, listener)
+    }
+
+    /// Connects to a port of the sandbox, once somebody listens there.
+    pub(crate) fn connect(&self, port: u16) -> TcpStream {
+        let network = File::open(format!("/proc/{}/ns/net", self.init.id())).unwrap();
+        std::thread::scope(|scope| {
+            let connecting = scope.spawn(|| {
+                setns(&network, CloneFlags::CLONE_NEWNET).unwrap();
+                wait_until("somebody listens", || TcpStream::connect(("127.0.0.1", port)).ok())
+            });
+            connecting.join().unwrap()
+        })
     }
 
     /// A path of the sandbox, as the test sees it.

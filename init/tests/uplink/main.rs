@@ -17,5 +17,6 @@ mod invocations;
 mod logs;
 mod processes;
 mod responses;
+#[expect(dead_code, reason = "shared with other tests")]
 #[path = "../sandbox/mod.rs"]
 mod sandbox;
