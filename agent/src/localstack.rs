@@ -2,8 +2,8 @@
 //!
 //! LocalStack starts the container with variables that say what the function is ([`Options`]), and is called back: once
 //! when the environment is ready or of no use, and twice for every invocation, with its log and with its result. It
-//! invokes the function through a port of the container ([`control`]). Everything behind that is as with our own
-//! control plane: the driver sends the same messages, and [`interpreter`] makes calls of them.
+//! invokes the function through a port of the container (`control`). Everything behind that is as with our own
+//! control plane: the driver sends the same messages, and `interpreter` makes calls of them.
 //!
 //! [spec: the in-container init, 1 to 3; LocalStack: init]
 

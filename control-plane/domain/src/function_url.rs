@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-/// The tag of a function that chooses the first part of its URLs' host. [LocalStack]
+/// The tag of a function that chooses the first part of its URLs' host. (LocalStack)
 pub const CUSTOM_ID_TAG: &str = "_custom_id_";
 
 /// `InvokeMode` where none was chosen. [AWS: recorded]
@@ -39,7 +39,7 @@ pub struct Cors {
     pub max_age: Option<i64>,
 }
 
-/// The id that the tag's value chooses for a URL of the function or of one of its aliases. [LocalStack]
+/// The id that the tag's value chooses for a URL of the function or of one of its aliases. (LocalStack)
 ///
 /// `None`: it cannot be the first part of a host name.
 pub fn custom_id(value: &str, alias: Option<&str>) -> Option<String> {

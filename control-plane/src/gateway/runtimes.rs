@@ -13,7 +13,7 @@ const PATH: &str = "/_aws/lambda/runtimes";
 /// Answers a request for the list; `None`: it is for something else.
 ///
 /// `filter` may be given several times: `all`, `deprecated` and `supported`, which is what is told without any.
-/// [LocalStack]
+/// (LocalStack)
 pub(super) fn answer(method: &Method, path: &str, query: Option<&str>) -> Option<Answer> {
     if path != PATH {
         return None;
