@@ -4,7 +4,7 @@
 //! that. So both are held until the invocation is done. [spec: the in-container init, 3.2, 3.3, 4.5]
 
 use bytes::Bytes;
-use lambdock_protocol::{Initialized, ResponseEnd, Status, ToControlPlane};
+use lambdock_protocol::{Initialized, LogSource, ResponseEnd, Status, ToControlPlane};
 
 use super::collected::Collected;
 use super::pieces::Pieces;
@@ -76,6 +76,9 @@ impl Exchange {
     /// Takes a message.
     pub(super) fn take(&mut self, message: ToControlPlane) -> Outcome {
         match message {
+            ToControlPlane::Log(log, lines) if log.source == LogSource::Platform => {
+                self.log.push(&without_traces(lines));
+            }
             ToControlPlane::Log(_, lines) => self.log.push(&lines),
             ToControlPlane::Initialized(initialized, error) => return self.initialized(&initialized, error),
             ToControlPlane::ResponseStart(start) => {
@@ -178,6 +181,17 @@ impl Exchange {
         let logs = Call { path: format!("/invocations/{id}/logs"), body: self.log.take() };
         Some([logs, Call { path: format!("/invocations/{id}/{word}"), body }])
     }
+}
+
+/// LocalStack calls every invocation sampled, whatever the function's tracing mode is; the lines that lead to traces
+/// would be in each log. [LocalStack: its init has none]
+fn without_traces(lines: Bytes) -> Bytes {
+    let leads_to_trace = |line: &&[u8]| line.starts_with(b"XRAY TraceId: ");
+    let split = |lines| <[u8]>::split_inclusive(lines, |byte| *byte == b'\n');
+    if !split(&lines).any(|line| leads_to_trace(&line)) {
+        return lines;
+    }
+    split(&lines).filter(|line| !leads_to_trace(line)).collect::<Vec<_>>().concat().into()
 }
 
 #[cfg(test)]

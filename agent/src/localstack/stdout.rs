@@ -95,6 +95,6 @@ mod tests {
         drop(stdout);
         let mut rest = Vec::new();
         reader.read_to_end(&mut rest).unwrap();
-        assert!(rest.ends_with(b"xlast\n"));
+        assert!(rest.ends_with(b"last\n"));
     }
 }

@@ -16,25 +16,38 @@ pub(crate) struct Command {
     pub folder: PathBuf,
 }
 
-/// The command of a function: the one given, for images, else the first bootstrap that there is below `root`. A
-/// bootstrap that nobody may execute is made executable.
+/// The command of a function: the one given, for images, else the first bootstrap that there is below `root`. What
+/// nobody may execute is made executable.
 pub(crate) fn find(root: &Path, given: Option<&[String]>, folder: Option<&str>) -> Command {
     if let Some(arguments) = given.filter(|arguments| !arguments.is_empty()) {
         let folder = folder.filter(|folder| !folder.is_empty()).unwrap_or("/");
-        return Command { arguments: arguments.to_vec(), folder: below(root, folder) };
+        let folder = below(root, folder);
+        match arguments.first() {
+            Some(program) if program.starts_with('/') => make_executable(&below(root, program)),
+            Some(program) if program.contains('/') => make_executable(&folder.join(program)),
+            // It is looked for where programs are.
+            Some(_) | None => {}
+        }
+        return Command { arguments: arguments.to_vec(), folder };
     }
     let paths = CANDIDATES.map(|candidate| below(root, candidate));
     let found = paths.iter().find(|path| fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir()));
     let path = found.unwrap_or(&paths[0]);
+    make_executable(path);
+    Command {
+        arguments: vec![path.to_string_lossy().into_owned()],
+        folder: below(root, folder.unwrap_or("/var/task")),
+    }
+}
+
+/// Lets everybody execute a file that nobody may.
+fn make_executable(path: &Path) {
     if let Ok(metadata) = fs::metadata(path)
+        && metadata.is_file()
         && metadata.permissions().mode() & 0o111 == 0
     {
         // If it cannot be changed, starting it says what is wrong.
         let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o755));
-    }
-    Command {
-        arguments: vec![path.to_string_lossy().into_owned()],
-        folder: below(root, folder.unwrap_or("/var/task")),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Connections: accepts them, speaks HTTP on them, lets them finish.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -84,10 +83,12 @@ impl<H: Handler> Server<H> {
     pub fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S) {
         let handler = Arc::clone(&self.handler);
         let stop = self.stop.clone();
+        let requests = self.connections.clone();
         self.connections.spawn(async move {
             let service = service_fn(|request| {
                 let handler = Arc::clone(&handler);
-                async move { Ok::<_, Infallible>(handler.handle(request).await) }
+                // A task of its own: what a request has begun is done whole, even if its client hangs up.
+                requests.spawn(async move { handler.handle(request).await })
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())

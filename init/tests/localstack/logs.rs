@@ -30,7 +30,7 @@ serve(handler)
         end.contains(" ms\tMemory Size: 512 MB\tMax Memory Used: ") && end.contains("\tInit Duration: "),
         "{end}"
     );
-    assert!(end.ends_with("\t\n"), "{end}");
+    assert!(end.ends_with("\t\n") && end.lines().count() == 1, "{end}");
     let again = environment.invoke("{}").logs;
     assert!(again.starts_with("START RequestId: ") && !again.contains("Init Duration"), "{again}");
     // The function's output is the container's; the platform's lines are LocalStack's alone.

@@ -127,7 +127,9 @@ fn arguments_are_the_command_and_the_last_is_the_handler() {
     };
     let environment = Environment::ready(&function().variable("_HANDLER", ""));
     assert_eq!(told(&environment), json!([["foo", "my.handler"], "my.handler", "/"]));
-    let environment = Environment::ready(&function().variable("_HANDLER", "a.b"));
+    let mut function = function();
+    function.files[0].1 = 0o644;
+    let environment = Environment::ready(&function.variable("_HANDLER", "a.b"));
     assert_eq!(told(&environment), json!([["foo", "my.handler"], "a.b", "/"]));
 }
 

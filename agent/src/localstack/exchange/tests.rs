@@ -174,3 +174,16 @@ fn one_status_is_told() {
     let mut exchange = Exchange::new("env".into(), 8);
     assert!(matches!(exchange.take(initialized(Status::Timeout, "{}")), Outcome::Ready(_)));
 }
+
+#[test]
+fn only_the_platforms_own_lines_lead_to_no_trace() {
+    let report = log("REPORT x\t\nXRAY TraceId: 1-2\tSampled: true\t\n");
+    let platform = |message| match message {
+        ToControlPlane::Log(log, lines) => {
+            ToControlPlane::Log(Log { source: LogSource::Platform, ..log }, lines)
+        }
+        other => other,
+    };
+    let messages = [failed(ID, "{}"), log("XRAY TraceId: mine\n"), platform(report), done()];
+    assert_eq!(calls(messages)[0], call("logs", r#"{"logs":"XRAY TraceId: mine\nREPORT x\t\n"}"#));
+}
