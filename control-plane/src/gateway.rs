@@ -8,4 +8,5 @@ pub mod origin;
 mod runtimes;
 pub mod scope;
 pub mod server;
+mod to_the_end;
 pub mod upstream;

@@ -6,6 +6,7 @@
 mod group;
 mod life;
 mod machine;
+mod starts;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use lambdock_domain::Timestamp;
 use lambdock_domain::function::DeploymentId;
 use lambdock_protocol::{Assignment, Initialized, Invoke};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,6 +28,7 @@ use crate::uplink::Uplink;
 pub use crate::uplink::{InvocationEvent, Running};
 
 use group::Group;
+use starts::Starts;
 
 /// One code with one configuration, ready to be run. Environments of one deployment never run another.
 #[derive(Debug, Clone)]
@@ -164,7 +166,7 @@ struct Shared {
     groups: RwLock<Groups>,
     /// Who is to be told when a container dies. Environments are here before their container exists.
     alive: Mutex<HashMap<EnvironmentId, Option<oneshot::Sender<Death>>>>,
-    starts: Semaphore,
+    starts: Starts,
     lives: TaskTracker,
     /// No new work.
     closing: CancellationToken,
@@ -183,7 +185,7 @@ impl Pool {
     /// [`Pool::shutdown`].
     pub fn new(settings: Settings, executor: Arc<dyn Executor>, uplink: Uplink) -> Self {
         let shared = Arc::new(Shared {
-            starts: Semaphore::new(settings.parallel_starts.get()),
+            starts: Starts::new(settings.parallel_starts.get()),
             settings,
             executor,
             uplink,

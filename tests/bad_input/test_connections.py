@@ -11,7 +11,7 @@ import pytest
 
 from harness import wire
 from harness.archives import PROBE
-from harness.deployment import fresh_name, request
+from harness.deployment import Function, deploy, deployed, fresh_name, request
 from harness.server import seconds_since
 from harness.waiting import wait_until
 from harness.wire import FUNCTIONS, authorization
@@ -68,9 +68,7 @@ def test_clients_that_hang_up_in_the_middle_are_forgotten(server):
         for _ in range(20):
             stream = wire.connect(server)
             stream.sendall(beginning)
-            # Not a polite end but a reset.
-            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            stream.close()
+            hang_up_rudely(stream)
     wait_until(lambda: open_files(server) <= before + 5, 20, "its files are closed")
 
 
@@ -84,6 +82,78 @@ def test_a_client_that_hangs_up_does_not_break_the_function(server, probe):
         with wire.connect(server) as stream:
             stream.sendall(head("POST", f"{FUNCTIONS}/{probe.name}/invocations", f"Content-Length: {len(body)}") + body)
     wait_until(lambda: probe.run("return 'fine'").value() == "fine")
+
+
+def say_and_hang_up(server, method: str, path: str, body: dict | None = None, *, reset: bool = False) -> None:
+    """Sends a whole request and does not wait for its answer. With `reset`, it may get lost on its way."""
+    data = b"" if body is None else json.dumps(body).encode()
+    with wire.connect(server) as stream:
+        stream.sendall(head(method, path, f"Content-Length: {len(data)}") + data)
+        if reset:
+            hang_up_rudely(stream)
+
+
+def hang_up_rudely(stream: socket.socket) -> None:
+    """Not a polite end but a reset."""
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    stream.close()
+
+
+def test_what_a_client_began_is_brought_to_its_end_when_it_hangs_up(server):
+    client = server.client()
+    functions = [Function(server, client, fresh_name()) for _ in range(6)]
+    for each in functions:
+        say_and_hang_up(server, "POST", FUNCTIONS, request(each.name, PROBE))
+    for each in functions:
+        wait_until(lambda each=each: each.name in names(client), what="it is created")
+        each.wait_active()
+        say_and_hang_up(server, "PUT", f"{FUNCTIONS}/{each.name}/configuration", {"Timeout": 7})
+        wait_until(lambda each=each: each.configuration()["Timeout"] == 7, what="it is updated")
+        each.wait_updated()
+    one = functions[0]
+    one.run("return 1")
+    for each in functions:
+        say_and_hang_up(server, "DELETE", f"{FUNCTIONS}/{each.name}")
+    wait_until(lambda: not names(client) & {each.name for each in functions}, what="they are deleted")
+    wait_until(lambda: not one.containers(running=False), 30, "its container is removed")
+
+
+def test_nothing_stays_half_done_when_connections_are_reset(server):
+    client = server.client()
+    wanted = {fresh_name() for _ in range(40)}
+    for name in wanted:
+        say_and_hang_up(server, "POST", FUNCTIONS, request(name, PROBE), reset=True)
+    # Whatever has arrived, has done so before this.
+    with deployed(server):
+        for name in wanted & names(client):
+            Function(server, client, name).wait_active()
+            client.delete_function(FunctionName=name)
+
+
+def names(client) -> set[str]:
+    """The names of all functions."""
+    pages = client.get_paginator("list_functions").paginate()
+    return {each["FunctionName"] for page in pages for each in page["Functions"]}
+
+
+def test_an_invocation_is_run_even_when_its_client_hangs_up(server):
+    one = deploy(server)
+    one.client.put_function_concurrency(FunctionName=one.name, ReservedConcurrentExecutions=1)
+    say_and_hang_up(server, "POST", f"{FUNCTIONS}/{one.name}/invocations", {"run": "return 1"})
+    wait_until(lambda: one.containers(), 30, "it is cold and was begun")
+
+    def invocations() -> int:
+        with contextlib.suppress(one.client.exceptions.TooManyRequestsException):
+            return one.run("return invocations").value()
+
+    assert wait_until(invocations, 30) == 2, "the second one that its only environment has run"
+
+
+def test_a_client_that_says_no_more_is_answered(server):
+    with wire.connect(server) as stream:
+        stream.sendall(head("GET", f"{FUNCTIONS}/nx"))
+        stream.shutdown(socket.SHUT_WR)
+        assert answered(stream).startswith(b"HTTP/1.1 404")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Engines that hang, break off or come back: callers get answers in time, and nothing is left behind."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -39,6 +40,22 @@ def test_an_engine_that_hangs_while_a_container_starts(server, engine_proxy, req
     engine_proxy.release()
     answer = wait_until(lambda: attempt(one), 30, "invocations work again")
     assert answer.value() == "back"
+    wait_until(lambda: len(one.containers(running=False)) <= 1, 30, "what came to life late is removed")
+
+
+def test_every_caller_of_an_engine_that_hangs_gets_an_answer(server, engine_proxy):
+    one = deploy(server)
+    engine_proxy.hold_requests("/containers/create")
+    asked = time.monotonic()
+    with ThreadPoolExecutor(max_workers=12) as callers:
+        messages = list(callers.map(lambda _: service_error(one), range(12)))
+    # Those who came first wait for the container, the others for their turn to create one.
+    assert all("no environment was ready within 3 s" in message for message in messages), messages
+    assert "no environment was ready within 3 s" in service_error(one), "somebody who comes later"
+    assert seconds_since(asked) < 30
+
+    engine_proxy.release()
+    assert wait_until(lambda: attempt(one), 30, "invocations work again").value() == "back"
     wait_until(lambda: len(one.containers(running=False)) <= 1, 30, "what came to life late is removed")
 
 

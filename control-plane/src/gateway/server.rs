@@ -1,5 +1,6 @@
 //! Connections: accepts them, speaks HTTP on them, lets them finish.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
+
+use super::to_the_end::ToTheEnd;
 
 /// A body of a response, whole or as it is produced. One that fails midway ends its connection.
 pub type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -87,12 +90,15 @@ impl<H: Handler> Server<H> {
         self.connections.spawn(async move {
             let service = service_fn(|request| {
                 let handler = Arc::clone(&handler);
-                // A task of its own: what a request has begun is done whole, even if its client hangs up.
-                requests.spawn(async move { handler.handle(request).await })
+                // What a request has begun is done whole, even if its client hangs up.
+                let answer = async move { Ok::<_, Infallible>(handler.handle(request).await) };
+                ToTheEnd::new(answer, requests.clone())
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
+                // A client that has said all it wants to say may still listen.
+                .half_close(true)
                 .serve_connection(TokioIo::new(stream), service);
             tokio::pin!(connection);
             let ended = tokio::select! {

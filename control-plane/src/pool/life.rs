@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use lambdock_protocol::{Assignment, InitializationType, Initialized, Shutdown, ShutdownReason, Status};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::group::{End, Group};
@@ -131,13 +131,17 @@ impl Life {
     }
 
     async fn run(&self, mut registration: Registration, info: &EnvironmentInfo, mut fate: Fate) {
-        let permit = self.shared.starts.acquire().await;
+        let limit = self.shared.settings.environment_timeout;
+        let Some(turn) = self.shared.starts.turn(limit).await else {
+            let stage = "it waited for other containers to be created";
+            return self.group.lost(&self.shared, self.id, self.not_ready(stage));
+        };
         if self.shared.kill.is_cancelled() {
             return self.group.lost(&self.shared, self.id, Error::ShuttingDown);
         }
-        let deadline = Instant::now() + self.shared.settings.environment_timeout;
+        let deadline = Instant::now() + limit;
         let started = self.container(&registration, deadline).await;
-        drop(permit);
+        drop(turn);
         let born = match started {
             Ok(container) => self.boot(&mut registration, info, container, &mut fate.died, deadline).await,
             Err(cause) => Err(Stillborn { cause, container: None }),
@@ -159,7 +163,8 @@ impl Life {
     /// Creates and starts the container. When it takes too long, whoever waits is told, and the container is removed
     /// as soon as the engine has answered.
     async fn container(&self, registration: &Registration, deadline: Instant) -> Result<ContainerId, Error> {
-        let reach = self.shared.executor.reach().await?;
+        let reaching = timeout_at(deadline, self.shared.executor.reach()).await;
+        let reach = reaching.map_err(|_elapsed| self.not_ready("the container engine was being asked"))??;
         let address = self.shared.uplink.listen(&reach.bind).await.map_err(Error::Uplink)?;
         let deployment = self.group.deployment();
         let spec = ContainerSpec {

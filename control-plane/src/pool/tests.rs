@@ -101,7 +101,7 @@ async fn eventually(condition: impl Fn() -> bool) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it should have happened by now");
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it should have happened by now");
 }
 
 impl Executor for Sandboxes {
@@ -316,13 +316,16 @@ fn pool(sandboxes: &Arc<Sandboxes>, keep_alive: Duration) -> Pool {
         Uplink::new(None, Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing));
     let settings = Settings {
         keep_alive,
-        environment_timeout: Duration::from_millis(500),
+        environment_timeout: if sandboxes.fare == Fare::Silent { BRIEF } else { KEEP },
         parallel_starts: NonZeroUsize::new(4).unwrap(),
     };
     Pool::new(settings, sandboxes.clone(), uplink)
 }
 
 const KEEP: Duration = Duration::from_secs(600);
+
+/// For environments that are never ready.
+const BRIEF: Duration = Duration::from_millis(300);
 
 async fn start(pool: &Pool, deployment: &Arc<Deployment>, payload: &'static str) -> Result<Running, Error> {
     let invoke = Invoke {
