@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::activation::{self, Activation};
-use crate::api::functions::choose::{Rules, RuntimeValidation};
+use crate::api::functions::choose::{ReservedVariables, Rules, RuntimeValidation};
 use crate::api::{Context, Creation};
 use crate::code::Archives;
 use crate::config::Config;
@@ -83,8 +83,13 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
         Ok(described) => described.map_err(|error| error.to_string()),
         Err(_) => Err("it does not answer".to_owned()),
     };
+    let engine_found = engine.is_ok();
     announce(banner(&config, &state, engine));
     tokio::spawn(async move { remove_leftovers(&pool_at_start).await });
+    if engine_found {
+        let examined = doctor_of(&config, Arc::clone(&executor), instance)?;
+        tokio::spawn(async move { warn_of_missing_images(&examined).await });
+    }
 
     let signal = signals.next().await;
     info!(signal, grace_s = config.shutdown_grace.as_secs(), "stopping; invocations in flight may finish");
@@ -102,10 +107,19 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
             warn!("some functions are still being prepared; that goes on at the next start");
         }
     };
+    tokio::pin!(stopping);
     tokio::select! {
-        () = stopping => info!("stopped"),
-        again = signals.next() => warn!(signal = again, "stopping at once"),
+        () = &mut stopping => {}
+        again = signals.next() => {
+            warn!(signal = again, "ending what still runs; once more does not wait for containers to be removed");
+            pool.kill();
+            tokio::select! {
+                () = &mut stopping => {}
+                again = signals.next() => warn!(signal = again, "containers may be left; the next start removes them"),
+            }
+        }
     }
+    info!("stopped");
     Ok(())
 }
 
@@ -198,6 +212,11 @@ async fn build(
             } else {
                 RuntimeValidation::Lenient
             },
+            reserved_variables: if config.reserved_variables {
+                ReservedVariables::Refused
+            } else {
+                ReservedVariables::Taken
+            },
         },
         creation: if config.synchronous_create { Creation::Synchronous } else { Creation::Asynchronous },
         external_host: config.external_host.clone(),
@@ -264,9 +283,20 @@ fn init_binaries(config: &Config) -> anyhow::Result<InitBinaries> {
 /// # Errors
 /// The configuration cannot be used.
 pub fn doctor_settings(config: &Config, in_container: bool) -> anyhow::Result<doctor::Settings> {
+    let instance = instance(config);
+    let executor = Arc::new(docker(config, in_container, &instance)?);
+    doctor_of(config, executor, instance)
+}
+
+fn doctor_of(
+    config: &Config,
+    executor: Arc<dyn Executor>,
+    instance: String,
+) -> anyhow::Result<doctor::Settings> {
     let runtime = Runtime::find(EXAMPLE_RUNTIME).context("the table of runtimes has lost its example")?;
     Ok(doctor::Settings {
-        executor: Arc::new(docker(config, in_container, &instance(config))?),
+        executor,
+        instance,
         image: ImageRequest {
             reference: config.image_mapping.image(runtime),
             architecture: Architecture::default(),
@@ -293,6 +323,14 @@ impl TunnelSink for Entrance {
         if self.0.try_send(stream).is_err() {
             warn!(environment.id = %environment.id, "too many connections at once from inside containers; one was dropped");
         }
+    }
+}
+
+/// Better before the first function fails than after.
+async fn warn_of_missing_images(examined: &doctor::Settings) {
+    let finding = doctor::images(examined).await;
+    if !finding.is_fine() {
+        warn!(remedy = finding.remedy, "functions may not find what they run in: {}", finding.seen);
     }
 }
 

@@ -59,7 +59,7 @@ pub struct Config {
     pub keep_alive: Duration,
     /// How long an environment may take to become ready.
     pub environment_timeout: Duration,
-    /// User of functions inside their containers; `None`: `sbx_user1051`.
+    /// User of functions inside their containers; `None`: the one of `LAMBDA_DOCKER_FLAGS`, else `sbx_user1051`.
     pub init_user: Option<String>,
     /// Log level of the agents.
     pub init_log_level: Option<String>,
@@ -73,6 +73,8 @@ pub struct Config {
     pub update_time: Duration,
     /// Refuse runtimes that AWS has retired.
     pub runtime_validation: bool,
+    /// Refuse variables of functions that AWS reserves.
+    pub reserved_variables: bool,
     /// Account ids are decoded from `AKIA…` and `ASIA…` keys too.
     pub parity_access_keys: bool,
     /// Length at which lines of functions are cut on the console.
@@ -155,6 +157,7 @@ impl Config {
             synchronous_create: source.flag("LAMBDA_SYNCHRONOUS_CREATE"),
             update_time: source.milliseconds("LAMBDOCK_UPDATE_MS").unwrap_or_default(),
             runtime_validation: source.flag("LAMBDA_RUNTIME_VALIDATION"),
+            reserved_variables: source.flag("LAMBDOCK_RESERVED_VARIABLES"),
             parity_access_keys: source.flag("PARITY_AWS_ACCESS_KEY_ID"),
             truncate_stdout: source.number("LAMBDA_TRUNCATE_STDOUT").unwrap_or(2000),
             limits: Limits {
@@ -191,7 +194,11 @@ impl Config {
                 extra_allowed_headers: source.list("EXTRA_CORS_ALLOWED_HEADERS"),
                 extra_exposed_headers: source.list("EXTRA_CORS_EXPOSE_HEADERS"),
             },
-            log_filter: value::log_filter(source.text("LS_LOG").as_deref(), source.flag("DEBUG")),
+            log_filter: {
+                let default = if source.common_flag("DEBUG") { "debug" } else { "info" };
+                let filter = source.parsed("LS_LOG", value::log_filter);
+                filter.unwrap_or_else(|| format!("warn,lambdock={default}"))
+            },
         }
     }
 }

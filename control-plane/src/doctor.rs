@@ -5,9 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::sys::statvfs::statvfs;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use crate::executor::{EngineDescription, Error, Executor, ImagePlace, ImageRequest};
 
@@ -21,6 +24,8 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// Folder for state.
     pub state_dir: PathBuf,
+    /// Names a control plane with these settings, as `/_localstack/info` tells it.
+    pub instance: String,
 }
 
 /// How something was found.
@@ -90,10 +95,15 @@ pub async fn run(settings: &Settings) -> Vec<Finding> {
             findings.push(images(settings).await);
             findings.extend(engine.clock_ahead_ms.map(clock));
         }
-        Err(error) => findings.push(no_engine(&error)),
+        Err(error) => {
+            findings.push(no_engine(&error));
+            findings.extend(["images", "clock"].map(|subject| {
+                Finding::doubtful(subject, "not known without an engine".to_owned(), "")
+            }));
+        }
     }
     for address in &settings.listen {
-        findings.push(port(*address).await);
+        findings.push(port(*address, &settings.instance).await);
     }
     findings.push(disk(&settings.state_dir));
     findings
@@ -113,18 +123,20 @@ fn no_engine(error: &Error) -> Finding {
     Finding::broken("engine", seen.to_owned(), remedy)
 }
 
-async fn images(settings: &Settings) -> Finding {
+/// Whether functions have an image to run in.
+pub async fn images(settings: &Settings) -> Finding {
     let reference = &settings.image.reference;
     match settings.executor.look_up(&settings.image).await {
         Ok(ImagePlace::Engine) => Finding::fine("images", format!("{reference} is there")),
         Ok(ImagePlace::Registry) => {
             Finding::fine("images", format!("{reference} can be pulled when a function needs it"))
         }
-        Err(error) => Finding::broken(
-            "images",
-            error.to_string(),
-            "pull or build it by hand, log the engine in to the registry, or name other images with LAMBDA_RUNTIME_IMAGE_MAPPING",
-        ),
+        Err(error) => {
+            let text = error.to_string();
+            let remedy = "log the engine in to the registry, or name other images with LAMBDA_RUNTIME_IMAGE_MAPPING";
+            let (seen, remedy) = text.split_once("; ").unwrap_or((&text, remedy));
+            Finding::broken("images", seen.to_owned(), remedy)
+        }
     }
 }
 
@@ -143,13 +155,16 @@ fn clock(ahead_ms: i64) -> Finding {
     )
 }
 
-async fn port(address: SocketAddr) -> Finding {
+async fn port(address: SocketAddr, instance: &str) -> Finding {
     match TcpListener::bind(address).await {
         Ok(_listener) => Finding::fine("port", format!("{address} is free")),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && serves(address, instance).await => {
+            Finding::fine("port", format!("{address} is served by Lambdock"))
+        }
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Finding::doubtful(
             "port",
             format!("{address} is in use"),
-            "if that is not a Lambdock already running, end what uses it or set GATEWAY_LISTEN to another address",
+            "end what uses it, or set GATEWAY_LISTEN to another address",
         ),
         Err(error) => Finding::broken(
             "port",
@@ -158,6 +173,26 @@ async fn port(address: SocketAddr) -> Finding {
         ),
     }
 }
+
+/// Time that whoever listens has to say who it is.
+const INTRODUCED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Whether the control plane that listens on `address` is `instance`.
+async fn serves(address: SocketAddr, instance: &str) -> bool {
+    let asking = async {
+        let mut stream = TcpStream::connect(address).await?;
+        let request = format!("GET /_localstack/info HTTP/1.0\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.take(MOST_READ).read_to_end(&mut answer).await?;
+        io::Result::Ok(answer)
+    };
+    let answer = timeout(INTRODUCED_WITHIN, asking).await.ok().and_then(Result::ok).unwrap_or_default();
+    String::from_utf8_lossy(&answer).contains(&format!("\"machine_id\":\"{instance}\""))
+}
+
+/// Of an introduction, in bytes.
+const MOST_READ: u64 = 64 * 1024;
 
 /// Room for a few code archives, in bytes.
 const LITTLE_SPACE: u64 = 1 << 30;
@@ -201,9 +236,19 @@ mod tests {
     async fn a_port_in_use_is_seen() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = taken.local_addr().unwrap();
-        assert_eq!(port(address).await.verdict, Verdict::Doubtful);
-        drop(taken);
-        assert_eq!(port(address).await.verdict, Verdict::Fine);
+        let serving = tokio::spawn(async move {
+            loop {
+                let (mut stream, _peer) = taken.accept().await.unwrap();
+                let _request = stream.read(&mut [0; 1024]).await.unwrap();
+                let body = r#"{"version":"1","machine_id":"ours"}"#;
+                stream.write_all(format!("HTTP/1.0 200 OK\r\n\r\n{body}").as_bytes()).await.unwrap();
+            }
+        });
+        assert_eq!(port(address, "ours").await.verdict, Verdict::Fine);
+        assert_eq!(port(address, "another").await.verdict, Verdict::Doubtful);
+        serving.abort();
+        assert!(serving.await.unwrap_err().is_cancelled());
+        assert_eq!(port(address, "another").await.verdict, Verdict::Fine);
     }
 
     #[test]

@@ -161,6 +161,10 @@ pub enum ImagePlace {
     Registry,
 }
 
+/// What to do about an image that cannot be had.
+const IMAGE_REMEDY: &str =
+    "pull or build it by hand; for runtimes, LAMBDA_RUNTIME_IMAGE_MAPPING can name other images";
+
 /// Why something could not be done. Shown to users in `StateReason` and in service errors.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -176,7 +180,7 @@ pub enum Error {
         limit: Duration,
     },
     /// No registry has the image, nor has the engine. Lambda's reason code `InvalidImage`.
-    #[error("image {reference} was not found: {message}")]
+    #[error("image {reference} was not found: {message}; {IMAGE_REMEDY}")]
     ImageNotFound {
         /// The reference.
         reference: String,
@@ -204,7 +208,7 @@ pub enum Error {
         wanted: String,
     },
     /// The image could not be pulled for another reason: no network, no disk space.
-    #[error("image {reference} could not be pulled: {message}")]
+    #[error("image {reference} could not be pulled: {message}; {IMAGE_REMEDY}")]
     Pull {
         /// The reference.
         reference: String,

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use lambdock::config::{Config, VARIABLES};
+use lambdock::executor::docker::Fault as FlagsFault;
 use lambdock::{app, doctor, place};
 use tracing_subscriber::EnvFilter;
 
@@ -57,7 +58,11 @@ fn main() -> ExitCode {
         }
     };
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&config.log_filter))
+        .with_env_filter(EnvFilter::new(match cli.command {
+            // What it finds is all that it says.
+            Some(Command::Doctor) => "error",
+            Some(Command::Serve) | None => &config.log_filter,
+        }))
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .with_target(false)
@@ -75,7 +80,9 @@ fn main() -> ExitCode {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     eprintln!("lambdock: {error:#}");
-                    ExitCode::FAILURE
+                    // A variable that only the engine's side understands.
+                    let misconfigured = error.downcast_ref::<FlagsFault>().is_some();
+                    if misconfigured { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
                 }
             }
         }

@@ -274,6 +274,11 @@ impl Pool {
         self.shared.remove_leftovers().await
     }
 
+    /// Ends every environment at once, whatever it does.
+    pub fn kill(&self) {
+        self.shared.kill.cancel();
+    }
+
     /// Takes no new work; invocations in flight have `grace` to finish; then no container is left.
     pub async fn shutdown(&self, grace: Duration) {
         let shared = &self.shared;
@@ -286,7 +291,7 @@ impl Pool {
         if timeout(grace, shared.lives.wait()).await.is_err() {
             warn!(left = shared.lives.len(), "environments are ended before they have finished");
         }
-        shared.kill.cancel();
+        self.kill();
         if timeout(KILL_TIME, shared.lives.wait()).await.is_err() {
             error!(
                 left = shared.lives.len(),

@@ -180,7 +180,7 @@ def test_events_that_are_no_json_are_refused(server, probe, payload):
 
 
 def test_a_client_context_that_is_none_is_refused(server, probe):
-    for context in ["not base64!", "e30" * 3000, "bm90IGpzb24="]:
+    for context in ["not base64!", "e30" * 3000, "bm90IGpzb24=", "WzFd"]:
         reply = send(
             server,
             "POST",

@@ -63,6 +63,42 @@ def test_the_doctor_finds_the_port_taken(healthy):
     assert "GATEWAY_LISTEN" in done.stdout, "it says what to do"
 
 
+def test_the_doctor_knows_the_server_that_it_belongs_to(own_server):
+    server = own_server()
+    settings = ["GATEWAY_LISTEN", "LAMBDOCK_STATE_DIR", "MAIN_CONTAINER_NAME"]
+    done = command(["doctor"], {name: server.settings[name] for name in settings if name in server.settings})
+    assert f"127.0.0.1:{server.port} is served by Lambdock" in done.stdout, done.stdout
+
+
+def test_the_doctor_says_nothing_but_what_it_finds(healthy):
+    done = command(["doctor"], healthy)
+    assert done.stderr == ""
+    assert [line.split()[1] for line in done.stdout.splitlines() if line[0] != " "] == [
+        "engine",
+        "images",
+        "clock",
+        "port",
+        "disk",
+    ]
+
+
+def test_settings_that_cannot_be_used_are_told_with_their_remedy(healthy):
+    for name, value, remedy in [
+        ("PERSISTENCE", "yes", "expected 1 or 0"),
+        ("LAMBDA_DOCKER_FLAGS", "--frobnicate 1", "--frobnicate"),
+        ("LS_LOG", "loud", "one of trace"),
+    ]:
+        done = command([], {**healthy, name: value})
+        assert done.returncode == 78, done.stderr
+        assert name in done.stderr
+        assert remedy in done.stderr
+
+
+def test_images_that_are_missing_are_told_at_the_start(own_server):
+    server = own_server(LAMBDA_RUNTIME_IMAGE_MAPPING="127.0.0.1:1/none/<runtime>")
+    server.wait_for_log("LAMBDA_RUNTIME_IMAGE_MAPPING")
+
+
 def test_the_doctor_finds_no_engine(healthy, tmp_path):
     done = command(["doctor"], {**healthy, "DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
     assert done.returncode == 1

@@ -9,6 +9,7 @@ import requests
 
 from harness import engine
 from harness.archives import python
+from harness.clients import refused
 from harness.deployment import create, deploy
 from harness.server import Lambdock, free_port, image, seconds_since
 
@@ -180,3 +181,19 @@ def test_updates_can_be_made_to_take_their_time(own_server):
     one.wait_updated()
     assert seconds_since(started) >= 1.5
     assert one.invoke().value() == "new"
+
+
+def test_variables_that_aws_reserves_can_be_refused(own_server):
+    lenient, strict = own_server(), own_server(LAMBDOCK_RESERVED_VARIABLES=1)
+    reserved = {"Variables": {"AWS_REGION": "x", "MINE": "y", "LAMBDA_TASK_ROOT": "z"}}
+    assert create(lenient, Environment=reserved).configuration()["Environment"] == reserved
+    one = deploy(strict)
+    words = "contains reserved keys that are currently not supported for modification"
+    for call in [
+        lambda: create(strict, Environment=reserved),
+        lambda: one.client.update_function_configuration(FunctionName=one.name, Environment=reserved),
+    ]:
+        refusal = refused(call)
+        assert (refusal.status, refusal.code) == (400, "InvalidParameterValueException")
+        assert words in refusal.message
+        assert refusal.message.endswith("Reserved keys used in this request: AWS_REGION, LAMBDA_TASK_ROOT")

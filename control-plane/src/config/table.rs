@@ -129,6 +129,11 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable("LAMBDA_RUNTIME_VALIDATION", "0", "1: runtimes that AWS has retired are refused."),
     variable(
+        "LAMBDOCK_RESERVED_VARIABLES",
+        "0",
+        "1: functions cannot set variables that AWS reserves, such as AWS_REGION; they are refused, as on AWS.",
+    ),
+    variable(
         "PARITY_AWS_ACCESS_KEY_ID",
         "0",
         "1: account ids are decoded from access keys that begin with AKIA or ASIA.",

@@ -114,4 +114,17 @@ fn log_levels_are_localstacks() {
     assert_eq!(filter(&[("DEBUG", "1")]), "warn,lambdock=debug");
     assert_eq!(filter(&[("DEBUG", "1"), ("LS_LOG", "error")]), "warn,lambdock=error");
     assert_eq!(filter(&[("LS_LOG", "trace-internal")]), "trace");
+    // Other programs know that variable too.
+    assert_eq!(filter(&[("DEBUG", "express:*")]), "warn,lambdock=info");
+    assert!(read(&[("LS_LOG", "loud")], false).unwrap_err()[0].to_string().contains("one of trace, debug"));
+}
+
+#[test]
+fn a_misspelt_decision_is_no_decision() {
+    let persistence = |text| read(&[("PERSISTENCE", text)], false).map(|config| config.persistence);
+    assert_eq!(["1", "true", "True"].map(|text| persistence(text).unwrap()), [true; 3]);
+    assert_eq!(["0", "false", ""].map(|text| persistence(text).unwrap()), [false; 3]);
+    let faults = read(&[("PERSISTENCE", "yes"), ("LAMBDA_REMOVE_CONTAINERS", "no")], false).unwrap_err();
+    assert_eq!(faults.len(), 2);
+    assert_eq!(faults[0].to_string(), "PERSISTENCE=\"yes\" cannot be used: expected 1 or 0");
 }

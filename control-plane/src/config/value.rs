@@ -122,12 +122,26 @@ impl<'a> Source<'a> {
 
     /// False unless set to `1` or `true`.
     pub(super) fn flag(&mut self, name: &'static str) -> bool {
-        self.text(name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+        self.parsed(name, truth).unwrap_or(false)
+    }
+
+    /// The same for a variable that other programs know too, and give other values: those leave it false.
+    pub(super) fn common_flag(&mut self, name: &'static str) -> bool {
+        self.text(name).is_some_and(|value| truth(value.trim()) == Ok(true))
     }
 
     /// True unless set to `0` or `false`.
     pub(super) fn unless_denied(&mut self, name: &'static str) -> bool {
-        self.text(name).is_none_or(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+        self.parsed(name, truth).unwrap_or(true)
+    }
+}
+
+/// What LocalStack takes for true and false, and nothing else: a misspelt value is no decision.
+fn truth(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err("1 or 0".to_owned()),
     }
 }
 
@@ -190,14 +204,13 @@ pub(super) fn init_log_level(text: &str) -> Result<String, String> {
     if LEVELS.contains(&text) { Ok(text.to_owned()) } else { Err(format!("one of {}", LEVELS.join(", "))) }
 }
 
-/// `LS_LOG` wins over `DEBUG`. Libraries stay quiet unless everything was asked for.
-pub(super) fn log_filter(ls_log: Option<&str>, debug: bool) -> String {
-    let level = match ls_log.map(str::to_ascii_lowercase).as_deref() {
-        Some("trace-internal") => return "trace".to_owned(),
-        Some(level @ ("trace" | "debug" | "info" | "warn" | "error")) => level.to_owned(),
-        Some("warning") => "warn".to_owned(),
-        _ if debug => "debug".to_owned(),
-        _ => "info".to_owned(),
+/// The filter for a level. Libraries stay quiet unless everything was asked for.
+pub(super) fn log_filter(level: &str) -> Result<String, String> {
+    let level = match level.to_ascii_lowercase().as_str() {
+        "trace-internal" => return Ok("trace".to_owned()),
+        "warning" => "warn".to_owned(),
+        level @ ("trace" | "debug" | "info" | "warn" | "error") => level.to_owned(),
+        _ => return Err("one of trace, debug, info, warn, error".to_owned()),
     };
-    format!("warn,lambdock={level}")
+    Ok(format!("warn,lambdock={level}"))
 }

@@ -15,6 +15,17 @@ pub struct Rules {
     pub limits: Limits,
     /// Whether runtimes that AWS has retired are refused, as AWS does.
     pub runtime_validation: RuntimeValidation,
+    /// Whether variables that AWS reserves are refused, as AWS does.
+    pub reserved_variables: ReservedVariables,
+}
+
+/// `LAMBDOCK_RESERVED_VARIABLES`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReservedVariables {
+    /// As AWS.
+    Refused,
+    /// A function may set them, which is handy: its own credentials, its own endpoint. (LocalStack)
+    Taken,
 }
 
 /// `LAMBDA_RUNTIME_VALIDATION`.
@@ -35,7 +46,7 @@ pub fn create(
     name: &str,
     rules: &Rules,
 ) -> Result<Configuration, Error> {
-    check_environment(input.environment.as_ref(), rules.limits.environment)?;
+    check_environment(input.environment.as_ref(), rules)?;
     let package_type = match input.package_type.as_deref() {
         Some("Image") => PackageType::Image,
         _ => PackageType::Zip,
@@ -95,7 +106,7 @@ pub fn update(
     before: &Configuration,
     rules: &Rules,
 ) -> Result<Configuration, Error> {
-    check_environment(input.environment.as_ref(), rules.limits.environment)?;
+    check_environment(input.environment.as_ref(), rules)?;
     if input.runtime.is_some() {
         check_runtime(input.runtime.as_deref(), rules.runtime_validation)?;
     }
@@ -240,20 +251,53 @@ pub fn architecture(architectures: Option<&[String]>) -> Option<Architecture> {
     Architecture::parse(architectures?.first()?)
 }
 
-fn check_environment(environment: Option<&shapes::Environment>, limit: u64) -> Result<(), Error> {
+fn check_environment(environment: Option<&shapes::Environment>, rules: &Rules) -> Result<(), Error> {
     let Some(variables) = environment.and_then(|environment| environment.variables.as_ref()) else {
         return Ok(());
     };
     let measured = serde_json::to_string(variables).map_err(|error| {
         Error::InvalidParameter(format!("The environment variables cannot be measured: {error}"))
     })?;
-    if measured.len() as u64 > limit {
+    if measured.len() as u64 > rules.limits.environment {
         return Err(Error::InvalidParameter(format!(
             "Lambda was unable to configure your environment variables because the environment variables you have \
              provided exceeded the 4KB limit. String measured: {measured}"
         )));
     }
+    let reserved: Vec<&str> = variables.keys().map(String::as_str).filter(|name| is_reserved(name)).collect();
+    if rules.reserved_variables == ReservedVariables::Refused && !reserved.is_empty() {
+        return Err(Error::InvalidParameter(format!(
+            "Lambda was unable to configure your environment variables because the environment variables you have \
+             provided contains reserved keys that are currently not supported for modification. Reserved keys used \
+             in this request: {}",
+            reserved.join(", ")
+        )));
+    }
     Ok(())
+}
+
+/// Whether AWS sets a variable and lets nobody else. [AWS: Lambda developer guide, reserved environment variables]
+fn is_reserved(name: &str) -> bool {
+    // Names that begin with an underscore never come this far.
+    const NAMES: [&str; 16] = [
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_RUNTIME_API",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+    ];
+    NAMES.contains(&name)
 }
 
 fn check_runtime(runtime: Option<&str>, validation: RuntimeValidation) -> Result<(), Error> {

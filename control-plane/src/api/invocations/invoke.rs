@@ -118,6 +118,9 @@ fn client_context(encoded: Option<&str>) -> Result<Option<String>, Error> {
     let bytes = BASE64.decode(encoded).map_err(|_| invalid("it is not Base64"))?;
     let text = String::from_utf8(bytes).map_err(|_| invalid("it is not UTF-8"))?;
     payload::check(text.as_bytes()).map_err(|_| invalid("it is not JSON"))?;
+    if !text.trim_start().starts_with('{') {
+        return Err(invalid("it is not an object"));
+    }
     // It travels on as a header of the Runtime API.
     Ok(Some(text.replace(['\r', '\n'], " ")))
 }

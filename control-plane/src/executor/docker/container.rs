@@ -7,12 +7,15 @@ use bollard::models::{
 };
 
 use super::flags::{Flags, Limit};
-use super::init_volume;
+use super::{Ended, init_volume};
 use super::topology::Topology;
 use crate::executor::ContainerSpec;
 
 /// Label with the control plane that a container belongs to.
 pub(super) const INSTANCE_LABEL: &str = "lambdock.instance";
+
+/// Marks containers that stay when they have ended.
+pub(super) const KEPT_LABEL: &str = "lambdock.kept";
 
 /// Id of the container that the control plane runs in, if it does.
 pub(super) const OWNER_LABEL: &str = "lambdock.owner";
@@ -33,6 +36,7 @@ pub(super) struct Fittings<'a> {
     pub(super) dns: Option<&'a str>,
     pub(super) flags: &'a Flags,
     pub(super) topology: &'a Topology,
+    pub(super) ended: Ended,
 }
 
 /// `<prefix>-lambda-<function>-<environment>`. [LocalStack: names of function containers]
@@ -62,6 +66,9 @@ pub(super) fn body(
     }
     labels.insert(ENVIRONMENT_LABEL.to_owned(), id.clone());
     labels.insert(FUNCTION_LABEL.to_owned(), spec.function_arn.clone());
+    if fittings.ended == Ended::Kept {
+        labels.insert(KEPT_LABEL.to_owned(), "1".to_owned());
+    }
     ContainerCreateBody {
         image: Some(image.to_owned()),
         entrypoint: Some(vec![init_volume::PATH.to_owned()]),
@@ -148,7 +155,8 @@ mod tests {
             reach: Reach { bind: vec![], host: "h".into() },
             extra_hosts: vec!["a:1".into()],
         };
-        let fittings = Fittings { instance: "here", dns: Some("9.9.9.9"), flags, topology: &topology };
+        let (dns, ended) = (Some("9.9.9.9"), Ended::Kept);
+        let fittings = Fittings { instance: "here", dns, flags, topology: &topology, ended };
         body(&spec(), "i:1", Mount::default(), &fittings)
     }
 
@@ -179,6 +187,7 @@ mod tests {
         assert_eq!(labels[INSTANCE_LABEL], "here");
         assert_eq!(labels[OWNER_LABEL], "ours");
         assert_eq!(labels["mine"], "1");
+        assert_eq!(labels[KEPT_LABEL], "1");
     }
 
     #[test]

@@ -60,6 +60,7 @@ impl Docker {
             dns: self.settings.dns.as_deref(),
             flags: &self.settings.flags,
             topology,
+            ended: self.settings.ended,
         };
         let body = container::body(spec, &wanted.reference, init, &fittings);
         let options = CreateContainerOptionsBuilder::new().name(name);
@@ -101,7 +102,7 @@ impl Docker {
         }
     }
 
-    async fn remove(&self, engine: &Engine, name: &str) -> Result<(), Error> {
+    pub(super) async fn remove(&self, engine: &Engine, name: &str) -> Result<(), Error> {
         let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
         let client = &engine.found.client;
         match client.remove_container(name, Some(options)).await {

@@ -8,7 +8,7 @@ use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuild
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 
-use super::container::{ENVIRONMENT_LABEL, INSTANCE_LABEL, OWNER_LABEL};
+use super::container::{ENVIRONMENT_LABEL, INSTANCE_LABEL, KEPT_LABEL, OWNER_LABEL};
 use super::failure::{failure, status};
 use super::{Docker, Ended, Engine};
 use crate::executor::{ContainerId, Death, EnvironmentId, Error, PostMortem};
@@ -16,8 +16,9 @@ use crate::executor::{ContainerId, Death, EnvironmentId, Error, PostMortem};
 /// Lines of a container's output that are shown when it died.
 const LAST_LINES: &str = "20";
 
-/// A container without an environment fills a volume, which takes a moment; older ones were left behind.
-const FILLING_TIME: Duration = Duration::from_secs(120);
+/// A container without an environment fills a volume, which takes a moment, and whoever lost one looks at it for a
+/// moment; older ones were left behind.
+const BUSINESS: Duration = Duration::from_secs(120);
 
 impl Docker {
     pub(super) async fn look_at(&self, engine: &Engine, container: &ContainerId) -> PostMortem {
@@ -104,7 +105,37 @@ impl Docker {
                 removed += 1;
             }
         }
+        removed += self.remove_abandoned(engine).await?;
         engine.init.remove_old(client).await?;
+        Ok(removed)
+    }
+
+    /// Removes what control planes left that were killed and never started again with the same settings. Their
+    /// containers have ended by themselves, for nobody was there any more.
+    async fn remove_abandoned(&self, engine: &Engine) -> Result<usize, Error> {
+        let client = &engine.found.client;
+        let ended = ["created", "exited", "dead"].map(str::to_owned).to_vec();
+        let label = vec![INSTANCE_LABEL.to_owned(), ENVIRONMENT_LABEL.to_owned()];
+        let filters: HashMap<_, _> = [("status".to_owned(), ended), ("label".to_owned(), label)].into();
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let listed = client.list_containers(Some(options)).await;
+        let listed = listed.map_err(|error| failure("list containers", client, &error))?;
+        let mut removed = 0;
+        for container in listed {
+            let labels = container.labels.unwrap_or_default();
+            let ours = labels.get(INSTANCE_LABEL) == Some(&self.settings.instance);
+            let Some(id) = container.id.filter(|_| !ours && !labels.contains_key(KEPT_LABEL)) else { continue };
+            let state = match client.inspect_container(&id, None).await {
+                Ok(found) => found.state.unwrap_or_default(),
+                // It is somebody's after all.
+                Err(error) if status(&error) == Some(404) => continue,
+                Err(error) => return Err(failure("look at a container", client, &error)),
+            };
+            if is_old(state.finished_at.as_deref().and_then(seconds).or(container.created)) {
+                self.remove(engine, &id).await?;
+                removed += 1;
+            }
+        }
         Ok(removed)
     }
 
@@ -141,6 +172,11 @@ impl Docker {
     }
 }
 
+/// Seconds since 1970 of the engine's way to write a time. What has not happened has happened in the year 1.
+fn seconds(time: &str) -> Option<i64> {
+    time.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second).filter(|seconds| *seconds > 0)
+}
+
 fn environment_of(labels: Option<&HashMap<String, String>>) -> Option<EnvironmentId> {
     EnvironmentId::parse(labels?.get(ENVIRONMENT_LABEL)?)
 }
@@ -148,5 +184,24 @@ fn environment_of(labels: Option<&HashMap<String, String>>) -> Option<Environmen
 fn is_old(created: Option<i64>) -> bool {
     let created = created.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    created.is_none_or(|created| now.saturating_sub(created) > FILLING_TIME)
+    created.is_none_or(|created| now.saturating_sub(created) > BUSINESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_not_ended_yet_has_no_end() {
+        assert_eq!(seconds("2026-01-01T00:00:01.123456789Z"), Some(1_767_225_601));
+        assert_eq!(seconds("0001-01-01T00:00:00Z"), None);
+        assert_eq!(seconds(""), None);
+    }
+
+    #[test]
+    fn what_ended_just_now_is_somebodys_business() {
+        let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
+        assert!(!is_old(Some(now - 30)));
+        assert!(is_old(Some(now - 600)) && is_old(None));
+    }
 }
