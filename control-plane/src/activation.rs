@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use crate::api::new_id;
+use crate::ambient::new_id;
 use crate::code::{Archives, Fault, verify};
 use crate::executor::{self, Executor};
 use crate::invoke::Deployer;

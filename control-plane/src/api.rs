@@ -26,10 +26,10 @@ pub mod versions;
 use std::sync::Arc;
 
 use lambdock_domain::function::{DeploymentId, Fresh};
-use lambdock_domain::{Error as DomainError, Scope, Timestamp};
-use uuid::Uuid;
+use lambdock_domain::{Error as DomainError, Scope};
 
 use crate::activation::Activation;
+pub use crate::ambient::{new_id, now};
 use crate::code::Archives;
 use crate::invoke::{Invoker, Throttle};
 use crate::store::{self, Store};
@@ -111,14 +111,4 @@ impl From<store::Error> for Error {
 /// Identifiers for one step of a function.
 pub fn fresh() -> Fresh {
     Fresh { revision: new_id(), deployment: DeploymentId(new_id()) }
-}
-
-/// A random UUID in lower case.
-pub fn new_id() -> String {
-    Uuid::new_v4().to_string()
-}
-
-/// The time of day.
-pub fn now() -> Timestamp {
-    Timestamp(jiff::Timestamp::now().as_millisecond())
 }

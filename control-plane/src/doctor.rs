@@ -97,9 +97,10 @@ pub async fn run(settings: &Settings) -> Vec<Finding> {
         }
         Err(error) => {
             findings.push(no_engine(&error));
-            findings.extend(["images", "clock"].map(|subject| {
-                Finding::doubtful(subject, "not known without an engine".to_owned(), "")
-            }));
+            findings.extend(
+                ["images", "clock"]
+                    .map(|subject| Finding::doubtful(subject, "not known without an engine".to_owned(), "")),
+            );
         }
     }
     for address in &settings.listen {
@@ -133,7 +134,8 @@ pub async fn images(settings: &Settings) -> Finding {
         }
         Err(error) => {
             let text = error.to_string();
-            let remedy = "log the engine in to the registry, or name other images with LAMBDA_RUNTIME_IMAGE_MAPPING";
+            let remedy =
+                "log the engine in to the registry, or name other images with LAMBDA_RUNTIME_IMAGE_MAPPING";
             let (seen, remedy) = text.split_once("; ").unwrap_or((&text, remedy));
             Finding::broken("images", seen.to_owned(), remedy)
         }

@@ -4,7 +4,6 @@ mod answer;
 pub mod assignment;
 mod concurrency;
 mod directory;
-pub mod payload;
 
 use std::sync::Arc;
 

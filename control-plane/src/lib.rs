@@ -3,6 +3,7 @@
 //! `docs/ARCHITECTURE.md` shows the rooms of this crate and which may use which.
 
 pub mod activation;
+pub mod ambient;
 pub mod api;
 pub mod app;
 pub mod chunks;

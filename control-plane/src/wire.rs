@@ -37,6 +37,7 @@ pub mod decode;
 pub mod encode;
 pub mod error;
 mod generated;
+pub mod jackson;
 pub mod operation;
 pub mod query;
 mod read;

@@ -92,7 +92,11 @@ class Lambdock:
         self._killed = False
 
     def __enter__(self) -> "Lambdock":
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close(check=False)
+            raise
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:

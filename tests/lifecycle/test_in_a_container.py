@@ -45,7 +45,8 @@ class Containerised(Lambdock):
 
     def close(self, check: bool = True) -> None:
         log = self.log
-        engine.docker("stop", "--time", "20", self.name)
+        if engine.named(f"{self.name}$", running=True):
+            engine.docker("stop", "--time", "20", self.name)
         left = self.containers()
         engine.remove([*left, *engine.named(f"{self.name}$")])
         assert not check or not left, f"left behind: {left}\n{log}"

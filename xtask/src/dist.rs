@@ -1,6 +1,11 @@
 //! The binaries: the init for both architectures, and the control plane that carries them inside.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    env, fs,
+    io::{self, IsTerminal},
+    path::Path,
+    process::Command,
+};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -45,16 +50,9 @@ pub(crate) fn build_inits(workspace: &Workspace) -> Result<()> {
         step(&format!("build init for {architecture}"), || {
             require_target(&target)?;
             cargo(workspace)
-                .args([
-                    "build",
-                    "--quiet",
-                    "--profile",
-                    "init",
-                    "--package",
-                    "lambdock-init",
-                    "--target",
-                    &target,
-                ])
+                .arg("build")
+                .args(voice())
+                .args(["--profile", "init", "--package", "lambdock-init", "--target", &target])
                 .run()?;
             let built = workspace.target().join(&target).join("init/lambdock-init");
             publish(&built, &init_path(workspace, architecture))
@@ -66,7 +64,7 @@ pub(crate) fn build_inits(workspace: &Workspace) -> Result<()> {
 
 fn build_lambdock(workspace: &Workspace) -> Result<()> {
     step("build lambdock", || {
-        cargo(workspace).args(["build", "--quiet", "--release", "--package", "lambdock"]).run()?;
+        cargo(workspace).arg("build").args(voice()).args(["--release", "--package", "lambdock"]).run()?;
         publish(&workspace.target().join("release/lambdock"), &workspace.dist().join("lambdock"))
     })
 }
@@ -82,7 +80,9 @@ pub(crate) fn build_static(workspace: &Workspace) -> Result<std::path::PathBuf> 
         require_target(&target)?;
         cargo(workspace)
             .env(format!("CC_{}", target.replace('-', "_")), "musl-gcc")
-            .args(["build", "--quiet", "--release", "--package", "lambdock", "--target", &target])
+            .arg("build")
+            .args(voice())
+            .args(["--release", "--package", "lambdock", "--target", &target])
             .run()?;
         publish(&workspace.target().join(&target).join("release/lambdock"), &path)
     })?;
@@ -98,6 +98,11 @@ pub(crate) fn cargo(workspace: &Workspace) -> Command {
         .env("CARGO_TARGET_DIR", workspace.target())
         .env(INIT_DIR, workspace.dist());
     command
+}
+
+/// What cargo says while it builds, which takes minutes the first time: how far it is, to a person.
+fn voice() -> &'static [&'static str] {
+    if io::stderr().is_terminal() && env::var_os("CI").is_none() { &[] } else { &["--quiet"] }
 }
 
 /// `init-x86_64` and `init-aarch64` in `target/dist`.

@@ -184,7 +184,8 @@ fn require_tools(jobs: &[Job]) -> Result<()> {
     if !host::is_root() || host::find("apt-get").is_none() {
         bail!(
             "stand-in images are put together from Debian packages, which takes root on a Debian machine. Where a \
-             registry can be reached they are not needed: run with --no-images and set LAMBDA_RUNTIME_IMAGE_MAPPING"
+             registry can be reached they are not needed: functions run in AWS's own images, and `cargo xtask test \
+             --no-images` tests with those that LAMBDA_RUNTIME_IMAGE_MAPPING names"
         );
     }
     let mut tools = vec![rootfs::TOOL];

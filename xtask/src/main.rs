@@ -84,8 +84,11 @@ fn run(task: Task) -> Result<()> {
 
 /// Becomes `lambdock`, so that signals and the exit code are its own.
 fn up(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
-    dist::build(workspace, &dist::Options::default())?;
     let binary = workspace.dist().join("lambdock");
+    if !binary.exists() {
+        progress::say("The first build takes some minutes, later ones seconds.");
+    }
+    dist::build(workspace, &dist::Options::default())?;
     let error = Command::new(&binary).args(arguments).exec();
     Err(error).with_context(|| format!("cannot start {}", binary.display()))
 }

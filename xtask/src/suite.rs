@@ -67,7 +67,7 @@ fn check_behaviour(workspace: &Workspace, options: &Options) -> Result<()> {
         ruff().args(["check", "--quiet", "."]).run()?;
         ruff().args(["format", "--quiet", "--check", "."]).run()
     })?;
-    dist::build(workspace, &dist::Options::default())?;
+    dist::build(workspace, &dist::Options { r#static: true })?;
     engine::ensure(workspace)?;
     if !options.no_images {
         images::ensure(workspace, &[])?;

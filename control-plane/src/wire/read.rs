@@ -8,6 +8,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::jackson;
 use super::shape::{Kind, Member, Place, Shape};
 use super::value::Value;
 
@@ -50,8 +51,14 @@ pub(crate) fn json(document: &[u8], shape: &'static Shape) -> Result<Option<Valu
     let mut deserializer = serde_json::Deserializer::from_slice(document);
     let read = Json { shape, mismatch: &mismatch }.deserialize(&mut deserializer);
     let read = read.and_then(|value| deserializer.end().map(|()| value));
-    let value = read.map_err(|error| Mismatch(format!("Could not parse request body into json: {error}")))?;
+    let value = read.map_err(|error| Mismatch(unreadable(document, &error)))?;
     mismatch.into_inner().map_or(Ok(value), Err)
+}
+
+/// What is wrong with a document, in the words of AWS's parser, which can read some that ours cannot.
+fn unreadable(document: &[u8], error: &serde_json::Error) -> String {
+    let malformed = jackson::check(document).err().map(|malformed| malformed.to_string());
+    format!("Could not parse request body into json: {}", malformed.unwrap_or_else(|| error.to_string()))
 }
 
 /// Reads JSON of one shape. A wrong type is noted and reading goes on: an error of the syntax is told first.

@@ -7,9 +7,9 @@ use lambdock_domain::Error as DomainError;
 
 use crate::api::resolve::{Named, Reach, resolve};
 use crate::api::{Caller, Context, Error};
-use crate::invoke::{self as run, LATEST, LogType, Outcome, payload};
+use crate::invoke::{self as run, LATEST, LogType, Outcome};
 use crate::pool::{self, Deployment};
-use crate::wire::{Violation, shapes};
+use crate::wire::{Violation, jackson, shapes};
 
 /// An Invoke request whose payload has not been touched.
 pub struct Invocation {
@@ -101,7 +101,10 @@ fn check(context: &Context, event: &[u8], invocation_type: &str) -> Result<(), E
             event.len()
         )));
     }
-    payload::check(event).map_err(|malformed| Error::RequestContent(malformed.to_string()))
+    let refused = |malformed| {
+        format!("Could not parse request body into json: Could not parse payload into json: {malformed}")
+    };
+    jackson::check(event).map_err(|malformed| Error::RequestContent(refused(malformed)))
 }
 
 /// Most that a client context may be, in characters of base64. [AWS: Invoke]
@@ -117,7 +120,7 @@ fn client_context(encoded: Option<&str>) -> Result<Option<String>, Error> {
     }
     let bytes = BASE64.decode(encoded).map_err(|_| invalid("it is not Base64"))?;
     let text = String::from_utf8(bytes).map_err(|_| invalid("it is not UTF-8"))?;
-    payload::check(text.as_bytes()).map_err(|_| invalid("it is not JSON"))?;
+    jackson::check(text.as_bytes()).map_err(|_| invalid("it is not JSON"))?;
     if !text.trim_start().starts_with('{') {
         return Err(invalid("it is not an object"));
     }

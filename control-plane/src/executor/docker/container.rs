@@ -7,8 +7,8 @@ use bollard::models::{
 };
 
 use super::flags::{Flags, Limit};
-use super::{Ended, init_volume};
 use super::topology::Topology;
+use super::{Ended, init_volume};
 use crate::executor::ContainerSpec;
 
 /// Label with the control plane that a container belongs to.

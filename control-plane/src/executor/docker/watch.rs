@@ -124,7 +124,9 @@ impl Docker {
         for container in listed {
             let labels = container.labels.unwrap_or_default();
             let ours = labels.get(INSTANCE_LABEL) == Some(&self.settings.instance);
-            let Some(id) = container.id.filter(|_| !ours && !labels.contains_key(KEPT_LABEL)) else { continue };
+            let Some(id) = container.id.filter(|_| !ours && !labels.contains_key(KEPT_LABEL)) else {
+                continue;
+            };
             let state = match client.inspect_container(&id, None).await {
                 Ok(found) => found.state.unwrap_or_default(),
                 // It is somebody's after all.

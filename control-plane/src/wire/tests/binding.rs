@@ -103,7 +103,9 @@ fn wrong_types_are_refused() {
     let call = Call { body: "{", ..call };
     let told = call.decode::<operations::CreateFunction>().unwrap_err();
     assert!(
-        told.starts_with("SerializationException: Could not parse request body into json: EOF"),
+        told.starts_with(
+            "SerializationException: Could not parse request body into json: Unexpected end-of-input"
+        ),
         "{told}"
     );
     let call =

@@ -1,13 +1,13 @@
-//! Pure: whether an event is JSON, told in AWS's words.
+//! Pure: whether bytes are JSON, told in AWS's words.
 //!
-//! AWS parses events with Jackson and passes its message on, with the place of the first wrong byte. Events are not
-//! turned into values here: one pass over the bytes, no allocation but for one bit per level of nesting.
+//! AWS parses events with Jackson and passes its message on, with the place of the first wrong byte. Nothing is turned
+//! into values here: one pass over the bytes, no allocation but for one bit per level of nesting.
 //! [AWS: recorded for Invoke with undecoded base64, the two texts marked below; the others follow Jackson 2.15's
 //! `UTF8StreamJsonParser`]
 
 use std::fmt;
 
-/// An event is not JSON.
+/// Bytes are not JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed {
     problem: Problem,
@@ -37,7 +37,6 @@ const MAX_DEPTH: usize = 1000;
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Could not parse request body into json: Could not parse payload into json: ")?;
         match &self.problem {
             Problem::InvalidUtf8Start(byte) => write!(f, "Invalid UTF-8 start byte 0x{byte:x}")?,
             Problem::InvalidUtf8Middle(byte) => write!(f, "Invalid UTF-8 middle byte 0x{byte:x}")?,
@@ -89,12 +88,12 @@ impl fmt::Display for Described {
     }
 }
 
-/// Checks that `event` is one JSON value in UTF-8.
+/// Checks that `document` is one JSON value in UTF-8.
 ///
 /// # Errors
-/// It is not; the error's text is the message for the client.
-pub fn check(event: &[u8]) -> Result<(), Malformed> {
-    Scanner { bytes: event, position: 0, line: 1, line_start: 0 }.document()
+/// It is not; the error's text is Jackson's.
+pub fn check(document: &[u8]) -> Result<(), Malformed> {
+    Scanner { bytes: document, position: 0, line: 1, line_start: 0 }.document()
 }
 
 struct Scanner<'a> {
@@ -443,8 +442,6 @@ mod tests {
 
     use super::*;
 
-    const PREFIX: &str = "Could not parse request body into json: Could not parse payload into json: ";
-
     fn message(event: &[u8]) -> String {
         check(event).unwrap_err().to_string()
     }
@@ -459,12 +456,12 @@ mod tests {
     fn undecoded_base64_gets_the_messages_recorded_from_aws() {
         assert_eq!(
             message(b"n\x87r\x9e\xe9\xb5\xd7I\xee\x9bmt"),
-            format!("{PREFIX}Invalid UTF-8 start byte 0x87{}", place(1, 3))
+            format!("Invalid UTF-8 start byte 0x87{}", place(1, 3))
         );
         assert_eq!(
             message(b"\x99\xeb,j\x07\xa1zYh"),
             format!(
-                "{PREFIX}Unexpected character ((CTRL-CHAR, code 153)): expected a valid value (JSON String, Number, \
+                "Unexpected character ((CTRL-CHAR, code 153)): expected a valid value (JSON String, Number, \
                  Array, Object or token 'null', 'true' or 'false'){}",
                 place(1, 1)
             )
@@ -476,7 +473,7 @@ mod tests {
         assert_eq!(
             message(b"{\n  'a': 1}"),
             format!(
-                "{PREFIX}Unexpected character (''' (code 39)): was expecting double-quote to start field name{}",
+                "Unexpected character (''' (code 39)): was expecting double-quote to start field name{}",
                 place(2, 3)
             )
         );
