@@ -3,6 +3,7 @@
 import base64
 import re
 
+from harness.waiting import wait_until
 from harness.wire import FUNCTIONS, send
 
 REPORT = re.compile(
@@ -22,25 +23,33 @@ def test_output_stands_between_start_and_end(probe):
     assert answer.log.endswith("\n")
 
 
+def warm(one, source: str) -> re.Match:
+    """The report of an invocation in an environment that has run before; on a busy machine a new one may come first."""
+
+    def attempt() -> re.Match | None:
+        answer = one.run(source, LogType="Tail")
+        report = REPORT.search(answer.log)
+        assert report, answer.log
+        assert report["id"] == answer.request_id
+        return None if report["init"] else report
+
+    return wait_until(attempt, what="a report without an init")
+
+
 def test_the_report_is_measured(probe):
-    probe.run("return 1")
-    answer = probe.run("import time; time.sleep(0.3)", LogType="Tail")
-    report = REPORT.search(answer.log)
-    assert report, answer.log
-    assert report["id"] == answer.request_id
+    report = warm(probe, "import time; time.sleep(0.3)")
     duration = float(report["duration"])
     assert 300 <= duration < 1000
     assert duration <= int(report["billed"]) < duration + 1.01
     assert report["size"] == "512"
-    assert report["init"] is None, "only the first invocation of an environment has an init"
 
 
 def test_the_first_report_tells_the_init_duration(function):
     one = function()
     first = REPORT.search(one.run("return 1", LogType="Tail").log)
-    second = REPORT.search(one.run("return 1", LogType="Tail").log)
     assert 1 < float(first["init"]) < 10_000
-    assert second["init"] is None
+    assert int(first["billed"]) >= float(first["init"]), "AWS bills it"
+    warm(one, "return 1")
 
 
 def test_only_the_last_four_kilobytes_are_told(probe):
