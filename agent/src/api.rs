@@ -6,6 +6,7 @@ mod error_type;
 mod extensions;
 mod heads;
 mod stream;
+mod traffic;
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -39,6 +40,7 @@ use crate::uplink::Sender;
 pub(crate) use extensions::About;
 use heads::{Bounded, Heads};
 use stream::InPieces;
+pub(crate) use traffic::Traffic;
 
 /// Something that happened, and where the answer is waited for.
 pub(crate) struct Happened {
@@ -67,6 +69,8 @@ pub(crate) struct Footing {
     pub credentials: Option<Credentials>,
     /// What extensions subscribe to.
     pub journal: Rc<Journal>,
+    /// What moves.
+    pub traffic: Rc<Traffic>,
 }
 
 /// Everything that connections share.
@@ -145,12 +149,14 @@ impl Api {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             };
+            self.footing.traffic.moves();
             // A runtime waits for each answer; none should wait for more to send.
             let _ = stream.set_nodelay(true);
             let api = Rc::clone(&self);
             let head = heads.of_connection();
             tokio::task::spawn_local(async move {
-                let stream = Bounded::new(InPieces(stream), Rc::clone(&head));
+                let stream =
+                    Bounded::new(InPieces::new(stream, Rc::clone(&api.footing.traffic)), Rc::clone(&head));
                 let service = service_fn(|request| {
                     let (api, head) = (Rc::clone(&api), Rc::clone(&head));
                     head.is_whole();
@@ -182,11 +188,18 @@ impl Api {
     /// Begins to answer. What is posted is dealt with though the connection breaks: the runtime may not care for the
     /// answer, or have ended.
     fn take(self: Rc<Self>, request: Request<Incoming>) -> LocalBoxed<Answer> {
-        if request.method() != Method::POST {
-            return Box::pin(self.answer(request));
+        let taking = self.footing.traffic.takes();
+        let posted = request.method() == Method::POST;
+        let answer = async move {
+            let answer = self.answer(request).await;
+            drop(taking);
+            answer
+        };
+        if !posted {
+            return Box::pin(answer);
         }
         // At once: a connection that is broken already will not ask for the answer a single time.
-        let task = tokio::task::spawn_local(self.answer(request));
+        let task = tokio::task::spawn_local(answer);
         Box::pin(async { task.await.unwrap_or_else(|_| render(None)) })
     }
 
@@ -340,6 +353,7 @@ impl Api {
         let (sender, answer) = oneshot::channel();
         let happened = Happened { event: event(call), waiting: Some((call, sender)) };
         self.footing.events.send(happened).await.ok()?;
+        let _waiting = self.footing.traffic.waits();
         answer.await.ok()
     }
 }

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use lambdock_protocol::{Assignment, Done, InitializationType, ToAgent, ToControlPlane};
 use nix::unistd::Pid;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{sleep, sleep_until, timeout};
 
-use crate::api::{Happened, Permit};
+use crate::api::{Happened, Permit, Traffic};
 use crate::clock;
 use crate::environment;
-use crate::lifecycle::{CallId, Effect, Event, Finish, InitEnd, Machine, Reply};
+use crate::lifecycle::{Effect, Event, Finish, InitEnd, Machine, Reply};
 use crate::log::{debug, info, warn};
 use crate::memory::Memory;
 use crate::output::Pump;
@@ -55,6 +56,7 @@ pub(crate) struct Driver {
     runtime: Runtime,
     uplink: Sender,
     permit: Permit,
+    traffic: Rc<Traffic>,
     journal: Rc<Journal>,
     measure: Measure,
     waiting: Waiting,
@@ -66,6 +68,13 @@ pub(crate) struct Driver {
 
 /// Time that killed processes have to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Time that calls of a process that has died have to arrive.
+const SETTLED_WITHIN: Duration = Duration::from_millis(50);
+
+/// Passes of the event loop in which nothing moves, after which nothing will: in one the system is asked, in the next
+/// everybody who is to read does, and what they start in theirs is seen in one more.
+const QUIET_PASSES: u32 = 3;
 
 /// Time that subscribers of telemetry have to take what they have not been sent before the end.
 const FLUSHED_WITHIN: Duration = Duration::from_secs(1);
@@ -90,6 +99,7 @@ impl Driver {
         runtime: Runtime,
         uplink: Sender,
         permit: Permit,
+        traffic: Rc<Traffic>,
         journal: Rc<Journal>,
     ) -> std::io::Result<Self> {
         Ok(Self {
@@ -98,6 +108,7 @@ impl Driver {
             runtime,
             uplink,
             permit,
+            traffic,
             journal,
             measure: Measure::default(),
             waiting: Waiting::default(),
@@ -122,17 +133,10 @@ impl Driver {
             let event = tokio::select! {
                 // The runtime's calls and its death come before news from outside: what it has done, it has done.
                 biased;
-                Some(Happened { event, waiting }) = calls.recv() => {
-                    if let Some((call, sender)) = waiting {
-                        self.enter(call, sender);
-                    }
-                    event
-                }
+                Some(happened) = calls.recv() => self.take(happened),
                 _ = self.children.recv() => {
-                    for event in self.reap() {
-                        if self.happened(event).await {
-                            return Ending::Asked;
-                        }
+                    if self.reap(&mut calls).await {
+                        return Ending::Asked;
                     }
                     continue;
                 }
@@ -166,11 +170,14 @@ impl Driver {
         }
     }
 
-    /// A call begins to wait for its answer.
-    fn enter(&mut self, call: CallId, sender: oneshot::Sender<Reply>) {
-        if self.waiting.enter(call, sender) == Entered::AndTidied {
+    /// What a call is to the machine. The call begins to wait for its answer.
+    fn take(&mut self, Happened { event, waiting }: Happened) -> Event {
+        if let Some((call, sender)) = waiting
+            && self.waiting.enter(call, sender) == Entered::AndTidied
+        {
             self.machine.forget(|call| !self.waiting.contains(call));
         }
+        event
     }
 
     /// Lets the machine know and does what follows. `true`: that is the end.
@@ -400,20 +407,61 @@ impl Driver {
         Ok(Child { pid: started.pid, pumps: [pump(started.stdout)?, pump(started.stderr)?] })
     }
 
-    /// Takes every dead process off the list. The ends of those that the machine knows.
-    fn reap(&mut self) -> Vec<Event> {
-        let mut events = Vec::new();
-        while let Some((pid, ended)) = reap() {
-            if self.process.as_ref().is_some_and(|child| child.pid == pid) {
-                let exhausted = ended == Ended::Signal(9) && self.memory.was_exhausted();
+    /// Takes every dead process off the list, and lets the machine know of those that it knows. `true`: that is the
+    /// end.
+    async fn reap(&mut self, calls: &mut mpsc::Receiver<Happened>) -> bool {
+        let dead: Vec<_> = std::iter::from_fn(reap).collect();
+        if dead.iter().any(|(pid, _)| self.is_known(*pid)) && self.settle(calls).await {
+            return true;
+        }
+        for (pid, ended) in dead {
+            // Its last words may have led to its end, and to another in its place.
+            let event = if self.process.as_ref().is_some_and(|child| child.pid == pid) {
                 info!("the runtime ended: {ended:?}");
-                events.push(Event::Exited(if exhausted { Ended::OutOfMemory } else { ended }));
+                let exhausted = ended == Ended::Signal(9) && self.memory.was_exhausted();
+                Event::Exited(if exhausted { Ended::OutOfMemory } else { ended })
             } else if let Some((name, _)) = self.extensions.iter().find(|(_, child)| child.pid == pid) {
                 info!("the extension {name} ended: {ended:?}");
-                events.push(Event::ExtensionExited { name: name.clone(), ended });
+                Event::ExtensionExited { name: name.clone(), ended }
+            } else {
+                continue;
+            };
+            if self.happened(event).await {
+                return true;
             }
         }
-        events
+        false
+    }
+
+    fn is_known(&self, pid: Pid) -> bool {
+        self.process.iter().chain(self.extensions.values()).any(|child| child.pid == pid)
+    }
+
+    /// Takes in what the dead have sent before they died. `true`: that is the end.
+    async fn settle(&mut self, calls: &mut mpsc::Receiver<Happened>) -> bool {
+        let until = Instant::now() + SETTLED_WITHIN;
+        let (mut moved, mut quiet) = (self.traffic.moved(), 0);
+        while quiet < QUIET_PASSES && Instant::now() < until {
+            if let Ok(happened) = calls.try_recv() {
+                quiet = 0;
+                let event = self.take(happened);
+                if self.happened(event).await {
+                    return true;
+                }
+                continue;
+            }
+            // The system is asked for what has come, and then everybody gets on with it.
+            yield_now().await;
+            if std::mem::replace(&mut moved, self.traffic.moved()) != self.traffic.moved() {
+                quiet = 0;
+            } else if self.traffic.is_taking() {
+                // On the way to the control plane, mostly.
+                sleep(Duration::from_millis(1)).await;
+            } else {
+                quiet += 1;
+            }
+        }
+        false
     }
 
     /// Kills whatever of the function is there, and takes in what it wrote last.

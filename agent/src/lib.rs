@@ -54,7 +54,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use api::{About, Api, Footing};
+use api::{About, Api, Footing, Traffic};
 use config::Config;
 use credentials::Credentials;
 use driver::{Driver, Ending, Runtime};
@@ -247,6 +247,7 @@ async fn serve(
     let journal = Rc::new(Journal::new(sender.clone(), telemetry, assignment.logging.clone()));
     let (events, calls) = mpsc::channel(CALLS_WAITING);
     let permit = driver::permit();
+    let traffic = Rc::new(Traffic::default());
     let limit = assignment.payload_limit;
     let credentials = (assignment.initialization_type == InitializationType::SnapStart).then(|| {
         let token = Uuid::new_v4().to_string();
@@ -262,6 +263,7 @@ async fn serve(
         extensions: about,
         credentials,
         journal: Rc::clone(&journal),
+        traffic: Rc::clone(&traffic),
     });
     tokio::task::spawn_local(Rc::new(served).serve(api));
     let xray = trace(&assignment, platform, &sender).await;
@@ -273,7 +275,7 @@ async fn serve(
         extensions: extensions.unwrap_or_default(),
         reload,
     });
-    let driver = Driver::new(machine, assignment, runtime, sender, permit, journal)
+    let driver = Driver::new(machine, assignment, runtime, sender, permit, traffic, journal)
         .map_err(system("cannot catch SIGCHLD"))?;
     match driver.run(receiver, calls, Watcher::start(watch), async || stop.asked().await).await {
         Ending::Asked => {
