@@ -8,7 +8,7 @@ use bytes::Bytes;
 use lambdock_protocol::{Initialized, Invoke, Mode, ResponseEnd, ResponseStart, Status};
 
 use super::{
-    BodyEnd, CallId, Effect, Event, Finish, InitEnd, Machine, Point, Reload, Reply, ResponseHead,
+    BodyEnd, CallId, Effect, ErrorBody, Event, Finish, InitEnd, Machine, Point, Reload, Reply, ResponseHead,
     ResponseMode, Settings,
 };
 use crate::report::{Ended, Failure};
@@ -147,13 +147,13 @@ impl Life {
 
     fn posts_error(&mut self, request_id: &str) -> (CallId, Vec<Effect>) {
         let (request_id, error_type) = (request_id.to_owned(), "Function.Oops".to_owned());
-        let payload = Bytes::from_static(b"not json");
+        let payload = ErrorBody::Whole(Bytes::from_static(b"not json"));
         self.call(|call| Event::InvocationError { call, request_id, error_type, payload })
     }
 
     fn posts_init_error(&mut self) -> (CallId, Vec<Effect>) {
         let (error_type, payload) =
-            ("Runtime.ImportModuleError".to_owned(), Bytes::from_static(b"{\"a\":1}"));
+            ("Runtime.ImportModuleError".to_owned(), ErrorBody::Whole(Bytes::from_static(b"{\"a\":1}")));
         self.call(|call| Event::InitError { call, at: Point::Init, error_type, payload })
     }
 
@@ -627,6 +627,43 @@ fn an_error_of_the_handler_is_passed_on_as_it_is() {
         matches!(&effects[..], [Effect::Finish(Finish { status: Status::Error, error_type: Some(kind), .. })]
         if kind == "Function.Oops")
     );
+}
+
+#[test]
+fn an_error_whose_body_is_not_all_there_counts_all_the_same() {
+    for (payload, status, failure) in [
+        (ErrorBody::TooLarge, 413, Failure::too_large(LIMIT)),
+        (
+            ErrorBody::Truncated,
+            400,
+            Failure {
+                error_type: "Function.Oops".into(),
+                payload: br#"{"errorType":"Function.Oops","errorMessage":""}"#.to_vec(),
+            },
+        ),
+    ] {
+        let mut life = Life::running();
+        let (request_id, error_type) = ("r1".to_owned(), "Function.Oops".to_owned());
+        let (_, effects) = life.call(|call| Event::InvocationError {
+            call,
+            request_id,
+            error_type,
+            payload: payload.clone(),
+        });
+        assert_eq!((&effects[0], status_of(&effects)), (&failed("r1", failure), Some(status)));
+        assert!(matches!(&life.asks_next().1[..], [Effect::Finish(Finish { status: Status::Error, .. })]));
+        life.invoked("r2");
+        life.serves_on("r2");
+
+        let mut life = Life::born();
+        let error_type = "Runtime.Oops".to_owned();
+        let (_, effects) = life.call(|call| Event::InitError { call, at: Point::Init, error_type, payload });
+        assert_eq!(status_of(&effects), Some(status));
+        let effects = life.happens(Event::Exited(Ended::Code(1)));
+        assert!(matches!(effects.last(), Some(Effect::Initialized(initialized, payload))
+            if initialized.error_type.as_deref() == Some("Runtime.Oops")
+                && payload == r#"{"errorType":"Runtime.Oops","errorMessage":""}"#));
+    }
 }
 
 #[test]
