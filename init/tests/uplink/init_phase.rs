@@ -34,7 +34,7 @@ sys.exit(1)
     assert_eq!(outcome.failed, Some(("Runtime.ImportModuleError".into(), expected.into())));
     // What the suppressed init wrote comes before its invocation begins.
     let before = String::from_utf8(outcome.before.clone()).unwrap();
-    assert!(before.contains("importing\nINIT_REPORT Init Duration: "), "{before}");
+    assert!(before.starts_with("importing\nINIT_REPORT Init Duration: "), "{before}");
     assert!(before.contains("\tPhase: invoke\tStatus: error"), "{before}");
     assert!(outcome.text().starts_with("START RequestId: "));
     assert_eq!(outcome.done().init_us, None);
@@ -85,8 +85,12 @@ fn what_cannot_be_started_is_an_invalid_entrypoint_every_time() {
         let mut environment = Environment::of(function);
         let (initialized, payload) = environment.initialized();
         assert_eq!(initialized.error_type.as_deref(), Some("Runtime.InvalidEntrypoint"), "{payload}");
-        let (error_type, message) = environment.invoke(b"{}").error();
+        let outcome = environment.invoke(b"{}");
+        let (error_type, message) = outcome.error();
         assert_eq!(error_type, "Runtime.InvalidEntrypoint");
+        // [AWS: as recorded]
+        let told = format!("Version: $LATEST\n{message}\nRuntime.InvalidEntrypoint\nEND ");
+        assert!(outcome.text().contains(&told), "{}", outcome.text());
         assert!(
             message.contains(" Error: fork/exec /") && message.ends_with(": no such file or directory"),
             "{message}"
