@@ -21,7 +21,7 @@ use crate::log::{debug, info, warn};
 use crate::memory::Memory;
 use crate::output::Pump;
 use crate::output::journal::{Journal, Source};
-use crate::process::{self, kill_group, reap, sweep};
+use crate::process::{self, Dead, kill_group, sweep};
 use crate::report::{self, Ended, MB};
 use crate::setup::bootstrap;
 use crate::setup::user::User;
@@ -39,6 +39,8 @@ pub(crate) struct Runtime {
     pub variables: BTreeMap<String, String>,
     /// Whom it runs as; `None`: as we do.
     pub user: Option<User>,
+    /// `NAME=value` of a variable of the container that it does not have.
+    pub mark: Option<Vec<u8>>,
     /// Where extensions are, below our root.
     pub extensions: PathBuf,
 }
@@ -410,11 +412,11 @@ impl Driver {
     /// Takes every dead process off the list, and lets the machine know of those that it knows. `true`: that is the
     /// end.
     async fn reap(&mut self, calls: &mut mpsc::Receiver<Happened>) -> bool {
-        let dead: Vec<_> = std::iter::from_fn(reap).collect();
-        if dead.iter().any(|(pid, _)| self.is_known(*pid)) && self.settle(calls).await {
+        let dead: Vec<Dead> = std::iter::from_fn(|| self.reap_one()).collect();
+        if dead.iter().any(|dead| self.is_known(dead.pid)) && self.settle(calls).await {
             return true;
         }
-        for (pid, ended) in dead {
+        for Dead { pid, ended, .. } in dead {
             // Its last words may have led to its end, and to another in its place.
             let event = if self.process.as_ref().is_some_and(|child| child.pid == pid) {
                 info!("the runtime ended: {ended:?}");
@@ -431,6 +433,12 @@ impl Driver {
             }
         }
         false
+    }
+
+    fn reap_one(&mut self) -> Option<Dead> {
+        let dead = process::reap()?;
+        self.memory.died(dead.peak);
+        Some(dead)
     }
 
     fn is_known(&self, pid: Pid) -> bool {
@@ -479,16 +487,16 @@ impl Driver {
             kill_group(child.pid);
         }
         let gone = async {
-            while sweep() {
+            while sweep(self.runtime.mark.as_deref()) {
                 // Each pass takes what the ones before it have started in the meantime.
-                while reap().is_some() {}
+                while self.reap_one().is_some() {}
                 sleep(Duration::from_millis(1)).await;
             }
         };
         if timeout(GONE_WITHIN, gone).await.is_err() {
             warn!("some processes of the function cannot be killed");
         }
-        while reap().is_some() {}
+        while self.reap_one().is_some() {}
         for child in &children {
             child.drain().await;
         }

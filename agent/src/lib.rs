@@ -362,7 +362,10 @@ async fn prepare(
             warn!("cannot change the mode of {}: {error}", entry.path);
         }
     }
-    let (user, made) = user::prepare(&platform.root, assignment.user.as_deref());
+    let of_container =
+        |name: &str| platform.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+    let name = user::name(|name| assignment.environment.get(name), assignment.user.as_deref(), of_container);
+    let (user, made) = user::prepare(&platform.root, name);
     if let Err(error) = made {
         warn!("the function's user cannot be set up completely: {error}");
     }
@@ -378,7 +381,8 @@ async fn prepare(
     let variables =
         environment::runtime(platform.variables.iter().cloned(), assignment, &platform.api.to_string());
     let extensions = bootstrap::below(&platform.root, extensions::FOLDER);
-    Ok(Runtime { command, variables, user: user.filter(|_| root), extensions })
+    let mark = environment::mark(&platform.variables);
+    Ok(Runtime { command, variables, user: user.filter(|_| root), mark, extensions })
 }
 
 /// Fetches an archive over the uplink and unpacks it.

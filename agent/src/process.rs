@@ -1,5 +1,8 @@
 //! The function's processes: started, watched, killed. We are PID 1, so all that die here are ours to reap.
 
+mod reaping;
+mod strays;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -9,12 +12,11 @@ use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
-use crate::report::Ended;
 use crate::setup::bootstrap;
 use crate::setup::user::User;
+pub(crate) use reaping::{Dead, reap};
 
 /// A process that runs.
 #[derive(Debug)]
@@ -76,19 +78,6 @@ fn in_words(error: &io::Error) -> String {
     words
 }
 
-/// Takes one dead child off the system's list. `None`: none is dead.
-pub(crate) fn reap() -> Option<(Pid, Ended)> {
-    loop {
-        return match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => Some((pid, Ended::Code(code))),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => Some((pid, Ended::Signal(signal as i32))),
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => None,
-            Err(Errno::EINTR) | Ok(_) => continue,
-            Err(_) => None,
-        };
-    }
-}
-
 /// Kills a group.
 pub(crate) fn kill_group(pid: Pid) {
     // It may be gone already, which is what we want.
@@ -101,19 +90,13 @@ pub(crate) fn terminate_group(pid: Pid) {
     let _ = killpg(pid, Signal::SIGTERM);
 }
 
-/// Kills everything in the container but ourselves: what the runtime started in groups of its own. Only as PID 1:
-/// elsewhere other processes are not ours. Returns whether anything was left.
-pub(crate) fn sweep() -> bool {
+/// Kills everything of the function's that is left in the container: what the runtime started in groups of its own. Only
+/// as PID 1: elsewhere other processes are not ours. `mark`: what tells others' processes, see [`strays`]. Returns
+/// whether anything was left.
+pub(crate) fn sweep(mark: Option<&[u8]>) -> bool {
     if getpid().as_raw() != 1 {
         return false;
     }
-    let Ok(entries) = fs::read_dir("/proc") else { return false };
-    let mut left = false;
-    for entry in entries.flatten() {
-        let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
-        if let Some(pid) = pid.filter(|pid| *pid != 1) {
-            left |= kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok();
-        }
-    }
-    left
+    let strays = strays::find(mark);
+    strays.into_iter().fold(false, |left, pid| left | kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok())
 }

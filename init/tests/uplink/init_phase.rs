@@ -183,7 +183,6 @@ serve(lambda event: json.dumps(about))
         "LOCALSTACK_RUNTIME_ID",
         "LOCALSTACK_INTEROP_PORT",
         "LOCALSTACK_RUNTIME_TRACING_PORT",
-        "LOCALSTACK_USER",
         "LOCALSTACK_CODE_ARCHIVES",
         "LOCALSTACK_HOT_RELOADING_PATHS",
         "LOCALSTACK_ENABLE_XRAY_TELEMETRY",
@@ -196,6 +195,7 @@ serve(lambda event: json.dumps(about))
     ];
     let function =
         removed.iter().fold(Function::python(script), |function, name| function.variable(name, "x"));
+    let function = function.variable("LOCALSTACK_USER", "sbx_user1051");
     let function = function.variable("LOCALSTACK_HOSTNAME", "kept").assigned(|assignment| {
         assignment.environment.insert("TZ".into(), ":UTC".into());
         assignment.environment.insert("MINE".into(), "käse".into());
@@ -209,7 +209,7 @@ serve(lambda event: json.dumps(about))
     assert_eq!(about["descriptors"], serde_json::json!(["0", "1", "2"]));
     assert_eq!(about["leader"], true);
     let variables = about["environment"].as_object().unwrap();
-    for name in removed.iter().chain(&["LOCALSTACK_INIT_LOG_LEVEL"]) {
+    for name in removed.iter().chain(&["LOCALSTACK_INIT_LOG_LEVEL", "LOCALSTACK_USER"]) {
         assert!(!variables.contains_key(*name), "{name}");
     }
     assert!(
@@ -246,6 +246,39 @@ fn a_function_of_root_stays_root() {
     let script = "serve(lambda event: str(os.getuid()))";
     let function = Function::python(script).assigned(|assignment| assignment.user = Some("root".into()));
     assert_eq!(Environment::ready(function).invoke(b"{}").succeeded(), b"0");
+}
+
+#[test]
+fn the_container_can_say_who_functions_run_as() {
+    for (variable, uid) in [("LOCALSTACK_USER", "0"), ("LAMBDA_INIT_USER", "0"), ("SOMEBODY", "993")] {
+        let function = Function::python("serve(lambda event: str(os.getuid()))").variable(variable, "root");
+        let mut environment = Environment::ready(function);
+        assert_eq!(environment.invoke(b"{}").succeeded(), uid.as_bytes(), "{variable}");
+    }
+    // What the control plane says goes before that, and what the function says before both.
+    let function = Function::python("serve(lambda event: str(os.getuid()))")
+        .variable("LOCALSTACK_USER", "root")
+        .assigned(|assignment| assignment.user = Some("sbx_user1051".into()));
+    assert_eq!(Environment::ready(function).invoke(b"{}").succeeded(), b"993");
+    let function = Function::python("serve(lambda event: str(os.getuid()))").assigned(|assignment| {
+        assignment.user = Some("sbx_user1051".into());
+        assignment.environment.insert("LOCALSTACK_USER".into(), "root".into());
+    });
+    assert_eq!(Environment::ready(function).invoke(b"{}").succeeded(), b"0");
+}
+
+#[test]
+fn a_functions_own_variables_reach_it_whatever_they_are_called() {
+    let names = ["HOME", "HOSTNAME", "LAMBDOCK_STAGE", "LAMBDOCK_SECRET"];
+    let script = format!("serve(lambda event: ' '.join(os.environ[name] for name in {names:?}))");
+    let function = Function::python(&script).variable("HOME", "/root").variable("HOSTNAME", "container");
+    let function = function.assigned(|assignment| {
+        for name in names {
+            assignment.environment.insert(name.into(), format!("my-{name}"));
+        }
+    });
+    let told = Environment::ready(function).invoke(b"{}").succeeded();
+    assert_eq!(String::from_utf8(told).unwrap(), names.map(|name| format!("my-{name}")).join(" "));
 }
 
 #[test]
