@@ -62,6 +62,7 @@ use lifecycle::{Machine, Reload, Settings};
 use localstack::Options;
 use log::{debug, error, info, warn};
 use output::journal::Journal;
+use output::stdout::Stdout;
 use setup::{bootstrap, extensions, hosts, modes, unpack, user};
 use telemetry::Telemetry;
 use uplink::{Receiver, Sender};
@@ -244,7 +245,8 @@ async fn serve(
 ) -> Result<(), Error> {
     let Place { environment, reload, mut runtime, watch, api } = place;
     let telemetry = Rc::new(Telemetry::new());
-    let journal = Rc::new(Journal::new(sender.clone(), telemetry, assignment.logging.clone()));
+    let journal = Journal::new(sender.clone(), telemetry, assignment.logging.clone());
+    let journal = Rc::new(journal.on(Stdout::new()));
     let (events, calls) = mpsc::channel(CALLS_WAITING);
     let permit = driver::permit();
     let traffic = Rc::new(Traffic::default());

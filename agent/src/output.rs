@@ -3,6 +3,7 @@
 pub(crate) mod journal;
 mod levels;
 pub(crate) mod lines;
+pub(crate) mod stdout;
 
 use std::io;
 use std::os::fd::OwnedFd;

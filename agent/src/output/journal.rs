@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use lambdock_protocol::{Log, LogFormat, LogLevel, LogSource, Logging, ToControlPlane};
 
 use super::levels;
+use super::stdout::Stdout;
 use crate::clock;
 use crate::report::system_log;
 use crate::telemetry::schema::Record;
@@ -30,12 +31,26 @@ pub(crate) struct Journal {
     logging: Logging,
     /// The invocation that lines belong to.
     current: RefCell<Option<String>>,
+    /// For whoever looks at the container's log.
+    stdout: RefCell<Stdout>,
 }
 
 impl Journal {
     /// A log that goes to `uplink` as `logging` wants it, and to the subscribers of `telemetry`.
     pub(crate) fn new(uplink: Sender, telemetry: Rc<Telemetry>, logging: Logging) -> Self {
-        Self { uplink, telemetry, logging, current: RefCell::new(None) }
+        Self {
+            uplink,
+            telemetry,
+            logging,
+            current: RefCell::new(None),
+            stdout: RefCell::new(Stdout::nowhere()),
+        }
+    }
+
+    /// The same; what processes write is on our own standard output as well, but not what the platform does.
+    /// [LocalStack: init]
+    pub(crate) fn on(self, stdout: Stdout) -> Self {
+        Self { stdout: RefCell::new(stdout), ..self }
     }
 
     /// The hub behind it.
@@ -74,6 +89,7 @@ impl Journal {
         if lines.is_empty() {
             return;
         }
+        self.stdout.borrow_mut().write(&lines);
         let log_source = match source {
             Source::Function => LogSource::Function,
             Source::Extension(_) => LogSource::Extension,

@@ -119,9 +119,10 @@ fn next_log(environment: &mut Environment) -> (Option<String>, Vec<u8>) {
 }
 
 #[test]
-fn nothing_of_the_function_is_on_the_inits_own_output() {
+fn what_the_function_writes_is_in_the_containers_log_too_and_nothing_else_is() {
     let mut environment = Environment::ready(Function::python(
         r#"
+print("loading")
 def handler(event):
     print("out-of-function")
     print("err-of-function", file=sys.stderr)
@@ -130,7 +131,10 @@ serve(handler)
 "#,
     ));
     environment.invoke(b"{}").succeeded();
-    assert_eq!(environment.sandbox.stdout(), b"");
+    let log = String::from_utf8(environment.sandbox.stdout()).unwrap();
+    let mut lines: Vec<_> = log.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["err-of-function", "loading", "out-of-function"]);
     assert!(!environment.sandbox.stderr().contains("-of-function"));
 }
 
