@@ -19,9 +19,9 @@ use crate::environment;
 use crate::lifecycle::{Effect, Event, Finish, InitEnd, Machine, Reply};
 use crate::log::{debug, info, warn};
 use crate::memory::Memory;
-use crate::output::Pump;
 use crate::output::journal::{Journal, Source};
-use crate::process::{self, Dead, kill_group, sweep};
+use crate::output::{Form, Pump};
+use crate::process::{self, Dead, Logger, kill_group, sweep};
 use crate::report::{self, Ended, MB};
 use crate::setup::bootstrap;
 use crate::setup::user::User;
@@ -39,6 +39,8 @@ pub(crate) struct Runtime {
     pub variables: BTreeMap<String, String>,
     /// Whom it runs as; `None`: as we do.
     pub user: Option<User>,
+    /// How it can log.
+    pub logger: Logger,
     /// `NAME=value` of a variable of the container that it does not have.
     pub mark: Option<Vec<u8>>,
     /// Where extensions are, below our root.
@@ -48,7 +50,7 @@ pub(crate) struct Runtime {
 /// A process of the function, and what reads its output.
 struct Child {
     pid: Pid,
-    pumps: [Pump; 2],
+    pumps: Vec<Pump>,
 }
 
 /// Everything that a running environment holds.
@@ -380,9 +382,9 @@ impl Driver {
     }
 
     fn spawn(&mut self) -> Result<(), (&'static str, String)> {
-        let Runtime { command, variables, user, .. } = &self.runtime;
+        let Runtime { command, variables, user, logger, .. } = &self.runtime;
         info!("starting {:?}", command.arguments);
-        let started = process::spawn(command, variables, *user)?;
+        let started = process::spawn(command, variables, *user, *logger)?;
         self.process = Some(self.child(started, &Source::Function)?);
         Ok(())
     }
@@ -395,18 +397,21 @@ impl Driver {
             arguments: vec![path.to_string_lossy().into_owned()],
             folder: PathBuf::from("/"),
         };
-        let started = process::spawn(&command, &environment::extension(variables), *user)?;
+        let started = process::spawn(&command, &environment::extension(variables), *user, Logger::Streams)?;
         let child = self.child(started, &Source::Extension(name.into()))?;
         self.extensions.insert(name.to_owned(), child);
         Ok(())
     }
 
     fn child(&self, started: process::Running, source: &Source) -> Result<Child, (&'static str, String)> {
-        let pump = |pipe| {
-            Pump::start(pipe, Rc::clone(&self.journal), source.clone())
+        let process::Running { pid, stdout, stderr, messages } = started;
+        let pipes = [(stdout, Form::Lines), (stderr, Form::Lines)].into_iter();
+        let pipes = pipes.chain(messages.map(|pipe| (pipe, Form::Frames)));
+        let pump = |(pipe, form)| {
+            Pump::start(pipe, Rc::clone(&self.journal), source.clone(), form)
                 .map_err(|error| ("Sandbox.Failure", format!("its output cannot be read: {error}")))
         };
-        Ok(Child { pid: started.pid, pumps: [pump(started.stdout)?, pump(started.stderr)?] })
+        Ok(Child { pid, pumps: pipes.map(pump).collect::<Result<_, _>>()? })
     }
 
     /// Takes every dead process off the list, and lets the machine know of those that it knows. `true`: that is the

@@ -63,6 +63,7 @@ use localstack::Options;
 use log::{debug, error, info, warn};
 use output::journal::Journal;
 use output::stdout::Stdout;
+use process::Logger;
 use setup::{bootstrap, extensions, hosts, modes, unpack, user};
 use telemetry::Telemetry;
 use uplink::{Receiver, Sender};
@@ -158,7 +159,7 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
     {
         log::set_level(level);
     }
-    let prepared = match prepare(&assignment, &platform, &sender, &mut receiver).await {
+    let prepared = match prepare(&assignment, &platform, Logger::Pipe, &sender, &mut receiver).await {
         Ok(runtime) => watched(&assignment, &platform).map(|watch| (runtime, watch)),
         Err(reason) => Err(reason),
     };
@@ -196,7 +197,8 @@ pub async fn run_for_localstack(options: Options, platform: Platform) -> Result<
     info!("the function is {}:{}", assignment.function_name, assignment.function_version);
     let prepared = tokio::select! {
         fetched = localstack::fetch(&options.archives, &platform.root) => match fetched {
-            Ok(()) => prepare(&assignment, &platform, &sender, &mut receiver).await,
+            // LocalStack makes an event of each line: a message of several is better off on one, as runtimes have it then.
+            Ok(()) => prepare(&assignment, &platform, Logger::Streams, &sender, &mut receiver).await,
             Err(reason) => Err(reason),
         },
         () = stop.asked() => return Ok(()),
@@ -353,6 +355,7 @@ async fn assigned(receiver: &mut Receiver) -> Option<Assignment> {
 async fn prepare(
     assignment: &Assignment,
     platform: &Platform,
+    logger: Logger,
     sender: &Sender,
     receiver: &mut Receiver,
 ) -> Result<Runtime, String> {
@@ -384,7 +387,7 @@ async fn prepare(
         environment::runtime(platform.variables.iter().cloned(), assignment, &platform.api.to_string());
     let extensions = bootstrap::below(&platform.root, extensions::FOLDER);
     let mark = environment::mark(&platform.variables);
-    Ok(Runtime { command, variables, user: user.filter(|_| root), mark, extensions })
+    Ok(Runtime { command, variables, user: user.filter(|_| root), logger, mark, extensions })
 }
 
 /// Fetches an archive over the uplink and unpacks it.

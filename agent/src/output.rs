@@ -1,5 +1,6 @@
 //! What the function's processes write, cut into lines and passed on as it happens.
 
+mod frames;
 pub(crate) mod journal;
 mod levels;
 pub(crate) mod lines;
@@ -14,8 +15,18 @@ use nix::errno::Errno;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{mpsc, oneshot};
 
+use frames::{Frames, Written};
 use journal::{Journal, Source};
 use lines::Lines;
+
+/// What is written into a pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Lines of text.
+    Lines,
+    /// Messages of a logger.
+    Frames,
+}
 
 /// Reads one pipe until nobody has its other end.
 pub(crate) struct Pump {
@@ -37,10 +48,14 @@ impl Pump {
     ///
     /// # Errors
     /// The pipe cannot be watched.
-    pub(crate) fn start(pipe: OwnedFd, journal: Rc<Journal>, source: Source) -> io::Result<Self> {
+    pub(crate) fn start(pipe: OwnedFd, journal: Rc<Journal>, source: Source, form: Form) -> io::Result<Self> {
         let pipe = Receiver::from_owned_fd(pipe)?;
         let (drain, drains) = mpsc::channel(1);
-        tokio::task::spawn_local(run(Reader { pipe, journal, source, lines: Lines::default() }, drains));
+        let held = match form {
+            Form::Lines => Held::Lines(Lines::default()),
+            Form::Frames => Held::Frames(Frames::default()),
+        };
+        tokio::task::spawn_local(run(Reader { pipe, journal, source, held }, drains));
         Ok(Self { drain })
     }
 
@@ -62,7 +77,11 @@ async fn run(mut reader: Reader, mut drains: mpsc::Receiver<oneshot::Sender<()>>
             drain = drains.recv() => {
                 let Some(done) = drain else { break };
                 let found = reader.drain().await;
-                reader.finish().await;
+                if found == Found::End {
+                    reader.finish().await;
+                } else {
+                    reader.finish_line().await;
+                }
                 // Whoever asked may have gone.
                 let _ = done.send(());
                 found
@@ -92,7 +111,14 @@ struct Reader {
     pipe: Receiver,
     journal: Rc<Journal>,
     source: Source,
-    lines: Lines,
+    held: Held,
+}
+
+/// What is not finished yet.
+#[derive(Debug)]
+enum Held {
+    Lines(Lines),
+    Frames(Frames),
 }
 
 impl Reader {
@@ -138,13 +164,37 @@ impl Reader {
     }
 
     async fn pass_on(&mut self, written: Bytes) {
-        let whole = self.lines.push(written);
-        self.journal.written(&self.source, whole).await;
+        match &mut self.held {
+            Held::Lines(lines) => {
+                let whole = Written::Lines(lines.push(written));
+                self.journal.written(&self.source, whole).await;
+            }
+            Held::Frames(frames) => {
+                for message in frames.push(written) {
+                    self.journal.written(&self.source, message).await;
+                }
+            }
+        }
     }
 
+    /// Nothing more will be written.
     async fn finish(&mut self) {
-        let line = self.lines.finish();
-        self.journal.written(&self.source, line).await;
+        match &mut self.held {
+            Held::Lines(_) => self.finish_line().await,
+            Held::Frames(frames) => {
+                if let Some(rest) = frames.finish() {
+                    self.journal.written(&self.source, rest).await;
+                }
+            }
+        }
+    }
+
+    /// A line that is not finished ends here. A message does not: it is being written.
+    async fn finish_line(&mut self) {
+        if let Held::Lines(lines) = &mut self.held {
+            let line = Written::Lines(lines.finish());
+            self.journal.written(&self.source, line).await;
+        }
     }
 }
 

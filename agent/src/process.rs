@@ -5,12 +5,13 @@ mod strays;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::os::fd::OwnedFd;
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, getpid};
 
@@ -27,7 +28,21 @@ pub(crate) struct Running {
     pub stdout: OwnedFd,
     /// What it writes about errors.
     pub stderr: OwnedFd,
+    /// What its logger writes, if it was offered a pipe for that.
+    pub messages: Option<OwnedFd>,
 }
+
+/// How a process can log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Logger {
+    /// On its standard output and its standard error.
+    Streams,
+    /// Also into a pipe for messages, which may have several lines.
+    Pipe,
+}
+
+/// Names the pipe for messages. [AWS: runtime interface clients]
+const LOGGER: &str = "_LAMBDA_TELEMETRY_LOG_FD";
 
 /// The kernel should end functions before it ends us. [Linux: proc(5), oom_score_adj]
 const OOM_SCORE: &str = "500";
@@ -40,6 +55,7 @@ pub(crate) fn spawn(
     command: &bootstrap::Command,
     variables: &BTreeMap<String, String>,
     user: Option<User>,
+    logger: Logger,
 ) -> Result<Running, (&'static str, String)> {
     let (program, arguments) = command
         .arguments
@@ -56,6 +72,13 @@ pub(crate) fn spawn(
         // Supplementary groups go with it.
         process.gid(user.gid).uid(user.uid);
     }
+    let pipe = match logger {
+        Logger::Streams => None,
+        Logger::Pipe => Some(pipe_for_messages().map_err(|error| ("Sandbox.Failure", error.to_string()))?),
+    };
+    if let Some((_, writer)) = &pipe {
+        process.env(LOGGER, writer.as_raw_fd().to_string());
+    }
     let mut child = process.spawn().map_err(|error| {
         ("Runtime.InvalidEntrypoint", format!("fork/exec {program}: {}", in_words(&error)))
     })?;
@@ -63,9 +86,19 @@ pub(crate) fn spawn(
     // Without it only the choice of the kernel in need is worse.
     let _ = fs::write(format!("/proc/{pid}/oom_score_adj"), OOM_SCORE);
     match (child.stdout.take(), child.stderr.take()) {
-        (Some(stdout), Some(stderr)) => Ok(Running { pid, stdout: stdout.into(), stderr: stderr.into() }),
+        (Some(stdout), Some(stderr)) => {
+            let messages = pipe.map(|(reader, _)| reader.into());
+            Ok(Running { pid, stdout: stdout.into(), stderr: stderr.into(), messages })
+        }
         _ => Err(("Sandbox.Failure", "its output cannot be read".to_owned())),
     }
+}
+
+/// A pipe whose other end the next process has, and no other: it is closed here as soon as that is started.
+fn pipe_for_messages() -> io::Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    fcntl(&writer, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    Ok((reader, writer))
 }
 
 /// What the system said, as Go prints it, which is how AWS's messages have it.

@@ -172,7 +172,7 @@ fn done(request_id: &str) -> ToControlPlane {
 }
 
 fn log(request_id: Option<&str>) -> Log {
-    Log { source: LogSource::Function, time_ms: 1, request_id: request_id.map(str::to_owned) }
+    Log { source: LogSource::Function, time_ms: 1, request_id: request_id.map(str::to_owned), whole: false }
 }
 
 #[tokio::test]

@@ -195,8 +195,7 @@ impl Sandbox {
     pub(crate) fn exec(&self, script: &str, variables: &[(&str, &str)]) -> Child {
         Command::new("nsenter")
             .args(["--pid", "--mount", "--net", "--root", "--target", &self.init.id().to_string()])
-            .args(["sh", "-c", script])
-            .current_dir("/")
+            .args(["env", "--chdir=/", "sh", "-c", script])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .envs(variables.iter().copied())

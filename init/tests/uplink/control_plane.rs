@@ -112,6 +112,8 @@ pub(crate) struct Outcome {
     pub(crate) failed: Option<(String, String)>,
     /// Its log, platform's lines included.
     pub(crate) log: Vec<u8>,
+    /// Messages of several lines in it.
+    pub(crate) messages: Vec<String>,
     /// What was written before it began.
     pub(crate) before: Vec<u8>,
     /// Its end.
@@ -305,6 +307,9 @@ impl Environment {
                 ToControlPlane::Log(_, _) if lines == Lines::Dropped => {}
                 ToControlPlane::Log(log, lines) => {
                     assert!(lines.ends_with(b"\n"), "lines are whole");
+                    if log.whole {
+                        outcome.messages.push(String::from_utf8(lines.to_vec()).unwrap());
+                    }
                     match log.request_id {
                         Some(id) => {
                             assert_eq!(id, request_id);

@@ -172,7 +172,7 @@ fds = [fd for fd in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd
 about = {
     "ids": [os.getuid(), os.geteuid(), os.getgid(), os.getegid()], "groups": os.getgroups(),
     "environment": dict(os.environ), "folder": os.getcwd(), "arguments": sys.argv,
-    "descriptors": sorted(fds), "input": os.readlink("/proc/self/fd/0"),
+    "descriptors": sorted(fds, key=int), "input": os.readlink("/proc/self/fd/0"),
     "leader": os.getpgid(0) == os.getpid(),
 }
 import json
@@ -206,7 +206,9 @@ serve(lambda event: json.dumps(about))
     assert_eq!(about["groups"], serde_json::json!([]));
     assert_eq!((&about["folder"], &about["input"]), (&"/var/task".into(), &"/dev/null".into()));
     assert_eq!(about["arguments"], serde_json::json!(["/var/task/bootstrap"]));
-    assert_eq!(about["descriptors"], serde_json::json!(["0", "1", "2"]));
+    // Besides the usual ones it has the pipe that its logger may write into.
+    let logger = about["environment"]["_LAMBDA_TELEMETRY_LOG_FD"].clone();
+    assert_eq!(about["descriptors"], serde_json::json!(["0", "1", "2", logger]));
     assert_eq!(about["leader"], true);
     let variables = about["environment"].as_object().unwrap();
     for name in removed.iter().chain(&["LOCALSTACK_INIT_LOG_LEVEL", "LOCALSTACK_USER"]) {
