@@ -41,6 +41,27 @@ sys.exit(1)
 }
 
 #[test]
+fn a_second_init_error_is_refused() {
+    let script = r#"
+post = lambda: print(call("POST", "init/error", '{"errorMessage":"m","errorType":"E"}')[0])
+post()
+post()
+sys.exit(1)
+"#;
+    let (_, _, log) = Environment::of(Function::python(script)).initialized_with_log();
+    assert!(log.contains("\n202\n403\n"), "{log}");
+}
+
+#[test]
+fn a_runtime_with_hooks_for_snapshots_goes_on_at_once() {
+    let function = Function::python("print(call('GET', 'restore/next')[0])\nserve(lambda event: event.body)");
+    let mut environment = Environment::of(function);
+    let (initialized, _, log) = environment.initialized_with_log();
+    assert!(initialized.status == Status::Success && log.contains("\n200\n"), "{log}");
+    assert_eq!(environment.invoke(b"1").succeeded(), b"1");
+}
+
+#[test]
 fn a_runtime_that_stays_after_its_init_error_is_killed() {
     let mut environment = Environment::of(Function::python(
         r#"
