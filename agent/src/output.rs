@@ -1,8 +1,10 @@
 //! What the function's processes write, cut into lines and passed on as it happens.
 
+mod frames;
 pub(crate) mod journal;
 mod levels;
 pub(crate) mod lines;
+pub(crate) mod stdout;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,8 +15,18 @@ use nix::errno::Errno;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{Mutex, oneshot};
 
+use frames::{Frames, Written};
 use journal::{Journal, Source};
 use lines::Lines;
+
+/// What is written into a pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Lines of text.
+    Lines,
+    /// Messages of a logger.
+    Frames,
+}
 
 /// Reads one pipe until nobody has its other end.
 pub(crate) struct Pump {
@@ -39,9 +51,13 @@ impl Pump {
     ///
     /// # Errors
     /// The pipe cannot be watched.
-    pub(crate) fn start(pipe: OwnedFd, journal: Rc<Journal>, source: Source) -> io::Result<Self> {
+    pub(crate) fn start(pipe: OwnedFd, journal: Rc<Journal>, source: Source, form: Form) -> io::Result<Self> {
         let pipe = Rc::new(Receiver::from_owned_fd(pipe)?);
-        let reader = Rc::new(Mutex::new(Reader { journal, source, lines: Lines::default() }));
+        let held = match form {
+            Form::Lines => Held::Lines(Lines::default()),
+            Form::Frames => Held::Frames(Frames::default()),
+        };
+        let reader = Rc::new(Mutex::new(Reader { journal, source, held }));
         let (wanted, unwanted) = oneshot::channel();
         tokio::task::spawn_local(run(Rc::clone(&pipe), Rc::clone(&reader), unwanted));
         Ok(Self { pipe, reader, _wanted: wanted })
@@ -51,8 +67,10 @@ impl Pump {
     /// written meanwhile does not keep it.
     pub(crate) async fn drain(&self) {
         let mut reader = self.reader.lock().await;
-        reader.drain(&self.pipe).await;
-        reader.finish().await;
+        match reader.drain(&self.pipe).await {
+            Found::End => reader.finish().await,
+            Found::More => reader.finish_line().await,
+        }
     }
 }
 
@@ -84,7 +102,14 @@ enum Found {
 struct Reader {
     journal: Rc<Journal>,
     source: Source,
-    lines: Lines,
+    held: Held,
+}
+
+/// What is not finished yet.
+#[derive(Debug)]
+enum Held {
+    Lines(Lines),
+    Frames(Frames),
 }
 
 impl Reader {
@@ -105,30 +130,56 @@ impl Reader {
     }
 
     /// Reads what was in the pipe when this was called, and perhaps some more.
-    async fn drain(&mut self, pipe: &Receiver) {
+    async fn drain(&mut self, pipe: &Receiver) -> Found {
         let mut read = 0;
         while read < PIPE_BYTES {
             match now(pipe) {
-                Ok(bytes) if bytes.is_empty() => return,
+                Ok(bytes) if bytes.is_empty() => return Found::End,
                 Ok(bytes) => {
                     read += bytes.len();
                     self.pass_on(bytes).await;
                 }
                 Err(Errno::EINTR) => {}
-                // Nothing more, or the pipe is no more.
-                Err(_) => return,
+                Err(Errno::EAGAIN) => return Found::More,
+                // The pipe is no more.
+                Err(_) => return Found::End,
+            }
+        }
+        Found::More
+    }
+
+    async fn pass_on(&mut self, written: Bytes) {
+        match &mut self.held {
+            Held::Lines(lines) => {
+                let whole = Written::Lines(lines.push(written));
+                self.journal.written(&self.source, whole).await;
+            }
+            Held::Frames(frames) => {
+                for message in frames.push(written) {
+                    self.journal.written(&self.source, message).await;
+                }
             }
         }
     }
 
-    async fn pass_on(&mut self, written: Bytes) {
-        let whole = self.lines.push(written);
-        self.journal.written(&self.source, whole).await;
+    /// Nothing more will be written.
+    async fn finish(&mut self) {
+        match &mut self.held {
+            Held::Lines(_) => self.finish_line().await,
+            Held::Frames(frames) => {
+                if let Some(rest) = frames.finish() {
+                    self.journal.written(&self.source, rest).await;
+                }
+            }
+        }
     }
 
-    async fn finish(&mut self) {
-        let line = self.lines.finish();
-        self.journal.written(&self.source, line).await;
+    /// A line that is not finished ends here. A message does not: it is being written.
+    async fn finish_line(&mut self) {
+        if let Held::Lines(lines) = &mut self.held {
+            let line = Written::Lines(lines.finish());
+            self.journal.written(&self.source, line).await;
+        }
     }
 }
 
