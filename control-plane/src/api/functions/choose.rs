@@ -91,7 +91,7 @@ pub fn create(
         snap_start: input.snap_start.as_ref(),
         logging: input.logging_config.as_ref(),
     }
-    .apply(&mut configuration);
+    .apply(&mut configuration)?;
     check_snap_start(&configuration)?;
     Ok(configuration)
 }
@@ -141,7 +141,7 @@ pub fn update(
         snap_start: input.snap_start.as_ref(),
         logging: input.logging_config.as_ref(),
     }
-    .apply(&mut configuration);
+    .apply(&mut configuration)?;
     check_snap_start(&configuration)?;
     Ok(configuration)
 }
@@ -161,7 +161,7 @@ struct Changes<'a> {
 }
 
 impl Changes<'_> {
-    fn apply(self, configuration: &mut Configuration) {
+    fn apply(self, configuration: &mut Configuration) -> Result<(), Error> {
         if let Some(environment) = self.environment {
             let variables = environment.variables.iter().flatten();
             configuration.environment =
@@ -204,14 +204,18 @@ impl Changes<'_> {
         if let Some(apply_on) = self.snap_start.and_then(|snap_start| snap_start.apply_on.as_deref()) {
             configuration.snap_start_on_published_versions = apply_on == "PublishedVersions";
         }
-        if let Some(logging) = self.logging {
-            merge_logging(logging, configuration);
+        match self.logging {
+            Some(logging) => merge_logging(logging, configuration),
+            None => Ok(()),
         }
     }
 }
 
 /// [AWS: recorded] Members that were not given stay; the JSON format comes with its levels and takes them along.
-fn merge_logging(logging: &shapes::LoggingConfig, configuration: &mut Configuration) {
+///
+/// # Errors
+/// A level for a format that has none. [LocalStack: text]
+fn merge_logging(logging: &shapes::LoggingConfig, configuration: &mut Configuration) -> Result<(), Error> {
     if let Some(group) = &logging.log_group {
         configuration.log_group.clone_from(group);
     }
@@ -222,14 +226,25 @@ fn merge_logging(logging: &shapes::LoggingConfig, configuration: &mut Configurat
         Some("Text") => configuration.log_format = LogFormat::Text,
         _ => {}
     }
-    if let LogFormat::Json { application_level, system_level } = &mut configuration.log_format {
-        if let Some(level) = &logging.application_log_level {
-            application_level.clone_from(level);
+    match &mut configuration.log_format {
+        LogFormat::Json { application_level, system_level } => {
+            if let Some(level) = &logging.application_log_level {
+                application_level.clone_from(level);
+            }
+            if let Some(level) = &logging.system_log_level {
+                system_level.clone_from(level);
+            }
         }
-        if let Some(level) = &logging.system_log_level {
-            system_level.clone_from(level);
+        LogFormat::Text if logging.application_log_level.is_some() || logging.system_log_level.is_some() => {
+            return Err(Error::InvalidParameter(
+                "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your request or \
+                 change the LogFormat to \"JSON\" and try again."
+                    .to_owned(),
+            ));
         }
+        LogFormat::Text => {}
     }
+    Ok(())
 }
 
 /// Without an EC2 to ask, a VPC id is derived from the subnets; no subnets and no groups take the function out of
