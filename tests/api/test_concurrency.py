@@ -232,6 +232,19 @@ def test_a_version_is_provisioned_under_one_name(published):
     assert listed["ProvisionedConcurrencyConfigs"] == []
 
 
+def test_provisioned_configurations_are_listed_in_pages(function):
+    one = publish(function())
+    one.configure(Description="second")
+    one.client.publish_version(FunctionName=one.name)
+    provision(one, "live")
+    provision(one, "2")
+    pages = one.client.get_paginator("list_provisioned_concurrency_configs").paginate(
+        FunctionName=one.name, PaginationConfig={"PageSize": 1}
+    )
+    listed = [[config["FunctionArn"] for config in page["ProvisionedConcurrencyConfigs"]] for page in pages]
+    assert sorted(listed) == [[f"{SCOPE}:{one.name}:2"], [f"{SCOPE}:{one.name}:live"]]
+
+
 def test_what_cannot_be_provisioned(server, published):
     client = server.client(checks=False)
     named = {"FunctionName": published.name}
