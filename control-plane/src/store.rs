@@ -6,6 +6,7 @@
 
 mod attachments;
 mod code_signing;
+mod event_source_mappings;
 mod resources;
 mod schema;
 mod usage;
@@ -22,6 +23,7 @@ use lambdock_domain::{Function, FunctionId, PublishedVersion, Scope, Version};
 use rusqlite::{Connection, Transaction, params};
 
 pub use attachments::{Attached, Attachment};
+pub use event_source_mappings::MappingFilter;
 pub use resources::Resources;
 pub use usage::Usage;
 pub use view::{FunctionChange, FunctionView};
