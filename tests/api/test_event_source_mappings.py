@@ -32,9 +32,7 @@ def unsupported(name: str) -> Refusal:
 
 
 NO_FUNCTION = invalid("Function does not exist")
-LARGE_BATCH = invalid(
-    "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
-)
+LARGE_BATCH = invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
 
 
 def source(service: str, resource: str) -> str:
@@ -480,9 +478,7 @@ def test_updates_change_what_is_given(mappings, target):
     assert changed["LastModified"] >= answer["LastModified"]
     same = {"LastModified": made["LastModified"], "BatchSize": 10}
     assert {**changed, **same} == made
-    _, emptied = mappings.update(
-        made["UUID"], FilterCriteria={}, ScalingConfig={}, FunctionResponseTypes=[]
-    )
+    _, emptied = mappings.update(made["UUID"], FilterCriteria={}, ScalingConfig={}, FunctionResponseTypes=[])
     assert "FilterCriteria" not in emptied
     assert "ScalingConfig" not in emptied
     assert emptied["FunctionResponseTypes"] == []
@@ -537,8 +533,8 @@ def test_one_function_reads_a_topic_once(mappings, function):
     assert again == Refusal(
         409,
         "ResourceConflictException",
-        f'An event source mapping with event source ("k:1,k:2"), function ("{SCOPE}:function:{name}"), topics ("topic") '
-        f"already exists. Please update or delete the existing mapping with UUID {uuid}",
+        f'An event source mapping with event source ("k:1,k:2"), function ("{SCOPE}:function:{name}"), topics '
+        f'("topic") already exists. Please update or delete the existing mapping with UUID {uuid}',
     )
     mappings.create(name, SelfManagedEventSource=servers("k:1"), Topics=["other"], **options)
 
