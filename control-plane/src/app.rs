@@ -22,7 +22,7 @@ use crate::api::{Context, Creation};
 use crate::code::Archives;
 use crate::config::Config;
 use crate::doctor;
-use crate::event_sources::{SourceLookup, Transitions};
+use crate::event_sources::SourceLookup;
 use crate::executor::docker::{self, Docker, Flags, Hints, InitBinaries, InitBinary, Place, Sources};
 use crate::executor::{EngineDescription, Executor, ImageRequest};
 use crate::gateway::dispatch::Gateway;
@@ -40,6 +40,7 @@ use crate::signals::Signals;
 use crate::state::{Persistence, StateFolder};
 use crate::store::Store;
 use crate::traces::Forwarder;
+use crate::transitions::Transitions;
 use crate::uplink::{ArchiveSource, EnvironmentInfo, TraceSink, Tunnel, TunnelSink, Uplink};
 use crate::{VERSION, init_binaries};
 
@@ -80,7 +81,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
         }
     });
     activation.resume().await.context("cannot take up what was being prepared")?;
-    transitions.resume().await.context("cannot take up what becomes of event source mappings")?;
+    transitions.resume().await.context("cannot take up what resources were becoming")?;
     let (described, pool_at_start) = (Arc::clone(&executor), pool.clone());
     let engine = timeout(DESCRIBED_WITHIN, described.describe()).await;
     let engine = match engine {

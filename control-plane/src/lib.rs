@@ -25,6 +25,7 @@ pub mod signals;
 pub mod state;
 pub mod store;
 pub mod traces;
+pub mod transitions;
 pub mod uplink;
 pub mod wire;
 

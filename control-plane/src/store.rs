@@ -5,6 +5,7 @@
 //! in [`crate::code::Archives`]; the store knows which of them are in use.
 
 mod attachments;
+mod capacity_providers;
 mod code_signing;
 mod event_source_mappings;
 mod resources;

@@ -5,6 +5,7 @@
 
 pub mod alias;
 pub mod arn;
+pub mod capacity_provider;
 pub mod code;
 pub mod code_signing;
 pub mod concurrency;
@@ -24,6 +25,7 @@ pub mod version;
 
 pub use alias::Alias;
 pub use arn::{FunctionId, FunctionReference, Qualifier, Scope};
+pub use capacity_provider::CapacityProvider;
 pub use code::Code;
 pub use configuration::{Architecture, Configuration, PackageType};
 pub use error::Error;

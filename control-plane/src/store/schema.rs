@@ -88,6 +88,15 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE INDEX event_source_mappings_by_function ON event_source_mappings (function);
     CREATE INDEX event_source_mappings_by_source ON event_source_mappings (source);
     CREATE INDEX event_source_mappings_unsettled ON event_source_mappings (account) WHERE settled = 0;
+    CREATE TABLE capacity_providers (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        -- 0 while it is in transition.
+        settled INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (account, region, name)
+    ) WITHOUT ROWID;
 ",
 ];
 

@@ -42,6 +42,6 @@ pub async fn create_event_source_mapping(
             Ok::<_, Error>(mapping)
         })
         .await?;
-    context.transitions.settle(&mapping);
+    context.transitions.mapping(&mapping);
     Ok(show::mapping(mapping))
 }

@@ -25,6 +25,6 @@ pub async fn delete_event_source_mapping(
             Ok::<_, Error>(mapping)
         })
         .await?;
-    context.transitions.settle(&mapping);
+    context.transitions.mapping(&mapping);
     Ok(show::mapping(mapping))
 }

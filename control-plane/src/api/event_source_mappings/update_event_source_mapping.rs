@@ -48,7 +48,7 @@ pub async fn update_event_source_mapping(
             Ok::<_, Error>(mapping)
         })
         .await?;
-    context.transitions.settle(&mapping);
+    context.transitions.mapping(&mapping);
     Ok(show::mapping(mapping))
 }
 

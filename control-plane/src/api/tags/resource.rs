@@ -6,6 +6,7 @@ use lambdock_domain::code_signing::id_in_arn;
 use lambdock_domain::event_source_mapping::uuid_in_arn;
 use lambdock_domain::{Error as DomainError, EventSourceMapping, FunctionId, LastUpdate, Scope};
 
+use crate::api::capacity_providers::found;
 use crate::api::functions::named;
 use crate::api::resolve::Reach;
 use crate::api::{Caller, Context, Error, new_id};
@@ -20,6 +21,10 @@ pub(super) enum Resource {
         arn: String,
     },
     EventSourceMapping {
+        scope: Scope,
+        arn: String,
+    },
+    CapacityProvider {
         scope: Scope,
         arn: String,
     },
@@ -56,7 +61,9 @@ impl Resource {
             Some("event-source-mapping") => {
                 Ok(Self::EventSourceMapping { scope: caller.scope.clone(), arn: arn.to_owned() })
             }
-            Some("capacity-provider") => Ok(Self::unknown("Capacity provider", arn)),
+            Some("capacity-provider") => {
+                Ok(Self::CapacityProvider { scope: caller.scope.clone(), arn: arn.to_owned() })
+            }
             _ => Ok(Self::unknown("Resource", arn)),
         }
     }
@@ -90,6 +97,11 @@ impl Resource {
             Self::EventSourceMapping { scope, arn } => {
                 let found = context.store.transact(move |resources| mapping(resources, &scope, &arn)).await?;
                 Ok(found.tags)
+            }
+            Self::CapacityProvider { scope, arn } => {
+                let provider =
+                    context.store.transact(move |resources| found(resources, &scope, &arn)).await?;
+                Ok(provider.tags)
             }
             Self::Unknown(error) => Err(error.into()),
         }
@@ -147,6 +159,17 @@ impl Resource {
                         let mut mapping = mapping(resources, &scope, &arn)?;
                         change(&mut mapping.tags)?;
                         resources.put_event_source_mapping(&mapping)?;
+                        Ok::<_, Error>(())
+                    })
+                    .await
+            }
+            Self::CapacityProvider { scope, arn } => {
+                context
+                    .store
+                    .transact(move |resources| {
+                        let mut provider = found(resources, &scope, &arn)?;
+                        change(&mut provider.tags)?;
+                        resources.put_capacity_provider(&provider)?;
                         Ok::<_, Error>(())
                     })
                     .await
