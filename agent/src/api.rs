@@ -2,10 +2,12 @@
 //!
 //! [AWS: Lambda runtime API; runtime interface emulator]
 
+mod body;
 mod error_type;
 mod extensions;
 mod heads;
 mod stream;
+mod traffic;
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -19,7 +21,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -31,14 +33,16 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock;
 use crate::credentials::Credentials;
-use crate::lifecycle::{BodyEnd, CallId, Event, Point, Reply, ResponseHead, ResponseMode};
+use crate::lifecycle::{BodyEnd, CallId, ErrorBody, Event, Point, Reply, ResponseHead, ResponseMode};
 use crate::log::debug;
 use crate::output::journal::Journal;
 use crate::telemetry::subscription as telemetry;
 use crate::uplink::Sender;
+use body::{Collected, throw_away};
 pub(crate) use extensions::About;
 use heads::{Bounded, Heads};
 use stream::InPieces;
+pub(crate) use traffic::Traffic;
 
 /// Something that happened, and where the answer is waited for.
 pub(crate) struct Happened {
@@ -67,6 +71,8 @@ pub(crate) struct Footing {
     pub credentials: Option<Credentials>,
     /// What extensions subscribe to.
     pub journal: Rc<Journal>,
+    /// What moves.
+    pub traffic: Rc<Traffic>,
 }
 
 /// Everything that connections share.
@@ -95,12 +101,6 @@ const HEADER_COUNT: usize = 200;
 
 /// Bytes of a response that is read before any of it is passed on.
 const SMALL: u64 = 64 * 1024;
-
-/// Bytes of a refused response that are read.
-const UNWANTED: usize = 64 << 20;
-
-/// Bytes of an error's body that are read.
-const ERROR_LIMIT: usize = 6 << 20;
 
 /// Bodies of errors and registrations that are collected at a time; others wait, so that they take little memory.
 const BODIES: usize = 2;
@@ -145,12 +145,14 @@ impl Api {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             };
+            self.footing.traffic.moves();
             // A runtime waits for each answer; none should wait for more to send.
             let _ = stream.set_nodelay(true);
             let api = Rc::clone(&self);
             let head = heads.of_connection();
             tokio::task::spawn_local(async move {
-                let stream = Bounded::new(InPieces(stream), Rc::clone(&head));
+                let stream =
+                    Bounded::new(InPieces::new(stream, Rc::clone(&api.footing.traffic)), Rc::clone(&head));
                 let service = service_fn(|request| {
                     let (api, head) = (Rc::clone(&api), Rc::clone(&head));
                     head.is_whole();
@@ -182,11 +184,18 @@ impl Api {
     /// Begins to answer. What is posted is dealt with though the connection breaks: the runtime may not care for the
     /// answer, or have ended.
     fn take(self: Rc<Self>, request: Request<Incoming>) -> LocalBoxed<Answer> {
-        if request.method() != Method::POST {
-            return Box::pin(self.answer(request));
+        let taking = self.footing.traffic.takes();
+        let posted = request.method() == Method::POST;
+        let answer = async move {
+            let answer = self.answer(request).await;
+            drop(taking);
+            answer
+        };
+        if !posted {
+            return Box::pin(answer);
         }
         // At once: a connection that is broken already will not ask for the answer a single time.
-        let task = tokio::task::spawn_local(self.answer(request));
+        let task = tokio::task::spawn_local(answer);
         Box::pin(async { task.await.unwrap_or_else(|_| render(None)) })
     }
 
@@ -210,17 +219,23 @@ impl Api {
             }
             (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
                 let request_id = (*id).to_owned();
-                let Some((error_type, payload)) = self.error(&parts.headers, body).await else {
-                    return truncated();
-                };
-                self.call(|call| Event::InvocationError { call, request_id, error_type, payload }).await
+                self.error(&parts.headers, body, |call, error_type, payload| Event::InvocationError {
+                    call,
+                    request_id,
+                    error_type,
+                    payload,
+                })
+                .await
             }
             (&Method::POST, ["2018-06-01", "runtime", at @ ("init" | "restore"), "error"]) => {
                 let at = if *at == "init" { Point::Init } else { Point::Restore };
-                let Some((error_type, payload)) = self.error(&parts.headers, body).await else {
-                    return truncated();
-                };
-                self.call(|call| Event::InitError { call, at, error_type, payload }).await
+                self.error(&parts.headers, body, |call, error_type, payload| Event::InitError {
+                    call,
+                    at,
+                    error_type,
+                    payload,
+                })
+                .await
             }
             (&Method::PUT, ["2022-07-01", "telemetry"]) => {
                 self.subscribe(telemetry::Api::Telemetry, &parts.headers, body).await
@@ -265,13 +280,13 @@ impl Api {
         match self.ask_as(posted, started).await {
             Some(Reply::Permit) => {}
             refusal => {
-                drain(body).await;
+                throw_away(body).await;
                 return render(refusal);
             }
         }
         let end = self.pass_on(&mut body, mode).await;
         let answer = self.call(|call| Event::ResponseEnded { call, posted, end }).await;
-        drain(body).await;
+        throw_away(body).await;
         answer
     }
 
@@ -307,19 +322,35 @@ impl Api {
         BodyEnd::Whole { bytes: total, error: trailers.as_ref().and_then(error_in) }
     }
 
-    /// The type and the payload of an error that the runtime reports; `None`: the body did not arrive.
-    async fn error(&self, headers: &HeaderMap, body: Incoming) -> Option<(String, Bytes)> {
-        let body = self.collect(body, ERROR_LIMIT).await?;
+    /// Tells of an error that the runtime reports. It counts though its body does not arrive, or is too large.
+    /// [AWS: runtime interface emulator, which then has an error without a body]
+    async fn error(
+        &self,
+        headers: &HeaderMap,
+        mut body: Incoming,
+        event: impl FnOnce(CallId, String, ErrorBody) -> Event,
+    ) -> Answer {
         let given = headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok());
         let error_type = error_type::sorted_out(given.unwrap_or_default());
         let with_cause = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == ERROR_CAUSE);
-        Some((error_type, if with_cause { error_type::without_cause(&body) } else { body }))
+        let limit = usize::try_from(self.footing.payload_limit).unwrap_or(usize::MAX);
+        let payload = match self.collect(&mut body, limit).await {
+            Collected::Whole(body) if with_cause => ErrorBody::Whole(error_type::without_cause(&body)),
+            Collected::Whole(body) => ErrorBody::Whole(body),
+            Collected::Truncated => ErrorBody::Truncated,
+            Collected::TooLarge => ErrorBody::TooLarge,
+        };
+        let answer = self.call(|call| event(call, error_type, payload)).await;
+        throw_away(body).await;
+        answer
     }
 
-    /// A body of `limit` bytes at most; `None`: it is longer, or did not arrive.
-    async fn collect(&self, body: Incoming, limit: usize) -> Option<Bytes> {
-        let _place = self.bodies.acquire().await.ok()?;
-        Some(Limited::new(body, limit).collect().await.ok()?.to_bytes())
+    /// A body of `limit` bytes at most.
+    async fn collect(&self, body: &mut Incoming, limit: usize) -> Collected {
+        match self.bodies.acquire().await {
+            Ok(_place) => body::collect(body, limit).await,
+            Err(_closed) => Collected::Truncated,
+        }
     }
 
     async fn call(&self, event: impl FnOnce(CallId) -> Event) -> Answer {
@@ -340,20 +371,8 @@ impl Api {
         let (sender, answer) = oneshot::channel();
         let happened = Happened { event: event(call), waiting: Some((call, sender)) };
         self.footing.events.send(happened).await.ok()?;
+        let _waiting = self.footing.traffic.waits();
         answer.await.ok()
-    }
-}
-
-/// Reads what nobody wants, up to a limit: a client that is still sending would not see its answer, only that the
-/// connection is gone.
-async fn drain(mut body: Incoming) {
-    let mut left = UNWANTED;
-    while let Some(Ok(frame)) = body.frame().await {
-        let length = frame.data_ref().map_or(0, Bytes::len);
-        match left.checked_sub(length) {
-            Some(less) => left = less,
-            None => return,
-        }
     }
 }
 

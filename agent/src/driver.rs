@@ -1,5 +1,7 @@
 //! The one loop: takes whatever happens to the machine and does what follows. The only writer of state.
 
+mod processes;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -7,21 +9,18 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use lambdock_protocol::{Assignment, Done, InitializationType, ToAgent, ToControlPlane};
-use nix::unistd::Pid;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
 
-use crate::api::{Happened, Permit};
+use crate::api::{Happened, Permit, Traffic};
 use crate::clock;
-use crate::environment;
-use crate::lifecycle::{CallId, Effect, Event, Finish, InitEnd, Machine, Reply};
+use crate::lifecycle::{Effect, Event, Finish, InitEnd, Machine, Reply};
 use crate::log::{debug, info, warn};
 use crate::memory::Memory;
-use crate::output::Pump;
-use crate::output::journal::{Journal, Source};
-use crate::process::{self, kill_group, reap, sweep};
-use crate::report::{self, Ended, MB};
+use crate::output::journal::Journal;
+use crate::process::{self, Logger, kill_group};
+use crate::report::{self, MB};
 use crate::setup::bootstrap;
 use crate::setup::user::User;
 use crate::telemetry::measure::Measure;
@@ -29,6 +28,7 @@ use crate::telemetry::schema::{self, DurationMetrics, Micros, Phase, Record, Rep
 use crate::uplink::{Receiver, Sender};
 use crate::waiting::{Entered, Waiting};
 use crate::watch::Watcher;
+use processes::Child;
 
 /// What the runtime is started with.
 pub(crate) struct Runtime {
@@ -38,14 +38,12 @@ pub(crate) struct Runtime {
     pub variables: BTreeMap<String, String>,
     /// Whom it runs as; `None`: as we do.
     pub user: Option<User>,
+    /// How it can log.
+    pub logger: Logger,
+    /// `NAME=value` of a variable of the container that it does not have.
+    pub mark: Option<Vec<u8>>,
     /// Where extensions are, below our root.
     pub extensions: PathBuf,
-}
-
-/// A process of the function, and what reads its output.
-struct Child {
-    pid: Pid,
-    pumps: [Pump; 2],
 }
 
 /// Everything that a running environment holds.
@@ -55,6 +53,7 @@ pub(crate) struct Driver {
     runtime: Runtime,
     uplink: Sender,
     permit: Permit,
+    traffic: Rc<Traffic>,
     journal: Rc<Journal>,
     measure: Measure,
     waiting: Waiting,
@@ -63,9 +62,6 @@ pub(crate) struct Driver {
     children: Signal,
     memory: Memory,
 }
-
-/// Time that killed processes have to be gone.
-const GONE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Time that subscribers of telemetry have to take what they have not been sent before the end.
 const FLUSHED_WITHIN: Duration = Duration::from_secs(1);
@@ -90,6 +86,7 @@ impl Driver {
         runtime: Runtime,
         uplink: Sender,
         permit: Permit,
+        traffic: Rc<Traffic>,
         journal: Rc<Journal>,
     ) -> std::io::Result<Self> {
         Ok(Self {
@@ -98,6 +95,7 @@ impl Driver {
             runtime,
             uplink,
             permit,
+            traffic,
             journal,
             measure: Measure::default(),
             waiting: Waiting::default(),
@@ -122,17 +120,10 @@ impl Driver {
             let event = tokio::select! {
                 // The runtime's calls and its death come before news from outside: what it has done, it has done.
                 biased;
-                Some(Happened { event, waiting }) = calls.recv() => {
-                    if let Some((call, sender)) = waiting {
-                        self.enter(call, sender);
-                    }
-                    event
-                }
+                Some(happened) = calls.recv() => self.take(happened),
                 _ = self.children.recv() => {
-                    for event in self.reap() {
-                        if self.happened(event).await {
-                            return Ending::Asked;
-                        }
+                    if self.reap(&mut calls).await {
+                        return Ending::Asked;
                     }
                     continue;
                 }
@@ -166,11 +157,14 @@ impl Driver {
         }
     }
 
-    /// A call begins to wait for its answer.
-    fn enter(&mut self, call: CallId, sender: oneshot::Sender<Reply>) {
-        if self.waiting.enter(call, sender) == Entered::AndTidied {
+    /// What a call is to the machine. The call begins to wait for its answer.
+    fn take(&mut self, Happened { event, waiting }: Happened) -> Event {
+        if let Some((call, sender)) = waiting
+            && self.waiting.enter(call, sender) == Entered::AndTidied
+        {
             self.machine.forget(|call| !self.waiting.contains(call));
         }
+        event
     }
 
     /// Lets the machine know and does what follows. `true`: that is the end.
@@ -368,97 +362,6 @@ impl Driver {
         self.journal.belongs_to(None);
         debug!("invocation {} is done: {:?}", done.request_id, done.status);
         self.uplink.send_all(logs.into_iter().chain([ToControlPlane::Done(done)])).await;
-    }
-
-    fn spawn(&mut self) -> Result<(), (&'static str, String)> {
-        let Runtime { command, variables, user, .. } = &self.runtime;
-        info!("starting {:?}", command.arguments);
-        let started = process::spawn(command, variables, *user)?;
-        self.process = Some(self.child(started, &Source::Function)?);
-        Ok(())
-    }
-
-    fn spawn_extension(&mut self, name: &str) -> Result<(), (&'static str, String)> {
-        let Runtime { variables, user, extensions, .. } = &self.runtime;
-        info!("starting the extension {name}");
-        let path = extensions.join(name);
-        let command = bootstrap::Command {
-            arguments: vec![path.to_string_lossy().into_owned()],
-            folder: PathBuf::from("/"),
-        };
-        let started = process::spawn(&command, &environment::extension(variables), *user)?;
-        let child = self.child(started, &Source::Extension(name.into()))?;
-        self.extensions.insert(name.to_owned(), child);
-        Ok(())
-    }
-
-    fn child(&self, started: process::Running, source: &Source) -> Result<Child, (&'static str, String)> {
-        let pump = |pipe| {
-            Pump::start(pipe, Rc::clone(&self.journal), source.clone())
-                .map_err(|error| ("Sandbox.Failure", format!("its output cannot be read: {error}")))
-        };
-        Ok(Child { pid: started.pid, pumps: [pump(started.stdout)?, pump(started.stderr)?] })
-    }
-
-    /// Takes every dead process off the list. The ends of those that the machine knows.
-    fn reap(&mut self) -> Vec<Event> {
-        let mut events = Vec::new();
-        while let Some((pid, ended)) = reap() {
-            if self.process.as_ref().is_some_and(|child| child.pid == pid) {
-                let exhausted = ended == Ended::Signal(9) && self.memory.was_exhausted();
-                info!("the runtime ended: {ended:?}");
-                events.push(Event::Exited(if exhausted { Ended::OutOfMemory } else { ended }));
-            } else if let Some((name, _)) = self.extensions.iter().find(|(_, child)| child.pid == pid) {
-                info!("the extension {name} ended: {ended:?}");
-                events.push(Event::ExtensionExited { name: name.clone(), ended });
-            }
-        }
-        events
-    }
-
-    /// Kills whatever of the function is there, and takes in what it wrote last.
-    async fn kill(&mut self) {
-        let children: Vec<Child> = self
-            .process
-            .take()
-            .into_iter()
-            .chain(std::mem::take(&mut self.extensions).into_values())
-            .collect();
-        if children.is_empty() {
-            return;
-        }
-        for child in &children {
-            kill_group(child.pid);
-        }
-        let gone = async {
-            while sweep() {
-                // Each pass takes what the ones before it have started in the meantime.
-                while reap().is_some() {}
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
-        if timeout(GONE_WITHIN, gone).await.is_err() {
-            warn!("some processes of the function cannot be killed");
-        }
-        while reap().is_some() {}
-        for child in &children {
-            child.drain().await;
-        }
-        self.journal.telemetry().reset();
-    }
-
-    async fn drain(&self) {
-        for child in self.process.iter().chain(self.extensions.values()) {
-            child.drain().await;
-        }
-    }
-}
-
-impl Child {
-    async fn drain(&self) {
-        for pump in &self.pumps {
-            pump.drain().await;
-        }
     }
 }
 

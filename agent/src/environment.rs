@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lambdock_protocol::Assignment;
 
-/// Names that are the init's own. Users rely on `LOCALSTACK_HOSTNAME`, so not everything with the prefix goes.
+/// Names of the container's that are the init's own. Users rely on `LOCALSTACK_HOSTNAME`, so not everything with the prefix goes.
 /// [LocalStack: init; HOME and HOSTNAME are absent on AWS]
 const OWN: [&str; 17] = [
     "LOCALSTACK_RUNTIME_ENDPOINT",
@@ -29,15 +29,28 @@ const OWN: [&str; 17] = [
 /// Prefix of what the control plane tells the init alone.
 const OWN_PREFIX: &str = "LAMBDOCK_";
 
-/// The runtime's variables: the image's, the assignment's, then what is never the user's to set.
+/// What a control plane tells the init among the function's variables.
+const FOR_THE_INIT: &str = "LOCALSTACK_INIT_LOG_LEVEL";
+
+/// Variables of the container that no two containers have alike, and the function does not have at all.
+const MARKS: [&str; 2] = ["LAMBDOCK_SECRET", "LOCALSTACK_RUNTIME_ID"];
+
+/// `NAME=value` of a variable by which others' processes in the container can be told from the function's.
+pub(crate) fn mark(container: &[(String, String)]) -> Option<Vec<u8>> {
+    let (name, value) = container.iter().find(|(name, _)| MARKS.contains(&name.as_str()))?;
+    Some(format!("{name}={value}").into_bytes())
+}
+
+/// The runtime's variables: the image's without the init's own, the function's, then what is never the user's to set.
 pub(crate) fn runtime(
     container: impl IntoIterator<Item = (String, String)>,
     assignment: &Assignment,
     api: &str,
 ) -> BTreeMap<String, String> {
     let mut variables: BTreeMap<String, String> = container.into_iter().collect();
-    variables.extend(assignment.environment.clone());
     variables.retain(|name, _| !OWN.contains(&name.as_str()) && !name.starts_with(OWN_PREFIX));
+    variables.extend(assignment.environment.clone());
+    variables.remove(FOR_THE_INIT);
     let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
     set("AWS_LAMBDA_FUNCTION_NAME", &assignment.function_name);
     set("AWS_LAMBDA_FUNCTION_VERSION", &assignment.function_version);
@@ -83,6 +96,20 @@ pub(crate) fn extension(runtime: &BTreeMap<String, String>) -> BTreeMap<String, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_function_calls_its_own_variables_is_its_own_business() {
+        let names = ["HOME", "HOSTNAME", "LAMBDOCK_STAGE", "LOCALSTACK_USER"];
+        let pairs = |value: &str| names.map(|name| (name.to_owned(), value.to_owned()));
+        let mut environment = BTreeMap::from(pairs("the function's"));
+        environment.insert("LOCALSTACK_INIT_LOG_LEVEL".into(), "debug".into());
+        let assignment = Assignment { environment, ..Assignment::default() };
+        let variables = runtime(pairs("the container's"), &assignment, "127.0.0.1:9001");
+        for name in names {
+            assert_eq!(variables[name], "the function's");
+        }
+        assert!(!variables.contains_key("LOCALSTACK_INIT_LOG_LEVEL"));
+    }
 
     #[test]
     fn the_inits_own_variables_and_secrets_are_not_the_functions() {

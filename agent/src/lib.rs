@@ -54,7 +54,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use api::{About, Api, Footing};
+use api::{About, Api, Footing, Traffic};
 use config::Config;
 use credentials::Credentials;
 use driver::{Driver, Ending, Runtime};
@@ -62,6 +62,8 @@ use lifecycle::{Machine, Reload, Settings};
 use localstack::Options;
 use log::{debug, error, info, warn};
 use output::journal::Journal;
+use output::stdout::Stdout;
+use process::Logger;
 use setup::{bootstrap, extensions, hosts, modes, unpack, user};
 use telemetry::Telemetry;
 use uplink::{Receiver, Sender};
@@ -157,7 +159,7 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
     {
         log::set_level(level);
     }
-    let prepared = match prepare(&assignment, &platform, &sender, &mut receiver).await {
+    let prepared = match prepare(&assignment, &platform, Logger::Pipe, &sender, &mut receiver).await {
         Ok(runtime) => watched(&assignment, &platform).map(|watch| (runtime, watch)),
         Err(reason) => Err(reason),
     };
@@ -195,7 +197,8 @@ pub async fn run_for_localstack(options: Options, platform: Platform) -> Result<
     info!("the function is {}:{}", assignment.function_name, assignment.function_version);
     let prepared = tokio::select! {
         fetched = localstack::fetch(&options.archives, &platform.root) => match fetched {
-            Ok(()) => prepare(&assignment, &platform, &sender, &mut receiver).await,
+            // LocalStack makes an event of each line: a message of several is better off on one, as runtimes have it then.
+            Ok(()) => prepare(&assignment, &platform, Logger::Streams, &sender, &mut receiver).await,
             Err(reason) => Err(reason),
         },
         () = stop.asked() => return Ok(()),
@@ -244,9 +247,11 @@ async fn serve(
 ) -> Result<(), Error> {
     let Place { environment, reload, mut runtime, watch, api } = place;
     let telemetry = Rc::new(Telemetry::new());
-    let journal = Rc::new(Journal::new(sender.clone(), telemetry, assignment.logging.clone()));
+    let journal = Journal::new(sender.clone(), telemetry, assignment.logging.clone());
+    let journal = Rc::new(journal.on(Stdout::new()));
     let (events, calls) = mpsc::channel(CALLS_WAITING);
     let permit = driver::permit();
+    let traffic = Rc::new(Traffic::default());
     let limit = assignment.payload_limit;
     let credentials = (assignment.initialization_type == InitializationType::SnapStart).then(|| {
         let token = Uuid::new_v4().to_string();
@@ -262,6 +267,7 @@ async fn serve(
         extensions: about,
         credentials,
         journal: Rc::clone(&journal),
+        traffic: Rc::clone(&traffic),
     });
     tokio::task::spawn_local(Rc::new(served).serve(api));
     let xray = trace(&assignment, platform, &sender).await;
@@ -273,7 +279,7 @@ async fn serve(
         extensions: extensions.unwrap_or_default(),
         reload,
     });
-    let driver = Driver::new(machine, assignment, runtime, sender, permit, journal)
+    let driver = Driver::new(machine, assignment, runtime, sender, permit, traffic, journal)
         .map_err(system("cannot catch SIGCHLD"))?;
     match driver.run(receiver, calls, Watcher::start(watch), async || stop.asked().await).await {
         Ending::Asked => {
@@ -349,6 +355,7 @@ async fn assigned(receiver: &mut Receiver) -> Option<Assignment> {
 async fn prepare(
     assignment: &Assignment,
     platform: &Platform,
+    logger: Logger,
     sender: &Sender,
     receiver: &mut Receiver,
 ) -> Result<Runtime, String> {
@@ -360,7 +367,10 @@ async fn prepare(
             warn!("cannot change the mode of {}: {error}", entry.path);
         }
     }
-    let (user, made) = user::prepare(&platform.root, assignment.user.as_deref());
+    let of_container =
+        |name: &str| platform.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+    let name = user::name(|name| assignment.environment.get(name), assignment.user.as_deref(), of_container);
+    let (user, made) = user::prepare(&platform.root, name);
     if let Err(error) = made {
         warn!("the function's user cannot be set up completely: {error}");
     }
@@ -376,7 +386,8 @@ async fn prepare(
     let variables =
         environment::runtime(platform.variables.iter().cloned(), assignment, &platform.api.to_string());
     let extensions = bootstrap::below(&platform.root, extensions::FOLDER);
-    Ok(Runtime { command, variables, user: user.filter(|_| root), extensions })
+    let mark = environment::mark(&platform.variables);
+    Ok(Runtime { command, variables, user: user.filter(|_| root), logger, mark, extensions })
 }
 
 /// Fetches an archive over the uplink and unpacks it.

@@ -10,7 +10,7 @@ mod machine;
 mod runtime_state;
 
 pub use effect::{Effect, Finish, InitEnd, Reply, RuntimeDone};
-pub use event::{BodyEnd, CallId, Event, Point, ResponseHead, ResponseMode, When};
+pub use event::{BodyEnd, CallId, ErrorBody, Event, Point, ResponseHead, ResponseMode, When};
 pub use machine::{Machine, Reason, Reload, Settings};
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ mod interpreter;
 mod invocation;
 pub mod options;
 mod pieces;
-mod stdout;
 mod traces;
 
 use std::path::Path;
@@ -34,7 +33,6 @@ pub use self::endpoint::{Endpoint, NotHttp};
 use self::exchange::Exchange;
 use self::interpreter::{Interpreter, courier};
 pub use self::options::{Download, Options};
-use self::stdout::Stdout;
 use self::traces::Traces;
 use crate::log::error;
 use crate::uplink::{self, Receiver, Sender};
@@ -84,7 +82,6 @@ pub(crate) fn connect(options: &Options, control: TcpListener) -> (Sender, Recei
         invocations,
         errands,
         reports,
-        stdout: Stdout::new(),
         traces: options
             .traces
             .clone()

@@ -1,15 +1,20 @@
-//! How much memory the container has used, as its control group tells.
+//! How much memory the container has used, as its control group and its processes tell.
+
+mod processes;
 
 use std::fs;
 
-use nix::sys::resource::{UsageWho, getrusage};
+use processes::Processes;
 
 /// Bytes and counts from the container's own control group, v2 or v1, as containers see it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Memory {
+    processes: Processes,
     kills: u64,
     /// Most that the group has used when a process was ended for want of memory and no report has told yet, in bytes.
     exhausted: Option<u64>,
+    /// What the largest of the processes that have ended since the last report had resident, in bytes.
+    dead: Option<u64>,
 }
 
 /// Under v2 the container's group is the root of what it sees; under v1 the memory controller's is.
@@ -19,7 +24,7 @@ const V1: &str = "/sys/fs/cgroup/memory/";
 impl Memory {
     /// Begins to watch.
     pub(crate) fn new() -> Self {
-        Self { kills: kills().unwrap_or(0), exhausted: None }
+        Self { processes: Processes::new(), kills: kills().unwrap_or(0), exhausted: None, dead: None }
     }
 
     /// Whether the kernel has ended a process for want of memory since the last time this was asked.
@@ -32,29 +37,21 @@ impl Memory {
         exhausted
     }
 
+    /// A process has ended that had `peak` bytes resident at its peak.
+    pub(crate) fn died(&mut self, peak: u64) {
+        self.dead = self.dead.max(Some(peak));
+    }
+
     /// Most memory that the function's processes have used, in bytes; `None`: it cannot be told.
     ///
     /// The sum of what each process had resident at its peak. The group's own peak would count the page cache that
     /// unpacking the code has filled, which AWS's figure does not. After processes were ended for want of memory, whose
-    /// figures are gone with them, the group's own peak is the limit that they ran into.
+    /// figures are gone with them, the group's own peak is the limit that they ran into. Of what has died each report
+    /// tells but once: a fresh runtime has used nothing yet.
     pub(crate) fn peak(&mut self) -> Option<u64> {
-        self.exhausted.take().or_else(|| resident_peaks().max(peak_of_the_dead()))
+        let dead = self.dead.take();
+        self.exhausted.take().or_else(|| self.processes.resident_peaks().max(dead))
     }
-}
-
-fn resident_peaks() -> Option<u64> {
-    let entries = fs::read_dir("/proc").ok()?;
-    let processes = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let others = processes.filter(|name| name.parse::<u32>().is_ok_and(|pid| pid != std::process::id()));
-    let peaks =
-        others.filter_map(|pid| resident_peak(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?));
-    Some(peaks.sum())
-}
-
-/// What the largest of the processes that have ended had resident.
-fn peak_of_the_dead() -> Option<u64> {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
-    u64::try_from(usage.max_rss()).ok()?.checked_mul(1024)
 }
 
 fn group_peak() -> Option<u64> {
@@ -72,20 +69,22 @@ fn field(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
-/// `VmHWM` in bytes. [Linux: proc(5), status]
-fn resident_peak(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn the_dead_are_told_of_once() {
+        let alive = Processes::new().resident_peaks().unwrap();
+        let mut memory = Memory::new();
+        memory.died(1 << 50);
+        memory.died(1);
+        assert_eq!(memory.peak(), Some(1 << 50));
+        assert!(memory.peak() < Some(1 << 50) && memory.peak() >= Some(alive / 2));
+    }
+
+    #[test]
     fn kernel_files_are_read() {
-        assert_eq!(resident_peak("Name:\tx\nVmPeak:\t 9 kB\nVmHWM:\t    1732 kB\n"), Some(1732 * 1024));
-        assert_eq!(resident_peak("Name:\tkthreadd\n"), None);
         assert_eq!(field("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "oom_kill"), Some(3));
         assert_eq!(field("low 0\noom 1\noom_kill 2\n", "oom_kill"), Some(2));
     }

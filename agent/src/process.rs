@@ -1,20 +1,23 @@
 //! The function's processes: started, watched, killed. We are PID 1, so all that die here are ours to reap.
 
+mod reaping;
+mod strays;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::os::fd::OwnedFd;
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
-use crate::report::Ended;
 use crate::setup::bootstrap;
 use crate::setup::user::User;
+pub(crate) use reaping::{Dead, reap};
 
 /// A process that runs.
 #[derive(Debug)]
@@ -25,7 +28,21 @@ pub(crate) struct Running {
     pub stdout: OwnedFd,
     /// What it writes about errors.
     pub stderr: OwnedFd,
+    /// What its logger writes, if it was offered a pipe for that.
+    pub messages: Option<OwnedFd>,
 }
+
+/// How a process can log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Logger {
+    /// On its standard output and its standard error.
+    Streams,
+    /// Also into a pipe for messages, which may have several lines.
+    Pipe,
+}
+
+/// Names the pipe for messages. [AWS: runtime interface clients]
+const LOGGER: &str = "_LAMBDA_TELEMETRY_LOG_FD";
 
 /// The kernel should end functions before it ends us. [Linux: proc(5), oom_score_adj]
 const OOM_SCORE: &str = "500";
@@ -38,6 +55,7 @@ pub(crate) fn spawn(
     command: &bootstrap::Command,
     variables: &BTreeMap<String, String>,
     user: Option<User>,
+    logger: Logger,
 ) -> Result<Running, (&'static str, String)> {
     let (program, arguments) = command
         .arguments
@@ -54,6 +72,13 @@ pub(crate) fn spawn(
         // Supplementary groups go with it.
         process.gid(user.gid).uid(user.uid);
     }
+    let pipe = match logger {
+        Logger::Streams => None,
+        Logger::Pipe => Some(pipe_for_messages().map_err(|error| ("Sandbox.Failure", error.to_string()))?),
+    };
+    if let Some((_, writer)) = &pipe {
+        process.env(LOGGER, writer.as_raw_fd().to_string());
+    }
     let mut child = process.spawn().map_err(|error| {
         ("Runtime.InvalidEntrypoint", format!("fork/exec {program}: {}", in_words(&error)))
     })?;
@@ -61,9 +86,19 @@ pub(crate) fn spawn(
     // Without it only the choice of the kernel in need is worse.
     let _ = fs::write(format!("/proc/{pid}/oom_score_adj"), OOM_SCORE);
     match (child.stdout.take(), child.stderr.take()) {
-        (Some(stdout), Some(stderr)) => Ok(Running { pid, stdout: stdout.into(), stderr: stderr.into() }),
+        (Some(stdout), Some(stderr)) => {
+            let messages = pipe.map(|(reader, _)| reader.into());
+            Ok(Running { pid, stdout: stdout.into(), stderr: stderr.into(), messages })
+        }
         _ => Err(("Sandbox.Failure", "its output cannot be read".to_owned())),
     }
+}
+
+/// A pipe whose other end the next process has, and no other: it is closed here as soon as that is started.
+fn pipe_for_messages() -> io::Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    fcntl(&writer, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    Ok((reader, writer))
 }
 
 /// What the system said, as Go prints it, which is how AWS's messages have it.
@@ -74,19 +109,6 @@ fn in_words(error: &io::Error) -> String {
         first.make_ascii_lowercase();
     }
     words
-}
-
-/// Takes one dead child off the system's list. `None`: none is dead.
-pub(crate) fn reap() -> Option<(Pid, Ended)> {
-    loop {
-        return match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => Some((pid, Ended::Code(code))),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => Some((pid, Ended::Signal(signal as i32))),
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => None,
-            Err(Errno::EINTR) | Ok(_) => continue,
-            Err(_) => None,
-        };
-    }
 }
 
 /// Kills a group.
@@ -101,19 +123,13 @@ pub(crate) fn terminate_group(pid: Pid) {
     let _ = killpg(pid, Signal::SIGTERM);
 }
 
-/// Kills everything in the container but ourselves: what the runtime started in groups of its own. Only as PID 1:
-/// elsewhere other processes are not ours. Returns whether anything was left.
-pub(crate) fn sweep() -> bool {
+/// Kills everything of the function's that is left in the container: what the runtime started in groups of its own. Only
+/// as PID 1: elsewhere other processes are not ours. `mark`: what tells others' processes, see [`strays`]. Returns
+/// whether anything was left.
+pub(crate) fn sweep(mark: Option<&[u8]>) -> bool {
     if getpid().as_raw() != 1 {
         return false;
     }
-    let Ok(entries) = fs::read_dir("/proc") else { return false };
-    let mut left = false;
-    for entry in entries.flatten() {
-        let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
-        if let Some(pid) = pid.filter(|pid| *pid != 1) {
-            left |= kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok();
-        }
-    }
-    left
+    let strays = strays::find(mark);
+    strays.into_iter().fold(false, |left, pid| left | kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok())
 }

@@ -71,9 +71,12 @@ impl Failure {
         Self::of_request("Sandbox.Timedout", request_id, &timed_out(timeout_ms))
     }
 
-    /// What the log says of it, if it is the platform's to say: a process died. `None`: the caller alone is told.
+    /// What the log says of it, if it is the platform's to say: a process died, or cannot be started. `None`: the caller
+    /// alone is told.
     pub(crate) fn fault(&self, request_id: &str) -> Option<String> {
-        if !["Runtime.ExitError", "Runtime.OutOfMemory", "Extension.Crash"].contains(&&*self.error_type) {
+        let told =
+            ["Runtime.ExitError", "Runtime.OutOfMemory", "Runtime.InvalidEntrypoint", "Extension.Crash"];
+        if !told.contains(&&*self.error_type) {
             return None;
         }
         let payload: Value = serde_json::from_slice(&self.payload).ok()?;

@@ -6,7 +6,7 @@ use tracing::{debug, enabled};
 
 use crate::uplink::{EnvironmentInfo, LogSink};
 
-/// Shows functions' lines at debug level, each cut at a length.
+/// Shows functions' lines and messages at debug level, each cut at a length.
 #[derive(Debug)]
 pub struct Console {
     /// Characters of a line that are shown.
@@ -14,11 +14,14 @@ pub struct Console {
 }
 
 impl LogSink for Console {
-    fn lines(&self, environment: &EnvironmentInfo, _log: Log, lines: Bytes) {
+    fn lines(&self, environment: &EnvironmentInfo, log: Log, lines: Bytes) {
         if !enabled!(tracing::Level::DEBUG) {
             return;
         }
-        for line in String::from_utf8_lossy(&lines).lines() {
+        let text = String::from_utf8_lossy(&lines);
+        let events: Vec<&str> =
+            if log.whole { vec![text.trim_end_matches('\n')] } else { text.lines().collect() };
+        for line in events {
             debug!(function = %environment.function_name, environment.id = %environment.id, "{}", cut(line, self.truncate));
         }
     }

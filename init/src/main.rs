@@ -1,5 +1,7 @@
 //! `/var/rapid/init`: PID 1 of every function container. Reads its environment, runs the agent, exits.
 
+mod allocator;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
@@ -7,6 +9,11 @@ use lambdock_agent::config::ControlPlane;
 use lambdock_agent::log::{self, Level};
 use lambdock_agent::{Platform, run, run_for_localstack};
 use tokio::task::LocalSet;
+
+use allocator::BySize;
+
+#[global_allocator]
+static ALLOCATOR: BySize = BySize;
 
 /// Where runtimes find the Runtime API. [AWS; LocalStack]
 const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);

@@ -3,12 +3,15 @@
 import io
 import json
 import re
+import subprocess
 import time
 import zipfile
 
 import pytest
 
+from harness import engine
 from harness.archives import PROBE
+from harness.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,48 @@ def test_code_is_readable_for_all_and_belongs_to_root(probe):
     return [[stat.S_IMODE(fact.st_mode), fact.st_uid] for fact in facts]
     """
     assert probe.run(source).value() == [[0o755, 0], [0o755, 0]]
+
+
+def test_code_keeps_its_modes_and_can_be_read(function):
+    buffer = io.BytesIO(PROBE)
+    modes = {"program": 0o755, "plain": 0o644, "mine": 0o600, "without-any": None}
+    with zipfile.ZipFile(buffer, "a") as archive:
+        for name, mode in modes.items():
+            entry = zipfile.ZipInfo(name)
+            entry.create_system = 0 if mode is None else 3
+            entry.external_attr = 0 if mode is None else (0o100000 | mode) << 16
+            archive.writestr(entry, "content")
+    seen = function(buffer.getvalue()).run(
+        f"""
+        import os, stat
+        return [[stat.S_IMODE(os.stat(name).st_mode), open(name).read()] for name in {list(modes)}]
+        """
+    )
+    assert seen.value() == [[mode, "content"] for mode in (0o755, 0o644, 0o644, 0o644)]
+
+
+def test_what_the_function_writes_is_in_the_containers_log(function):
+    one = function()
+    one.run("import sys; print('to stdout'); print('to stderr', file=sys.stderr)")
+    (container,) = one.containers()
+    assert sorted(engine.docker("logs", container.id).splitlines()) == ["to stderr", "to stdout"]
+
+
+def test_who_looks_around_in_the_container_is_left_alone(function):
+    one = function(Timeout=2)
+    one.run("return 1")
+    (container,) = one.containers()
+    shell = subprocess.Popen(["docker", "exec", container.id, "sh", "-c", "sleep 1234 & wait"])
+    processes = "import pathlib; return [path.read_text() for path in pathlib.Path('/proc').glob('[1-9]*/cmdline')]"
+    theirs = "sleep\0001234\0"
+    try:
+        wait_until(lambda: theirs in one.run(processes).value(), what="somebody looks around")
+        assert one.run("import time; time.sleep(10)").error
+        assert theirs in one.run(processes).value()
+        assert shell.poll() is None
+    finally:
+        shell.kill()
+        shell.wait()
 
 
 def test_the_secret_of_the_container_is_out_of_reach(function):

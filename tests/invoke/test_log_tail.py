@@ -3,6 +3,7 @@
 import base64
 import re
 
+from harness.archives import python
 from harness.waiting import wait_until
 from harness.wire import FUNCTIONS, send
 
@@ -50,6 +51,30 @@ def test_the_first_report_tells_the_init_duration(function):
     assert 1 < float(first["init"]) < 10_000
     assert int(first["billed"]) >= float(first["init"]), "AWS bills it"
     warm(one, "return 1")
+
+
+def test_output_of_the_init_phase_is_told_with_the_first_invocation(function):
+    one = function(python("print('loading')\ndef handler(event, context): print('running')"))
+    first, second = one.invoke({}, LogType="Tail").log, one.invoke({}, LogType="Tail").log
+    assert first.startswith("loading\nSTART RequestId: ")
+    assert second.startswith("START RequestId: ")
+
+
+def test_why_the_init_phase_failed_is_told(function):
+    one = function(python("raise ValueError('no luck')"))
+    log = one.invoke({}, LogType="Tail").log
+    before, after = log.split("START RequestId: ")
+    assert "no luck" in before
+    phases = [line.split("\t")[1] for line in before.splitlines() if line.startswith("INIT_REPORT ")]
+    assert phases == ["Phase: init", "Phase: invoke"]
+    assert "\nINIT_START " not in "\n" + log
+    assert "END RequestId: " in after
+
+
+def test_an_error_of_several_lines_is_told_as_it_is(probe):
+    log = probe.run("raise ValueError('no luck')", LogType="Tail").log
+    assert "[ERROR] ValueError: no luck\nTraceback (most recent call last):\n" in log
+    assert "\r" not in log
 
 
 def test_only_the_last_four_kilobytes_are_told(probe):

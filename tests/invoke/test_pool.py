@@ -99,6 +99,7 @@ def test_containers_are_kept_when_asked_for(own_server):
     assert one.run("print('a trace'); return 1").value() == 1
     (kept,) = wait_until(lambda: [each for each in one.containers(running=False) if each.state == "exited"])
     assert kept.inspect()["State"]["Running"] is False
+    assert engine.docker("logs", kept.id) == "a trace\n"
     server.terminate()
     assert server.wait() == 0
     assert one.containers(running=False), "stopping Lambdock does not remove what is to be kept"

@@ -23,6 +23,7 @@
 //!
 //! This crate is pure: it turns messages into bytes and back and never reads a socket, a clock or a random number.
 
+pub mod archive;
 mod codec;
 mod message;
 

@@ -290,7 +290,7 @@ pub enum LogSource {
     Platform,
 }
 
-/// Whole lines of output, as they happen. The body holds them, each ended by a newline.
+/// Whole lines of output, as they happen, or a message of several. The body holds them, each ended by a newline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Log {
     /// Who wrote them.
@@ -300,6 +300,9 @@ pub struct Log {
     /// The invocation during which they were written; `None` outside of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The lines are one message of the runtime's logger, and one event of the log.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
 }
 
 /// How the runtime answers.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::body::Collected;
 use super::{Answer, Api, json_body, render, status, truncated};
 use crate::clock;
 use crate::lifecycle::{Event, Reply, When};
@@ -69,14 +70,16 @@ impl Api {
         }
     }
 
-    async fn register(&self, about: &About, headers: &HeaderMap, body: Incoming) -> Answer {
+    async fn register(&self, about: &About, headers: &HeaderMap, mut body: Incoming) -> Answer {
         let name = text(headers, NAME).unwrap_or_default().to_owned();
         if name.is_empty() {
             return refused("Extension.InvalidExtensionName", "Empty extension name");
         }
         let features = text(headers, FEATURES).unwrap_or_default();
         let wants_account = features.split(',').any(|feature| feature.trim() == "accountId");
-        let Some(body) = self.collect(body, BODY_LIMIT).await else { return truncated() };
+        let Collected::Whole(body) = self.collect(&mut body, BODY_LIMIT).await else {
+            return truncated();
+        };
         let registration: Registration = match serde_json::from_slice(&body) {
             Ok(registration) => registration,
             Err(error) => return refused("InvalidRequestFormat", &error.to_string()),
@@ -115,7 +118,7 @@ impl Api {
         &self,
         to: subscription::Api,
         headers: &HeaderMap,
-        body: Incoming,
+        mut body: Incoming,
     ) -> Answer {
         let id = match identifier(headers) {
             Ok(id) => id,
@@ -123,7 +126,9 @@ impl Api {
         };
         match self.ask(|call| Event::Identify { call, id }).await {
             Some(Reply::Identified { name }) => {
-                let Some(body) = self.collect(body, BODY_LIMIT).await else { return truncated() };
+                let Collected::Whole(body) = self.collect(&mut body, BODY_LIMIT).await else {
+                    return truncated();
+                };
                 let (code, json) = self.footing.journal.put(to, &name, &body).await;
                 super::json_text(
                     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),

@@ -2,11 +2,14 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+use super::traffic::Traffic;
 
 /// Most that one read gives, in bytes. The HTTP library doubles its buffer as long as reads fill it, up to what heads
 /// may take, which is more than a megabyte; pieces that fit the processor's cache are also passed on faster.
@@ -14,7 +17,17 @@ const PIECE: usize = 64 * 1024;
 
 /// A stream whose reads are limited to pieces; writes are not.
 #[derive(Debug)]
-pub(super) struct InPieces(pub(super) TcpStream);
+pub(super) struct InPieces {
+    stream: TcpStream,
+    traffic: Rc<Traffic>,
+}
+
+impl InPieces {
+    /// Reads from `stream`, and says so.
+    pub(super) fn new(stream: TcpStream, traffic: Rc<Traffic>) -> Self {
+        Self { stream, traffic }
+    }
+}
 
 impl AsyncRead for InPieces {
     fn poll_read(
@@ -23,10 +36,13 @@ impl AsyncRead for InPieces {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.0.poll_read_ready(context))?;
-            match self.0.try_read_buf(&mut buffer.limit(PIECE)) {
+            ready!(self.stream.poll_read_ready(context))?;
+            match self.stream.try_read_buf(&mut buffer.limit(PIECE)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return Poll::Ready(read.map(|_| ())),
+                read => {
+                    self.traffic.moves();
+                    return Poll::Ready(read.map(|_| ()));
+                }
             }
         }
     }
@@ -38,7 +54,7 @@ impl AsyncWrite for InPieces {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -46,19 +62,19 @@ impl AsyncWrite for InPieces {
         context: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, bytes)
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -77,7 +93,7 @@ mod tests {
         let sent: Vec<u8> = (0..=255).cycle().take(10 * PIECE + 7).collect();
         let expected = sent.clone();
         tokio::spawn(async move { runtime.write_all(&sent).await.unwrap() });
-        let mut stream = InPieces(stream);
+        let mut stream = InPieces::new(stream, Rc::default());
         let (mut received, mut largest) = (Vec::with_capacity(expected.len()), 0);
         loop {
             let read = stream.read_buf(&mut received).await.unwrap();

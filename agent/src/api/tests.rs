@@ -21,6 +21,7 @@ async fn connected() -> TcpStream {
         extensions: None,
         credentials: None,
         journal: Rc::new(Journal::new(uplink, Rc::new(Telemetry::new()), Default::default())),
+        traffic: Rc::default(),
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

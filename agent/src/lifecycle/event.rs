@@ -49,6 +49,17 @@ pub enum BodyEnd {
     Truncated,
 }
 
+/// The body of an error that a runtime reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorBody {
+    /// For the caller.
+    Whole(Bytes),
+    /// It is larger than allowed.
+    TooLarge,
+    /// The connection broke before its end.
+    Truncated,
+}
+
 /// When a runtime says that it cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
@@ -116,7 +127,7 @@ pub enum Event {
         /// Sorted out from the header.
         error_type: String,
         /// For the caller.
-        payload: Bytes,
+        payload: ErrorBody,
     },
     /// The runtime says that it cannot start.
     InitError {
@@ -127,7 +138,7 @@ pub enum Event {
         /// Sorted out from the header.
         error_type: String,
         /// For the caller.
-        payload: Bytes,
+        payload: ErrorBody,
     },
     /// An extension registers.
     Register {

@@ -130,10 +130,10 @@ impl Machine {
             Event::ResponseStarted { call, head } => self.response_started(call, head, now, out),
             Event::ResponseEnded { call, posted, end } => self.response_ended(call, posted, end, now, out),
             Event::InvocationError { call, request_id, error_type, payload } => {
-                self.invocation_error(call, &request_id, error_type, &payload, out);
+                self.invocation_error(call, &request_id, error_type, payload, out);
             }
             Event::InitError { call, at, error_type, payload } => {
-                self.init_error(call, at, error_type, &payload, now, out);
+                self.init_error(call, at, error_type, payload, now, out);
             }
             Event::Register { call, name, events, id } => self.register(call, &name, &events, id, now, out),
             Event::ExtensionNext { call, id } => self.extension_next(call, &id, now, out),

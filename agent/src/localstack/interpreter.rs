@@ -11,13 +11,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use lambdock_protocol::{Done, Invoke, LogSource, Shutdown, ShutdownReason, ToAgent, ToControlPlane};
+use lambdock_protocol::{Done, Invoke, Shutdown, ShutdownReason, ToAgent, ToControlPlane};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::client::{self, Client};
 use super::exchange::{Call, Exchange, Outcome};
-use super::stdout::Stdout;
 use super::traces::Traces;
 use crate::log::{debug, info, warn};
 
@@ -96,8 +95,6 @@ pub(super) struct Interpreter {
     pub errands: mpsc::Sender<Errand>,
     /// What became of them.
     pub reports: mpsc::Receiver<Report>,
-    /// For the function's output.
-    pub stdout: Stdout,
     /// For segments.
     pub traces: Option<Traces>,
     /// How long the end of an invocation is held back.
@@ -140,7 +137,7 @@ impl Interpreter {
                         held = Some((Instant::now() + self.wait, done));
                         Outcome::Nothing
                     }
-                    message => self.take(message).await,
+                    message => self.take(message),
                 },
                 () = async { sleep_until(due.unwrap_or_else(Instant::now)).await }, if due.is_some() => {
                     match held.take() {
@@ -167,7 +164,7 @@ impl Interpreter {
     async fn end(mut self, held: Option<Done>, mut underway: usize) {
         let until = Instant::now() + SENT_AT_THE_END_WITHIN;
         while let Ok(message) = self.messages.try_recv() {
-            let outcome = self.take(message).await;
+            let outcome = self.take(message);
             underway += self.send(outcome);
         }
         if let Some(done) = held {
@@ -186,20 +183,13 @@ impl Interpreter {
         }
     }
 
-    async fn take(&mut self, message: ToControlPlane) -> Outcome {
+    fn take(&mut self, message: ToControlPlane) -> Outcome {
         match message {
             ToControlPlane::Segments(head, body) => {
                 if let Some(traces) = &self.traces {
                     traces.send(&head, body);
                 }
                 Outcome::Nothing
-            }
-            ToControlPlane::Log(log, lines) => {
-                // The platform's own lines are for LocalStack alone.
-                if log.source != LogSource::Platform {
-                    self.stdout.write(&lines).await;
-                }
-                self.exchange.take(ToControlPlane::Log(log, lines))
             }
             message => self.exchange.take(message),
         }

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use lambdock_protocol::{Log, LogFormat, LogLevel, LogSource, Logging, ToControlPlane};
 
+use super::frames::Written;
 use super::levels;
+use super::stdout::Stdout;
 use crate::clock;
 use crate::report::system_log;
 use crate::telemetry::schema::Record;
@@ -30,12 +32,26 @@ pub(crate) struct Journal {
     logging: Logging,
     /// The invocation that lines belong to.
     current: RefCell<Option<String>>,
+    /// For whoever looks at the container's log.
+    stdout: RefCell<Stdout>,
 }
 
 impl Journal {
     /// A log that goes to `uplink` as `logging` wants it, and to the subscribers of `telemetry`.
     pub(crate) fn new(uplink: Sender, telemetry: Rc<Telemetry>, logging: Logging) -> Self {
-        Self { uplink, telemetry, logging, current: RefCell::new(None) }
+        Self {
+            uplink,
+            telemetry,
+            logging,
+            current: RefCell::new(None),
+            stdout: RefCell::new(Stdout::nowhere()),
+        }
+    }
+
+    /// The same; what processes write is on our own standard output as well, but not what the platform does.
+    /// [LocalStack: init]
+    pub(crate) fn on(self, stdout: Stdout) -> Self {
+        Self { stdout: RefCell::new(stdout), ..self }
     }
 
     /// The hub behind it.
@@ -64,21 +80,33 @@ impl Journal {
         Some(ToControlPlane::Log(self.head(LogSource::Platform, time_ms), lines))
     }
 
-    /// Logs whole lines that a process wrote, each with its newline.
-    pub(crate) async fn written(&self, source: &Source, lines: Bytes) {
-        if lines.is_empty() {
+    /// Logs what a process wrote.
+    pub(crate) async fn written(&self, source: &Source, written: Written) {
+        let (text, whole) = match &written {
+            Written::Lines(lines) => (lines, false),
+            Written::Message(message) => (message, true),
+        };
+        if text.is_empty() {
             return;
         }
         let time_ms = clock::now_ms();
-        let lines = self.sifted(source, lines, time_ms);
-        if lines.is_empty() {
+        let text = match written {
+            Written::Lines(lines) => self.sifted(source, lines, time_ms),
+            Written::Message(message) => match self.is_dropped(source, &message, &clock::iso(time_ms)) {
+                true => return,
+                false => message,
+            },
+        };
+        if text.is_empty() {
             return;
         }
+        self.stdout.borrow_mut().write(&text);
         let log_source = match source {
             Source::Function => LogSource::Function,
             Source::Extension(_) => LogSource::Extension,
         };
-        self.uplink.send(ToControlPlane::Log(self.head(log_source, time_ms), lines)).await;
+        let head = Log { whole, ..self.head(log_source, time_ms) };
+        self.uplink.send(ToControlPlane::Log(head, text)).await;
     }
 
     /// Answers an extension's PUT: status and JSON. `name` is its own.
@@ -97,35 +125,21 @@ impl Journal {
     }
 
     fn head(&self, source: LogSource, time_ms: u64) -> Log {
-        Log { source, time_ms, request_id: self.current.borrow().clone() }
+        Log { source, time_ms, request_id: self.current.borrow().clone(), whole: false }
     }
 
-    /// Tells subscribers of the lines, and keeps those that the log is to have. Levels are for the log: subscribers get
-    /// everything. [AWS: levels decide what is sent to CloudWatch Logs]
+    /// Tells subscribers of the lines, and keeps those that the log is to have.
     fn sifted(&self, source: &Source, lines: Bytes, time_ms: u64) -> Bytes {
-        let (kind, extension) = match source {
-            Source::Function => (Kind::Function, None),
-            Source::Extension(name) => (Kind::Extension, Some(name)),
-        };
-        let json = self.logging.format == LogFormat::Json;
-        let least = match source {
-            Source::Function if json => Some(self.logging.application_level.unwrap_or(LogLevel::Info)),
-            Source::Function | Source::Extension(_) => None,
-        };
-        let told = self.telemetry.wants(kind);
-        if !told && least.is_none_or(|least| least == LogLevel::Trace) {
+        let (kind, _) = kind_of(source);
+        let least = self.least(source);
+        if !self.telemetry.wants(kind) && least.is_none_or(|least| least == LogLevel::Trace) {
             return lines;
         }
         let time = clock::iso(time_ms);
         let mut kept: Option<BytesMut> = None;
         let mut passed = 0;
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            let text = line.strip_suffix(b"\n").unwrap_or(line);
-            let level = if json { levels::of_object(text) } else { None };
-            if told {
-                self.telemetry.line(extension, text, level.is_some(), &time);
-            }
-            let drop = matches!((least, level), (Some(least), Some(level)) if level < least);
+            let drop = self.is_dropped(source, line, &time);
             match (&mut kept, drop) {
                 (Some(kept), false) => kept.extend_from_slice(line),
                 // The first that is dropped: from here on lines are copied.
@@ -135,5 +149,34 @@ impl Journal {
             passed += line.len();
         }
         kept.map_or(lines, BytesMut::freeze)
+    }
+
+    /// Tells subscribers of a line or a message; whether the log is not to have it. Levels are for the log: subscribers
+    /// get everything. [AWS: levels decide what is sent to CloudWatch Logs]
+    fn is_dropped(&self, source: &Source, text: &[u8], time: &str) -> bool {
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        let (kind, extension) = kind_of(source);
+        let level = if self.logging.format == LogFormat::Json { levels::of_object(text) } else { None };
+        if self.telemetry.wants(kind) {
+            self.telemetry.line(extension, text, level.is_some(), time);
+        }
+        matches!((self.least(source), level), (Some(least), Some(level)) if level < least)
+    }
+
+    /// The least level that the log is to have.
+    fn least(&self, source: &Source) -> Option<LogLevel> {
+        match source {
+            Source::Function if self.logging.format == LogFormat::Json => {
+                Some(self.logging.application_level.unwrap_or(LogLevel::Info))
+            }
+            Source::Function | Source::Extension(_) => None,
+        }
+    }
+}
+
+fn kind_of(source: &Source) -> (Kind, Option<&Rc<str>>) {
+    match source {
+        Source::Function => (Kind::Function, None),
+        Source::Extension(name) => (Kind::Extension, Some(name)),
     }
 }

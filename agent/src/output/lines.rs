@@ -47,7 +47,7 @@ impl Lines {
         }
         let mut out = BytesMut::with_capacity(self.rest.len() + 2);
         while self.rest.len() > LONGEST {
-            let end = boundary(&self.rest);
+            let end = cut_point(&self.rest);
             out.extend_from_slice(&self.rest.split_to(end));
             out.extend_from_slice(b"\n");
         }
@@ -65,7 +65,7 @@ fn cut_lines(whole: Bytes) -> Bytes {
     let mut out = BytesMut::with_capacity(whole.len() + 8);
     for mut line in whole.split_inclusive(|byte| *byte == b'\n') {
         while line.len() > LONGEST + 1 {
-            let (first, more) = line.split_at(boundary(line));
+            let (first, more) = line.split_at(cut_point(line));
             out.extend_from_slice(first);
             out.extend_from_slice(b"\n");
             line = more;
@@ -76,7 +76,7 @@ fn cut_lines(whole: Bytes) -> Bytes {
 }
 
 /// Where to cut a line that is longer than [`LONGEST`]: not within a character of UTF-8.
-fn boundary(line: &[u8]) -> usize {
+pub(super) fn cut_point(line: &[u8]) -> usize {
     let continues = |at: &usize| line.get(*at).is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000);
     (LONGEST - 3..=LONGEST).rev().find(|at| !continues(at)).unwrap_or(LONGEST)
 }

@@ -54,7 +54,7 @@ async fn journal(logging: Logging) -> (Rc<Journal>, Rc<Telemetry>, ControlPlane)
 
 fn pump(journal: &Rc<Journal>, source: Source) -> (Pump, std::io::PipeWriter) {
     let (reader, writer) = std::io::pipe().unwrap();
-    (Pump::start(reader.into(), Rc::clone(journal), source).unwrap(), writer)
+    (Pump::start(reader.into(), Rc::clone(journal), source, Form::Lines).unwrap(), writer)
 }
 
 /// Time after which a test that waits for something has failed.

@@ -5,13 +5,16 @@
 use lambdock_protocol::Status;
 
 use crate::telemetry::schema::{
-    Extension, InitReport, Micros, Record, Report, RestoreReport, Subscription, Tracing,
+    Extension, InitReport, Micros, Phase, Record, Report, RestoreReport, Subscription, Tracing,
 };
 use crate::telemetry::subscription::Kind;
 
 /// The lines of a record, each with its newline; `None`: the text format has none for it.
 pub(super) fn lines(record: &Record) -> Option<String> {
     match record {
+        // An init phase that is run again inside an invocation is told by its end alone. [AWS: logs of functions whose
+        // init phase fails]
+        Record::InitStart(start) if start.phase == Phase::Invoke => None,
         Record::InitStart(start) => runtime_version(
             "INIT_START",
             start.runtime_version.as_deref(),

@@ -17,7 +17,7 @@ pub(crate) struct Command {
 }
 
 /// The command of a function: the one given, for images, else the first bootstrap that there is below `root`. What
-/// nobody may execute is made executable.
+/// the function's user may not execute is made executable.
 pub(crate) fn find(root: &Path, given: Option<&[String]>, folder: Option<&str>) -> Command {
     if let Some(arguments) = given.filter(|arguments| !arguments.is_empty()) {
         let folder = folder.filter(|folder| !folder.is_empty()).unwrap_or("/");
@@ -40,11 +40,11 @@ pub(crate) fn find(root: &Path, given: Option<&[String]>, folder: Option<&str>) 
     }
 }
 
-/// Lets everybody execute a file that nobody may.
+/// Lets everybody execute a file that only its owner or its group may, or nobody.
 fn make_executable(path: &Path) {
     if let Ok(metadata) = fs::metadata(path)
         && metadata.is_file()
-        && metadata.permissions().mode() & 0o111 == 0
+        && metadata.permissions().mode() & 0o001 == 0
     {
         // If it cannot be changed, starting it says what is wrong.
         let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o755));

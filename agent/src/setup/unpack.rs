@@ -1,11 +1,15 @@
 //! Code archives become files.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use zip::ZipArchive;
+use lambdock_protocol::archive::place;
+use zip::read::ZipFile;
+use zip::{System, ZipArchive};
 
 /// Why an archive cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -21,57 +25,73 @@ pub(crate) enum Error {
     Entry(String, io::Error),
 }
 
-/// `S_IFMT` and `S_IFLNK` of a zip's Unix mode.
-const KIND: u32 = 0o170_000;
-const SYMLINK: u32 = 0o120_000;
-
 /// Longest target of a symbolic link that is believed, in bytes.
 const LINK_LIMIT: u64 = 4096;
 
-/// Unpacks `archive` into `target`. Files that exist are replaced; modes are kept, but everybody can read what there
-/// is, as LocalStack has it; links stay links unless they lead out.
+/// Modes of entries that have none, such as those of archives from Windows.
+const FILE_MODE: u32 = 0o644;
+const FOLDER_MODE: u32 = 0o755;
+
+/// Unpacks `archive` into `target`. What is there already is replaced, but for folders by folders; modes are kept
+/// ([`mode`]); links stay links wherever they lead, and nothing is written through one that leads out.
 ///
 /// # Errors
 /// The archive cannot be unpacked; some of it may have been.
 pub(crate) fn unpack(archive: impl Read + Seek, target: &Path) -> Result<(), Error> {
     let mut archive = ZipArchive::new(archive)?;
-    let mut links = Vec::new();
+    let target = &target.canonicalize().map_err(|error| Error::Entry(target.display().to_string(), error))?;
+    let (mut links, mut folders) = (Vec::new(), Vec::new());
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index)?;
         let name = entry.name()?.into_owned();
         let failed = |error| Error::Entry(name.clone(), error);
-        let relative = inside(&name).ok_or_else(|| Error::LeadsOut(name.clone()))?;
-        let path = target.join(relative);
-        let mode = entry.unix_mode().unwrap_or(0);
+        let relative = place(&name).ok_or_else(|| Error::LeadsOut(name.clone()))?;
         if entry.is_dir() {
-            fs::create_dir_all(&path).map_err(failed)?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(failed)?;
+            let path = make_folder(target, &relative).map_err(failed)?;
+            folders.push((name, path, mode(unix_mode(&entry), FOLDER_MODE)));
             continue;
         }
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(failed)?;
-        }
-        if mode & KIND == SYMLINK {
-            let mut link = String::new();
-            entry.by_ref().take(LINK_LIMIT).read_to_string(&mut link).map_err(failed)?;
-            links.push((name, path, link));
+        if entry.is_symlink() {
+            let mut link = Vec::new();
+            entry.by_ref().take(LINK_LIMIT).read_to_end(&mut link).map_err(failed)?;
+            links.push((name, relative, link));
             continue;
         }
-        replace(&path).map_err(failed)?;
+        let path = make_room(target, &relative).map_err(failed)?;
+        let mode = mode(unix_mode(&entry), FILE_MODE);
         let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o755).open(&path).map_err(failed)?;
-        copy(&mut entry, &mut file).map_err(failed)?;
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+        copy(&mut entry, &mut file)
+            .and_then(|()| file.set_permissions(fs::Permissions::from_mode(mode)))
+            .map_err(failed)?;
+    }
+    // Not at once: a folder may not be ours to write into.
+    for (name, path, mode) in folders {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))
+            .map_err(|error| Error::Entry(name, error))?;
     }
     // Links come last, so that no entry is written through one.
-    for (name, path, link) in links {
-        let folder =
-            path.parent().and_then(|parent| parent.strip_prefix(target).ok()).unwrap_or(Path::new(""));
-        if !stays_inside(folder, Path::new(&link)) {
-            return Err(Error::LeadsOut(name));
-        }
-        replace(&path).and_then(|()| symlink(&link, &path)).map_err(|error| Error::Entry(name, error))?;
+    for (name, relative, link) in links {
+        make_room(target, &relative)
+            .and_then(|path| symlink(OsStr::from_bytes(&link), path))
+            .map_err(|error| Error::Entry(name, error))?;
     }
     Ok(())
+}
+
+/// The mode that an entry was given on a Unix.
+fn unix_mode<R: Read>(entry: &ZipFile<'_, R>) -> Option<u32> {
+    // Of archives from elsewhere the library makes one up.
+    (entry.system() == System::Unix).then(|| entry.unix_mode()).flatten()
+}
+
+/// The mode that an entry gets: its own, or else the usual one. The function is nobody's owner, and has to be able to
+/// read what there is. [AWS: keeps modes, and asks for 644 and 755]
+fn mode(given: Option<u32>, usual: u32) -> u32 {
+    const READABLE: u32 = 0o444;
+    let bits = given.map(|mode| mode & 0o777).filter(|bits| *bits != 0).unwrap_or(usual);
+    // Folders have to be searched as well.
+    bits | (usual & (READABLE | 0o111))
 }
 
 fn copy(entry: &mut impl Read, file: &mut File) -> io::Result<()> {
@@ -84,39 +104,46 @@ fn copy(entry: &mut impl Read, file: &mut File) -> io::Result<()> {
     }
 }
 
-fn replace(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Makes the folder of an entry and takes away what is in the entry's place. Gives the place.
+fn make_room(target: &Path, relative: &Path) -> io::Result<PathBuf> {
+    let folder = make_folder(target, relative.parent().unwrap_or(Path::new("")))?;
+    let path = folder.join(relative.file_name().unwrap_or_default());
+    match fs::symlink_metadata(&path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&path)?,
+        Ok(_) => fs::remove_file(&path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
+    Ok(path)
 }
 
-/// The path of an entry below the target, where absolute paths begin, as for `unzip`; `None`: it climbs.
-fn inside(name: &str) -> Option<PathBuf> {
-    let mut path = PathBuf::new();
-    for component in Path::new(name).components() {
-        match component {
-            Component::Normal(part) => path.push(part),
-            Component::CurDir | Component::RootDir => {}
-            Component::ParentDir if path.pop() => {}
-            Component::ParentDir | Component::Prefix(_) => return None,
+/// Makes a folder below `target` and all above it. What is in the way and no folder gives way to one; links of earlier
+/// archives to folders below `target` are followed, those that lead out are in the way.
+fn make_folder(target: &Path, relative: &Path) -> io::Result<PathBuf> {
+    let mut path = target.to_owned();
+    for part in relative {
+        path.push(part);
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => continue,
+            Ok(metadata) => {
+                if let Some(folder) = metadata.is_symlink().then(|| folder_inside(target, &path)).flatten() {
+                    path = folder;
+                    continue;
+                }
+                fs::remove_file(&path)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
+        fs::create_dir(&path)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(FOLDER_MODE))?;
     }
-    (!path.as_os_str().is_empty() && !name.contains('\0')).then_some(path)
+    Ok(path)
 }
 
-/// Whether a link in `folder` (below the target) leads to somewhere below the target.
-fn stays_inside(folder: &Path, link: &Path) -> bool {
-    let mut depth = folder.components().count();
-    for component in link.components() {
-        match component {
-            Component::Normal(_) => depth += 1,
-            Component::CurDir => {}
-            Component::ParentDir if depth > 0 => depth -= 1,
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return false,
-        }
-    }
-    true
+/// The folder below `target` that a link leads to.
+fn folder_inside(target: &Path, link: &Path) -> Option<PathBuf> {
+    link.canonicalize().ok().filter(|folder| folder.is_dir() && folder.starts_with(target))
 }
 
 #[cfg(test)]

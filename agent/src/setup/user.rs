@@ -22,6 +22,20 @@ pub(crate) const DEFAULT: &str = "sbx_user1051";
 /// AWS's numbers for it.
 const NUMBERS: User = User { uid: 993, gid: 990 };
 
+/// Variables that name the user. [LocalStack: its init's, and its own setting for that]
+const VARIABLES: [&str; 2] = ["LOCALSTACK_USER", "LAMBDA_INIT_USER"];
+
+/// The name of the user, if somebody has said one: the function, `operator` of the control plane, or the container; the
+/// function's own variables win, as they do in LocalStack. An empty one means root.
+pub(crate) fn name<'a>(
+    function: impl Fn(&str) -> Option<&'a String>,
+    operator: Option<&'a str>,
+    container: impl Fn(&str) -> Option<&'a String>,
+) -> Option<&'a str> {
+    let given = function(VARIABLES[0]).map(String::as_str).or(operator);
+    given.or_else(|| VARIABLES.iter().find_map(|variable| container(variable)).map(String::as_str))
+}
+
 /// Finds the user `name` in the container, or makes it with AWS's numbers, and gives it `/tmp`. `None`: functions
 /// stay root.
 ///
@@ -96,6 +110,20 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+
+    #[test]
+    fn whoever_is_closest_to_the_function_names_its_user() {
+        let (a, b, c) = ("a".to_owned(), "b".to_owned(), "c".to_owned());
+        let nobody = |_: &str| None;
+        let function = |variable: &str| (variable == "LOCALSTACK_USER").then_some(&a);
+        let container = |variable: &str| (variable == "LAMBDA_INIT_USER").then_some(&b);
+        let both = |variable: &str| Some(if variable == "LAMBDA_INIT_USER" { &b } else { &c });
+        assert_eq!(name(function, Some("operator"), both), Some("a"));
+        assert_eq!(name(nobody, Some("operator"), both), Some("operator"));
+        assert_eq!(name(nobody, None, both), Some("c"));
+        assert_eq!(name(nobody, None, container), Some("b"));
+        assert_eq!(name(nobody, None, nobody), None);
+    }
 
     #[test]
     fn a_new_user_gets_a_line_of_its_own_and_an_existing_one_keeps_its_numbers() {

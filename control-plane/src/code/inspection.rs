@@ -2,13 +2,15 @@
 
 use std::io::{self, Read, Seek};
 
+use lambdock_protocol::archive::{Kind, Layout};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
 /// Why an archive cannot be used, in AWS's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// Not a zip, damaged, encrypted, or with entries that would be unpacked outside of the function's folder.
+    /// Not a zip, damaged, encrypted, or with entries that cannot be unpacked: outside of the function's folder, or a
+    /// file where another entry has a folder.
     /// [AWS: recorded for CreateFunction and PublishLayerVersion]
     #[error("Could not unzip uploaded file. Please check your file, then try to upload again.")]
     Unreadable,
@@ -27,13 +29,18 @@ pub enum Fault {
 pub fn inspect(archive: impl Read + Seek, unzipped_limit: u64) -> Result<(), Fault> {
     let mut archive = open(archive)?;
     let mut total: u64 = 0;
+    let mut layout = Layout::default();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(|_| Fault::Unreadable)?;
-        if entry.encrypted() || entry.enclosed_name().is_none() {
+        if entry.encrypted() {
             return Err(Fault::Unreadable);
         }
+        let name = entry.name().map_err(|_| Fault::Unreadable)?;
+        let kind = if entry.is_dir() { Kind::Folder } else { Kind::Leaf };
+        layout.add(&name, kind).map_err(|_| Fault::Unreadable)?;
         total = total.saturating_add(entry.size());
     }
+    layout.check().map_err(|_| Fault::Unreadable)?;
     if total >= unzipped_limit { Err(Fault::TooLarge(unzipped_limit)) } else { Ok(()) }
 }
 
@@ -106,6 +113,24 @@ mod tests {
     #[test]
     fn an_entry_that_climbs_out_is_refused() {
         check(&archive(&[("../../etc/passwd", b"x")]), Err(Fault::Unreadable));
+    }
+
+    #[test]
+    fn a_file_where_another_entry_has_a_folder_is_refused() {
+        check(&archive(&[("a", b"x"), ("a/b", b"y")]), Err(Fault::Unreadable));
+        check(&archive(&[("a/b", b"y"), ("a", b"x")]), Err(Fault::Unreadable));
+    }
+
+    #[test]
+    fn links_are_taken_wherever_they_lead_and_files_below_them_are_not() {
+        let linked = |more: Option<&str>| {
+            let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+            writer.add_symlink("link", "/opt/lib", SimpleFileOptions::default()).unwrap();
+            more.into_iter().for_each(|name| writer.start_file(name, SimpleFileOptions::default()).unwrap());
+            writer.finish().unwrap().into_inner()
+        };
+        check(&linked(None), Ok(()));
+        check(&linked(Some("link/planted")), Err(Fault::Unreadable));
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use lambdock_domain::configuration::{Configuration, LogFormat, TracingMode};
 use lambdock_domain::function::Serving;
-use lambdock_domain::{Code, FunctionId, PackageType};
+use lambdock_domain::{Code, FunctionId};
 use lambdock_protocol as protocol;
-use lambdock_protocol::{Archive, Assignment, InitializationType, LogLevel, Logging, PathMode};
+use lambdock_protocol::{Archive, Assignment, InitializationType, LogLevel, Logging};
 
 use super::LATEST;
 use crate::runtime_version;
@@ -69,7 +69,7 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
         user: settings.user.clone(),
         environment: environment(id, version, configuration, &logging, settings),
         archives: archives(&serving.code),
-        modes: modes(configuration),
+        modes: Vec::new(),
         payload_limit: settings.response_limit,
         tracing: match configuration.tracing {
             TracingMode::PassThrough => protocol::TracingMode::PassThrough,
@@ -99,14 +99,6 @@ fn archives(code: &Code) -> Vec<Archive> {
             vec![Archive { digest: digest.0.clone(), size: *size, target: "/var/task".to_owned() }]
         }
         Code::Image { .. } => Vec::new(),
-    }
-}
-
-fn modes(configuration: &Configuration) -> Vec<PathMode> {
-    let mode = |path: &str| PathMode { path: path.to_owned(), mode: "0755".to_owned() };
-    match configuration.package_type {
-        PackageType::Zip => vec![mode("/var/task")],
-        PackageType::Image => Vec::new(),
     }
 }
 

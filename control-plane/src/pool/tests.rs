@@ -270,7 +270,12 @@ impl Agent {
             mode: Default::default(),
             length: None,
         };
-        let log = Log { source: LogSource::Platform, time_ms: 0, request_id: Some(request_id.clone()) };
+        let log = Log {
+            source: LogSource::Platform,
+            time_ms: 0,
+            request_id: Some(request_id.clone()),
+            whole: false,
+        };
         self.say(ToControlPlane::Log(log, Bytes::from_static(b"START\n"))).await;
         self.say(ToControlPlane::ResponseStart(start)).await;
         self.say(ToControlPlane::ResponseChunk(id.into())).await;

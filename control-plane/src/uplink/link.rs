@@ -43,7 +43,7 @@ pub enum InvocationEvent {
     Done {
         /// What it took.
         done: Done,
-        /// Last 4096 bytes of the invocation's log.
+        /// Last 4096 bytes of the invocation's log, and of what was written since the last one.
         log_tail: Bytes,
     },
     /// The environment is gone. What came before is all there will be.
@@ -123,6 +123,7 @@ impl Connection {
             decoder: Decoder::default(),
             services,
             current: None,
+            early: Tail::default(),
             undelivered: None,
         };
         Self { link, reader }
@@ -287,6 +288,8 @@ pub struct Reader {
     decoder: Decoder,
     services: Services,
     current: Option<Current>,
+    /// What was written since the last invocation, or before the first.
+    early: Tail,
     /// An event whose reader was not ready when this was cancelled.
     undelivered: Option<InvocationEvent>,
 }
@@ -335,10 +338,13 @@ impl Reader {
     async fn take(&mut self, message: ToControlPlane, observer: &dyn Observer) -> Option<Heard> {
         match message {
             ToControlPlane::Log(log, lines) => {
-                if let Some(id) = &log.request_id
-                    && let Some(current) = self.current(id)
-                {
-                    current.tail.push(&lines);
+                match &log.request_id {
+                    Some(id) => {
+                        if let Some(current) = self.current(id) {
+                            current.tail.push(&lines);
+                        }
+                    }
+                    None => self.early.push_early(&log, &lines),
                 }
                 self.services.logs.lines(&self.link.shared.info, log, lines);
             }
@@ -394,8 +400,10 @@ impl Reader {
     fn current(&mut self, request_id: &str) -> Option<&mut Current> {
         if self.current.is_none()
             && let State::Open { next, .. } = &mut *self.link.shared.state()
+            && let Some(mut begun) = next.take()
         {
-            self.current = next.take();
+            begun.tail = std::mem::take(&mut self.early);
+            self.current = Some(begun);
         }
         let current = self.current.as_mut().filter(|current| current.request_id == request_id);
         if current.is_none() {

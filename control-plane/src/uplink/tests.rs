@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use lambdock_protocol::{
-    Archive, Assignment, Decoder, Done, Failed, Hello, Invoke, LogSource, Mode, Purpose, ResponseEnd,
-    ResponseStart, Segments, Status, ToAgent, ToControlPlane,
+    Archive, Assignment, Decoder, Done, Failed, Hello, Initialized, Invoke, LogSource, Mode, Purpose,
+    ResponseEnd, ResponseStart, Segments, Status, ToAgent, ToControlPlane,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -172,7 +172,7 @@ fn done(request_id: &str) -> ToControlPlane {
 }
 
 fn log(request_id: Option<&str>) -> Log {
-    Log { source: LogSource::Function, time_ms: 1, request_id: request_id.map(str::to_owned) }
+    Log { source: LogSource::Function, time_ms: 1, request_id: request_id.map(str::to_owned), whole: false }
 }
 
 #[tokio::test]
@@ -253,6 +253,48 @@ async fn an_invocation_goes_down_and_its_events_come_up_in_order() {
     assert_eq!(running.next().await, None);
     let lines: Vec<_> = bench.logs.try_iter().map(|(_, lines)| lines).collect();
     assert_eq!(lines, ["START\n", "elsewhere\n", "END\n"]);
+}
+
+#[tokio::test]
+async fn what_was_written_before_an_invocation_is_told_with_it_and_with_no_other() {
+    let bench = bench().await;
+    let (mut agent, connection, _registration) = admitted(&bench).await;
+    let Connection { link, mut reader } = connection;
+    let platform = Log { source: LogSource::Platform, ..log(None) };
+    for (log, lines) in [
+        (platform.clone(), "INIT_START Runtime Version: v\tRuntime Version ARN: a\n"),
+        (
+            platform.clone(),
+            "{\"time\":\"2026-01-02T03:04:05.678Z\",\"type\":\"platform.initStart\",\"record\":{}}\n",
+        ),
+        (log(None), "INIT_START of my own\n"),
+        (platform, "INIT_REPORT Init Duration: 1.00 ms\tPhase: init\tStatus: timeout\n"),
+    ] {
+        agent.send(ToControlPlane::Log(log, lines.into())).await;
+    }
+    let mut running = Vec::new();
+    for id in ["r1", "r2"] {
+        let (begun, _) = tokio::join!(link.invoke(invoke(id), Bytes::new(), || {}), agent.hear());
+        running.push(begun.unwrap());
+        agent.send(ToControlPlane::Log(log(Some(id)), Bytes::from_static(b"START\n"))).await;
+        agent.send(done(id)).await;
+        agent.send(ToControlPlane::Log(log(None), Bytes::from_static(b"late\n"))).await;
+        // So that the invocation is over before the next is begun.
+        agent.send(ToControlPlane::Initialized(initialized(), Bytes::new())).await;
+        assert!(matches!(reader.next(&Nobody).await, Heard::Initialized(..)));
+    }
+    let mut tails = Vec::new();
+    for running in &mut running {
+        let Some(InvocationEvent::Done { log_tail, .. }) = running.next().await else { panic!("it is done") };
+        tails.push(log_tail);
+    }
+    let first =
+        "INIT_START of my own\nINIT_REPORT Init Duration: 1.00 ms\tPhase: init\tStatus: timeout\nSTART\n";
+    assert_eq!(tails, [first, "late\nSTART\n"]);
+}
+
+fn initialized() -> Initialized {
+    Initialized { status: Status::Success, duration_us: 1, error_type: None }
 }
 
 #[tokio::test]

@@ -191,6 +191,19 @@ impl Sandbox {
         self.init.try_wait().unwrap()
     }
 
+    /// Runs a shell script in the sandbox as an engine's `exec` does: with a parent outside, and with these variables.
+    pub(crate) fn exec(&self, script: &str, variables: &[(&str, &str)]) -> Child {
+        Command::new("nsenter")
+            .args(["--pid", "--mount", "--net", "--root", "--target", &self.init.id().to_string()])
+            .args(["env", "--chdir=/", "sh", "-c", script])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
     /// Waits for the end of the init.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         wait_until("the init ends", || self.init.try_wait().unwrap())

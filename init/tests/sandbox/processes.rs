@@ -50,6 +50,12 @@ impl Process {
         self.status("State").is_some_and(|state| state.starts_with('Z'))
     }
 
+    /// Its command line, arguments separated by blanks.
+    pub(crate) fn command(&self) -> String {
+        let line = fs::read(self.file("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).trim_end_matches('\0').replace('\0', " ")
+    }
+
     /// The program's own short name.
     pub(crate) fn name(&self) -> String {
         self.status("Name").unwrap_or_default()

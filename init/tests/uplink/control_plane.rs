@@ -21,9 +21,14 @@ pub(crate) const PAYLOAD_LIMIT: u64 = 6 * 1024 * 1024 + 100;
 /// What every script may import: the Runtime API on one connection.
 const LIBRARY: &str = include_str!("runtime.py");
 
+/// What extensions have besides: the Extensions API.
+const EXTENSION: &str = include_str!("extension.py");
+
 /// A function to be: its code and what it is told.
 pub(crate) struct Function {
     files: Vec<(String, u32, Vec<u8>)>,
+    /// Files of the image.
+    image: Vec<(String, u32, Vec<u8>)>,
     assignment: Assignment,
     variables: Vec<(OsString, OsString)>,
 }
@@ -45,7 +50,7 @@ impl Function {
             runtime_version: Some(RuntimeVersion { version: "python:3.x".into(), arn: "arn".into() }),
             ..Assignment::default()
         };
-        Self { files: Vec::new(), assignment, variables: Vec::new() }
+        Self { files: Vec::new(), image: Vec::new(), assignment, variables: Vec::new() }
     }
 
     /// A bootstrap that is a Python script, which has `runtime.py` imported.
@@ -63,6 +68,20 @@ impl Function {
     pub(crate) fn file(mut self, path: &str, mode: u32, content: impl Into<Vec<u8>>) -> Self {
         self.files.push((path.to_owned(), mode, content.into()));
         self
+    }
+
+    /// With another file in its image.
+    pub(crate) fn at(mut self, path: &str, mode: u32, content: impl Into<Vec<u8>>) -> Self {
+        self.image.push((path.to_owned(), mode, content.into()));
+        self
+    }
+
+    /// With an extension that is a Python script, which has `runtime.py` and `extension.py` imported.
+    pub(crate) fn extension(self, name: &str, script: &str) -> Self {
+        let text = format!(
+            "#!/usr/bin/python3 -u\nimport sys\nsys.path.append('/opt/library')\nfrom runtime import *\n{EXTENSION}\n{script}"
+        );
+        self.at(&format!("/opt/extensions/{name}"), 0o755, text).at("/opt/library/runtime.py", 0o644, LIBRARY)
     }
 
     /// With another assignment.
@@ -112,6 +131,8 @@ pub(crate) struct Outcome {
     pub(crate) failed: Option<(String, String)>,
     /// Its log, platform's lines included.
     pub(crate) log: Vec<u8>,
+    /// Messages of several lines in it.
+    pub(crate) messages: Vec<String>,
     /// What was written before it began.
     pub(crate) before: Vec<u8>,
     /// Its end.
@@ -172,9 +193,9 @@ impl Environment {
     /// Starts an init, welcomes and assigns it; the next is that it asks for the code.
     pub(crate) fn greeted(function: Function) -> Self {
         let size = function.archive().len() as u64;
-        let Function { mut assignment, variables, .. } = function;
+        let Function { mut assignment, variables, image, .. } = function;
         assignment.archives.push(Archive { digest: "code".into(), size, target: "/var/task".into() });
-        let mut environment = Self::waiting(variables);
+        let mut environment = Self::waiting(variables, &image);
         environment.send(&ToAgent::Assign(Box::new(assignment)));
         environment
     }
@@ -187,8 +208,8 @@ impl Environment {
         environment
     }
 
-    fn waiting(variables: Vec<(OsString, OsString)>) -> Self {
-        let (mut sandbox, listener) = Sandbox::start(&[], |listener| {
+    fn waiting(variables: Vec<(OsString, OsString)>, image: &[(String, u32, Vec<u8>)]) -> Self {
+        let (mut sandbox, listener) = Sandbox::with_files(image, &[], |listener| {
             let port = listener.local_addr().unwrap().port();
             let ours = [
                 ("LAMBDOCK_UPLINK", format!("127.0.0.1:{port}")),
@@ -305,6 +326,9 @@ impl Environment {
                 ToControlPlane::Log(_, _) if lines == Lines::Dropped => {}
                 ToControlPlane::Log(log, lines) => {
                     assert!(lines.ends_with(b"\n"), "lines are whole");
+                    if log.whole {
+                        outcome.messages.push(String::from_utf8(lines.to_vec()).unwrap());
+                    }
                     match log.request_id {
                         Some(id) => {
                             assert_eq!(id, request_id);

@@ -156,6 +156,31 @@ while True:
 }
 
 #[test]
+fn a_response_stands_though_its_runtime_is_gone_before_it_hears_that_it_was_taken() {
+    let mut environment = Environment::ready(Function::python(
+        r#"
+event = next_event()
+how, size = event.body.decode().split()
+head = f"POST /2018-06-01/runtime/invocation/{event.id}/{'error' if how == 'error' else 'response'} HTTP/1.1\r\nHost: x\r\n"
+body = b"x" * int(size)
+mine = connection.sock if how == "same" else raw()
+mine.sendall((head + f"Content-Length: {len(body)}\r\n\r\n").encode() + body)
+os.kill(os.getpid(), signal.SIGKILL)
+"#,
+    ));
+    for _ in 0..12 {
+        for (how, size) in [("same", 10), ("other", 10), ("same", 0), ("other", 300_000), ("error", 10)] {
+            let outcome = environment.invoke(format!("{how} {size}").as_bytes());
+            if how == "error" {
+                assert_eq!(outcome.failed, Some(("Runtime.Unknown".into(), "x".repeat(size))));
+            } else {
+                assert_eq!(outcome.succeeded().len(), size, "{how}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_response_stands_though_its_runtime_never_asks_for_more() {
     let mut environment = Environment::ready(
         Function::python("respond(next_event(), 'answered')\nsignal.pause()")

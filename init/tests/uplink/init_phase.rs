@@ -34,10 +34,31 @@ sys.exit(1)
     assert_eq!(outcome.failed, Some(("Runtime.ImportModuleError".into(), expected.into())));
     // What the suppressed init wrote comes before its invocation begins.
     let before = String::from_utf8(outcome.before.clone()).unwrap();
-    assert!(before.contains("importing\nINIT_REPORT Init Duration: "), "{before}");
+    assert!(before.starts_with("importing\nINIT_REPORT Init Duration: "), "{before}");
     assert!(before.contains("\tPhase: invoke\tStatus: error"), "{before}");
     assert!(outcome.text().starts_with("START RequestId: "));
     assert_eq!(outcome.done().init_us, None);
+}
+
+#[test]
+fn a_second_init_error_is_refused() {
+    let script = r#"
+post = lambda: print(call("POST", "init/error", '{"errorMessage":"m","errorType":"E"}')[0])
+post()
+post()
+sys.exit(1)
+"#;
+    let (_, _, log) = Environment::of(Function::python(script)).initialized_with_log();
+    assert!(log.contains("\n202\n403\n"), "{log}");
+}
+
+#[test]
+fn a_runtime_with_hooks_for_snapshots_goes_on_at_once() {
+    let function = Function::python("print(call('GET', 'restore/next')[0])\nserve(lambda event: event.body)");
+    let mut environment = Environment::of(function);
+    let (initialized, _, log) = environment.initialized_with_log();
+    assert!(initialized.status == Status::Success && log.contains("\n200\n"), "{log}");
+    assert_eq!(environment.invoke(b"1").succeeded(), b"1");
 }
 
 #[test]
@@ -85,8 +106,12 @@ fn what_cannot_be_started_is_an_invalid_entrypoint_every_time() {
         let mut environment = Environment::of(function);
         let (initialized, payload) = environment.initialized();
         assert_eq!(initialized.error_type.as_deref(), Some("Runtime.InvalidEntrypoint"), "{payload}");
-        let (error_type, message) = environment.invoke(b"{}").error();
+        let outcome = environment.invoke(b"{}");
+        let (error_type, message) = outcome.error();
         assert_eq!(error_type, "Runtime.InvalidEntrypoint");
+        // [AWS: as recorded]
+        let told = format!("Version: $LATEST\n{message}\nRuntime.InvalidEntrypoint\nEND ");
+        assert!(outcome.text().contains(&told), "{}", outcome.text());
         assert!(
             message.contains(" Error: fork/exec /") && message.ends_with(": no such file or directory"),
             "{message}"
@@ -168,7 +193,7 @@ fds = [fd for fd in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd
 about = {
     "ids": [os.getuid(), os.geteuid(), os.getgid(), os.getegid()], "groups": os.getgroups(),
     "environment": dict(os.environ), "folder": os.getcwd(), "arguments": sys.argv,
-    "descriptors": sorted(fds), "input": os.readlink("/proc/self/fd/0"),
+    "descriptors": sorted(fds, key=int), "input": os.readlink("/proc/self/fd/0"),
     "leader": os.getpgid(0) == os.getpid(),
 }
 import json
@@ -179,7 +204,6 @@ serve(lambda event: json.dumps(about))
         "LOCALSTACK_RUNTIME_ID",
         "LOCALSTACK_INTEROP_PORT",
         "LOCALSTACK_RUNTIME_TRACING_PORT",
-        "LOCALSTACK_USER",
         "LOCALSTACK_CODE_ARCHIVES",
         "LOCALSTACK_HOT_RELOADING_PATHS",
         "LOCALSTACK_ENABLE_XRAY_TELEMETRY",
@@ -192,6 +216,7 @@ serve(lambda event: json.dumps(about))
     ];
     let function =
         removed.iter().fold(Function::python(script), |function, name| function.variable(name, "x"));
+    let function = function.variable("LOCALSTACK_USER", "sbx_user1051");
     let function = function.variable("LOCALSTACK_HOSTNAME", "kept").assigned(|assignment| {
         assignment.environment.insert("TZ".into(), ":UTC".into());
         assignment.environment.insert("MINE".into(), "käse".into());
@@ -202,10 +227,12 @@ serve(lambda event: json.dumps(about))
     assert_eq!(about["groups"], serde_json::json!([]));
     assert_eq!((&about["folder"], &about["input"]), (&"/var/task".into(), &"/dev/null".into()));
     assert_eq!(about["arguments"], serde_json::json!(["/var/task/bootstrap"]));
-    assert_eq!(about["descriptors"], serde_json::json!(["0", "1", "2"]));
+    // Besides the usual ones it has the pipe that its logger may write into.
+    let logger = about["environment"]["_LAMBDA_TELEMETRY_LOG_FD"].clone();
+    assert_eq!(about["descriptors"], serde_json::json!(["0", "1", "2", logger]));
     assert_eq!(about["leader"], true);
     let variables = about["environment"].as_object().unwrap();
-    for name in removed.iter().chain(&["LOCALSTACK_INIT_LOG_LEVEL"]) {
+    for name in removed.iter().chain(&["LOCALSTACK_INIT_LOG_LEVEL", "LOCALSTACK_USER"]) {
         assert!(!variables.contains_key(*name), "{name}");
     }
     assert!(
@@ -242,6 +269,39 @@ fn a_function_of_root_stays_root() {
     let script = "serve(lambda event: str(os.getuid()))";
     let function = Function::python(script).assigned(|assignment| assignment.user = Some("root".into()));
     assert_eq!(Environment::ready(function).invoke(b"{}").succeeded(), b"0");
+}
+
+#[test]
+fn the_container_can_say_who_functions_run_as() {
+    for (variable, uid) in [("LOCALSTACK_USER", "0"), ("LAMBDA_INIT_USER", "0"), ("SOMEBODY", "993")] {
+        let function = Function::python("serve(lambda event: str(os.getuid()))").variable(variable, "root");
+        let mut environment = Environment::ready(function);
+        assert_eq!(environment.invoke(b"{}").succeeded(), uid.as_bytes(), "{variable}");
+    }
+    // What the control plane says goes before that, and what the function says before both.
+    let function = Function::python("serve(lambda event: str(os.getuid()))")
+        .variable("LOCALSTACK_USER", "root")
+        .assigned(|assignment| assignment.user = Some("sbx_user1051".into()));
+    assert_eq!(Environment::ready(function).invoke(b"{}").succeeded(), b"993");
+    let function = Function::python("serve(lambda event: str(os.getuid()))").assigned(|assignment| {
+        assignment.user = Some("sbx_user1051".into());
+        assignment.environment.insert("LOCALSTACK_USER".into(), "root".into());
+    });
+    assert_eq!(Environment::ready(function).invoke(b"{}").succeeded(), b"0");
+}
+
+#[test]
+fn a_functions_own_variables_reach_it_whatever_they_are_called() {
+    let names = ["HOME", "HOSTNAME", "LAMBDOCK_STAGE", "LAMBDOCK_SECRET"];
+    let script = format!("serve(lambda event: ' '.join(os.environ[name] for name in {names:?}))");
+    let function = Function::python(&script).variable("HOME", "/root").variable("HOSTNAME", "container");
+    let function = function.assigned(|assignment| {
+        for name in names {
+            assignment.environment.insert(name.into(), format!("my-{name}"));
+        }
+    });
+    let told = Environment::ready(function).invoke(b"{}").succeeded();
+    assert_eq!(String::from_utf8(told).unwrap(), names.map(|name| format!("my-{name}")).join(" "));
 }
 
 #[test]

@@ -80,6 +80,65 @@ serve(handler)
     assert_eq!(lines.iter().filter(|byte| **byte == b'x').count(), long.len());
 }
 
+/// A logger as runtimes have it that were offered a pipe for messages.
+const LOGGER: &str = r#"
+import struct
+def log(text, kind=0xA55A0003):
+    text = text.encode()
+    frame = struct.pack(">IIQ", kind, len(text), time.time_ns() // 1000) + text
+    fd = int(os.environ["_LAMBDA_TELEMETRY_LOG_FD"])
+    while frame: frame = frame[os.write(fd, frame):]
+"#;
+
+#[test]
+fn messages_of_the_runtimes_logger_stay_whole() {
+    let mut environment = Environment::ready(Function::python(&format!(
+        r#"{LOGGER}
+def handler(event):
+    log("[INFO] one line\n")
+    log("[ERROR] ValueError: no\nTraceback (most recent call last):\n  File x\n")
+    log('{{"level":"INFO","message":"json"}}', 0xA55A000E)
+    log("x" * 1_000_000)
+    return "served"
+serve(handler)
+"#
+    )));
+    for _ in 0..20 {
+        let outcome = environment.invoke(b"{}");
+        let text = String::from_utf8(written(&outcome.log)).unwrap();
+        let error = "[ERROR] ValueError: no\nTraceback (most recent call last):\n  File x\n";
+        let short = format!("[INFO] one line\n{error}{{\"level\":\"INFO\",\"message\":\"json\"}}\n");
+        assert!(text.starts_with(&short), "{}", &text[..300]);
+        assert_eq!(text.bytes().filter(|byte| *byte == b'x').count(), 1_000_001);
+        assert_eq!(outcome.messages, [error]);
+    }
+}
+
+#[test]
+fn what_is_no_message_in_the_pipe_for_messages_is_text_and_holds_no_memory() {
+    let mut environment = Environment::ready(Function::python(&format!(
+        r#"{LOGGER}
+def handler(event):
+    fd = int(os.environ["_LAMBDA_TELEMETRY_LOG_FD"])
+    if event.body == b"endless":
+        os.write(fd, struct.pack(">IIQ", 0xA55A0003, 0xffffffff, 0))
+        for _ in range(300): os.write(fd, b"~" * 100_000)
+        os._exit(1)
+    os.write(fd, b"just text\n")
+    return "served"
+serve(handler)
+"#
+    )));
+    let init = environment.sandbox.init();
+    assert_eq!(written(&environment.invoke(b"text").log), b"just text\n");
+    let before = init.resident();
+    init.forget_peak();
+    let outcome = environment.invoke(b"endless");
+    assert_eq!(outcome.log.iter().filter(|byte| **byte == b'~').count(), 30_000_000);
+    assert!(init.peak().saturating_sub(before) < 4 << 20);
+    assert_eq!(written(&environment.invoke(b"text").log), b"just text\n");
+}
+
 #[test]
 fn what_is_written_between_invocations_belongs_to_none_and_what_is_written_late_to_the_next() {
     let mut environment = Environment::ready(Function::python(
@@ -119,9 +178,10 @@ fn next_log(environment: &mut Environment) -> (Option<String>, Vec<u8>) {
 }
 
 #[test]
-fn nothing_of_the_function_is_on_the_inits_own_output() {
+fn what_the_function_writes_is_in_the_containers_log_too_and_nothing_else_is() {
     let mut environment = Environment::ready(Function::python(
         r#"
+print("loading")
 def handler(event):
     print("out-of-function")
     print("err-of-function", file=sys.stderr)
@@ -130,7 +190,10 @@ serve(handler)
 "#,
     ));
     environment.invoke(b"{}").succeeded();
-    assert_eq!(environment.sandbox.stdout(), b"");
+    let log = String::from_utf8(environment.sandbox.stdout()).unwrap();
+    let mut lines: Vec<_> = log.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["err-of-function", "loading", "out-of-function"]);
     assert!(!environment.sandbox.stderr().contains("-of-function"));
 }
 

@@ -12,6 +12,7 @@ mod bad_input;
 mod control_plane;
 mod crashes;
 mod endurance;
+mod extensions;
 mod init_phase;
 mod invocations;
 mod logs;

@@ -183,6 +183,74 @@ while True:
     assert_eq!(environment.invoke(b"well").succeeded(), process);
 }
 
+/// Posts `event.body` bytes of an error to `path` and says that there are more; goes on when that was understood.
+const BROKEN_ERROR: &str = r#"
+def post_broken(path):
+    mine = raw()
+    mine.sendall((
+        f"POST /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+        "Lambda-Runtime-Function-Error-Type: Function.Mine\r\n\r\n{half").encode())
+    mine.shutdown(socket.SHUT_WR)
+    return mine.recv(1000).split()[1]
+"#;
+
+/// What is told of an error of which only the type has arrived.
+const ONLY_ITS_TYPE: &str = r#"{"errorType":"Function.Mine","errorMessage":""}"#;
+
+#[test]
+fn an_error_that_breaks_off_ends_the_invocation_at_once_and_the_runtime_goes_on() {
+    let mut environment = Environment::ready(Function::python(&format!(
+        r#"{BROKEN_ERROR}
+while True:
+    event = next_event()
+    if event.body == b"well": respond(event, str(os.getpid()))
+    else: print(post_broken(f"invocation/{{event.id}}/error"))
+"#
+    )));
+    let process = environment.invoke(b"well").succeeded();
+    let outcome = environment.invoke(b"break");
+    assert_eq!(outcome.failed, Some(("Function.Mine".into(), ONLY_ITS_TYPE.into())));
+    assert!(outcome.text().contains("b'400'") && outcome.done().duration_us < 5_000_000, "{outcome:?}");
+    assert_eq!(environment.invoke(b"well").succeeded(), process);
+}
+
+#[test]
+fn an_init_error_that_breaks_off_is_one() {
+    let mut environment =
+        Environment::of(Function::python(&format!("{BROKEN_ERROR}\nprint(post_broken('init/error'))")));
+    let (initialized, payload) = environment.initialized();
+    assert_eq!((initialized.error_type.as_deref(), payload.as_str()), (Some("Function.Mine"), ONLY_ITS_TYPE));
+}
+
+#[test]
+fn an_error_that_is_too_large_ends_the_invocation_at_once_and_the_runtime_goes_on() {
+    let mut environment = Environment::ready(Function::python(
+        r#"
+def pieces(size):
+    for _ in range(size // 100_000): yield b"x" * 100_000
+while True:
+    event = next_event()
+    how, size = event.body.decode().split()
+    if how == "well": respond(event, str(os.getpid()))
+    if how == "announced": print(fail(event, b"x" * int(size))[0])
+    if how == "chunked": print(fail(event, pieces(int(size)))[0])
+"#,
+    ));
+    let init = environment.sandbox.init();
+    let process = environment.invoke(b"well 0").succeeded();
+    let error = environment.invoke(format!("announced {PAYLOAD_LIMIT}").as_bytes());
+    assert_eq!(error.failed.unwrap().1.len() as u64, PAYLOAD_LIMIT);
+    let before = init.resident();
+    init.forget_peak();
+    for how in ["announced", "chunked"] {
+        let outcome = environment.invoke(format!("{how} 50000000").as_bytes());
+        assert_eq!(outcome.error().0, "Function.ResponseSizeTooLarge", "{how}");
+        assert!(outcome.text().contains("\n413\n"), "{}", outcome.text());
+    }
+    assert!(init.peak().saturating_sub(before) < 16 << 20);
+    assert_eq!(environment.invoke(b"well 0").succeeded(), process);
+}
+
 #[test]
 fn a_runtime_need_not_wait_to_hear_that_its_answer_was_taken() {
     let mut environment = Environment::ready(Function::python(

@@ -258,7 +258,7 @@ mod tests {
             let ToAgent::Invoke(Invoke { request_id, .. }, event) = agent.hear() else {
                 panic!("no invocation")
             };
-            let log = Log { source: LogSource::Function, time_ms: 0, request_id: None };
+            let log = Log { source: LogSource::Function, time_ms: 0, request_id: None, whole: false };
             agent.say(&ToControlPlane::Log(log, Bytes::from_static(b"line\n")));
             agent.say(&ToControlPlane::ResponseStart(ResponseStart {
                 request_id: request_id.clone(),

@@ -7,9 +7,10 @@ use lambdock_protocol::{Initialized, Status};
 
 use super::ending::{Reason, Then};
 use super::invocation::{Invocation, Stage};
+use super::runtime_calls::{too_large, truncated};
 use super::{Machine, Phase, RuntimeState, micros, millis};
 use crate::lifecycle::extensions::LIMIT;
-use crate::lifecycle::{CallId, Effect, InitEnd, Point, Reply};
+use crate::lifecycle::{CallId, Effect, ErrorBody, InitEnd, Point, Reply};
 use crate::report::{Ended, Failure};
 use crate::telemetry::schema::Phase as InitPhase;
 
@@ -127,7 +128,7 @@ impl Machine {
         call: CallId,
         at: Point,
         error_type: String,
-        payload: &Bytes,
+        payload: ErrorBody,
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
@@ -138,13 +139,24 @@ impl Machine {
                 (runtime == Some(RuntimeState::Restoring), RuntimeState::RestoreError)
             }
         };
+        let limit = self.settings.payload_limit;
         let Some(init) = self.init_mut().filter(|_| legal) else {
             return effects.push(self.illegal(call, becomes.name()));
         };
-        init.error = Some(Failure { error_type, payload: payload.to_vec() });
+        let reply = match &payload {
+            ErrorBody::Whole(_) => Reply::Accepted,
+            ErrorBody::TooLarge => too_large(limit),
+            ErrorBody::Truncated => truncated(),
+        };
+        let payload = match payload {
+            ErrorBody::Whole(payload) => payload.to_vec(),
+            // What is wrong is known, if not in its own words.
+            ErrorBody::TooLarge | ErrorBody::Truncated => Failure::unexplained(&error_type),
+        };
+        init.error = Some(Failure { error_type, payload });
         init.deadline = Some(now + INIT_ERROR_GRACE);
         self.runtime = Some(becomes);
-        effects.push(Effect::Answer(call, Reply::Accepted));
+        effects.push(Effect::Answer(call, reply));
     }
 
     /// The runtime ended before it asked for an event.

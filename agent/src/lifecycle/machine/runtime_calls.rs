@@ -8,7 +8,7 @@ use lambdock_protocol::{Mode, ResponseEnd, ResponseStart, Status};
 use super::ending::{Reason, Then};
 use super::invocation::{Response, Stage};
 use super::{Machine, Phase, RuntimeState};
-use crate::lifecycle::{BodyEnd, CallId, Effect, Reply, ResponseHead, ResponseMode};
+use crate::lifecycle::{BodyEnd, CallId, Effect, ErrorBody, Reply, ResponseHead, ResponseMode};
 use crate::report::{Ended, Failure};
 
 impl Machine {
@@ -186,15 +186,11 @@ impl Machine {
             }
             BodyEnd::TooLarge => {
                 let limit = self.settings.payload_limit;
-                let message = format!("Exceeded maximum allowed payload size ({limit} bytes).");
-                let refused = Reply::Refused { status: 413, error_type: "RequestEntityTooLarge", message };
-                effects.push(Effect::Answer(call, refused));
+                effects.push(Effect::Answer(call, too_large(limit)));
                 self.failed(Failure::too_large(limit), effects);
             }
             BodyEnd::Truncated => {
-                let message = "HTTP request detected as truncated".to_owned();
-                let refused = Reply::Refused { status: 400, error_type: "TruncatedHTTPRequest", message };
-                effects.push(Effect::Answer(call, refused));
+                effects.push(Effect::Answer(call, truncated()));
                 let text = "the runtime's response ended before it was complete";
                 self.failed(Failure::of_request("Runtime.TruncatedResponse", &request_id, text), effects);
             }
@@ -206,15 +202,26 @@ impl Machine {
         call: CallId,
         request_id: &str,
         error_type: String,
-        payload: &Bytes,
+        payload: ErrorBody,
         effects: &mut Vec<Effect>,
     ) {
         if let Some(refusal) = self.refusal(call, request_id, "InvocationErrorResponse") {
             effects.push(refusal);
             return;
         }
-        self.failed(Failure { error_type, payload: payload.to_vec() }, effects);
-        effects.push(Effect::Answer(call, Reply::Accepted));
+        let (failure, reply) = match payload {
+            ErrorBody::Whole(payload) => (Failure { error_type, payload: payload.to_vec() }, Reply::Accepted),
+            ErrorBody::Truncated => {
+                let payload = Failure::unexplained(&error_type);
+                (Failure { error_type, payload }, truncated())
+            }
+            ErrorBody::TooLarge => {
+                let limit = self.settings.payload_limit;
+                (Failure::too_large(limit), too_large(limit))
+            }
+        };
+        self.failed(failure, effects);
+        effects.push(Effect::Answer(call, reply));
     }
 
     pub(super) fn exited(&mut self, ended: Ended, now: Instant, effects: &mut Vec<Effect>) {
@@ -273,6 +280,18 @@ impl Machine {
 fn invalid_request_id(call: CallId) -> Effect {
     let message = "Invalid request ID".to_owned();
     Effect::Answer(call, Reply::Refused { status: 400, error_type: "InvalidRequestID", message })
+}
+
+/// To who sends more than `limit` bytes.
+pub(super) fn too_large(limit: u64) -> Reply {
+    let message = format!("Exceeded maximum allowed payload size ({limit} bytes).");
+    Reply::Refused { status: 413, error_type: "RequestEntityTooLarge", message }
+}
+
+/// To who stops before the end.
+pub(super) fn truncated() -> Reply {
+    let message = "HTTP request detected as truncated".to_owned();
+    Reply::Refused { status: 400, error_type: "TruncatedHTTPRequest", message }
 }
 
 #[cfg(test)]

@@ -338,11 +338,11 @@ impl Play {
             }
             Try::Error { ours } => {
                 let (request_id, error_type) = (id(&self.watch, ours), "Function.Oops".to_owned());
-                let payload = Bytes::new();
+                let payload = ErrorBody::Whole(Bytes::new());
                 self.call(ours, |call| Event::InvocationError { call, request_id, error_type, payload })?;
             }
             Try::InitError => {
-                let (error_type, payload) = ("Runtime.Oops".to_owned(), Bytes::new());
+                let (error_type, payload) = ("Runtime.Oops".to_owned(), ErrorBody::Whole(Bytes::new()));
                 self.call(true, |call| Event::InitError { call, at: Point::Init, error_type, payload })?;
             }
             // Only what runs can end, or fail to start.

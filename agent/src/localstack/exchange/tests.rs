@@ -19,7 +19,7 @@ fn initialized(status: Status, body: &'static str) -> ToControlPlane {
 }
 
 fn log(lines: &'static str) -> ToControlPlane {
-    let log = Log { source: LogSource::Function, time_ms: 0, request_id: None };
+    let log = Log { source: LogSource::Function, time_ms: 0, request_id: None, whole: false };
     ToControlPlane::Log(log, Bytes::from_static(lines.as_bytes()))
 }
 

@@ -47,6 +47,20 @@ fn init_report(status: Status) -> Record {
     })
 }
 
+fn init_start(phase: Phase) -> Record {
+    Record::InitStart(InitStart {
+        initialization_type: InitializationType::OnDemand,
+        phase,
+        runtime_version: Some("python:3.12.v1".into()),
+        runtime_version_arn: Some("arn".into()),
+        function_name: "f".into(),
+        function_version: "$LATEST".into(),
+        instance_id: "stream".into(),
+        instance_max_memory: 1,
+        tracing: None,
+    })
+}
+
 fn subscribed() -> Subscription {
     let types = vec![Kind::Platform, Kind::Function, Kind::Extension];
     Subscription { name: "ext".into(), state: "Subscribed", types }
@@ -107,6 +121,13 @@ fn text_lines_are_awss_to_the_tab() {
     }
     assert_eq!(text(&init_report(Status::Success)), None);
     assert_eq!(text(&runtime_done(Status::Success)), None);
+}
+
+#[test]
+fn an_init_phase_that_is_run_again_is_told_by_its_end_alone() {
+    let line = "INIT_START Runtime Version: python:3.12.v1\tRuntime Version ARN: arn\n";
+    assert_eq!(text(&init_start(Phase::Init)).as_deref(), Some(line));
+    assert_eq!(text(&init_start(Phase::Invoke)), None);
 }
 
 #[test]
