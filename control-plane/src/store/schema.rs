@@ -70,6 +70,34 @@ pub(super) const MIGRATIONS: &[&str] = &[
         UNIQUE (account, region, id)
     );
 ",
+    "
+    CREATE TABLE event_source_mappings (
+        -- Lists are in the order of creation.
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        uuid TEXT NOT NULL,
+        -- FunctionArn and EventSourceArn, for lists; NULL: the source has no ARN.
+        function TEXT NOT NULL,
+        source TEXT,
+        -- 0 while it is in transition.
+        settled INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        UNIQUE (account, region, uuid)
+    );
+    CREATE INDEX event_source_mappings_by_function ON event_source_mappings (function);
+    CREATE INDEX event_source_mappings_by_source ON event_source_mappings (source);
+    CREATE INDEX event_source_mappings_unsettled ON event_source_mappings (account) WHERE settled = 0;
+    CREATE TABLE capacity_providers (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        -- 0 while it is in transition.
+        settled INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (account, region, name)
+    ) WITHOUT ROWID;
+",
 ];
 
 /// Sets the connection up and brings the schema to the newest version, each step in its own transaction.
