@@ -35,6 +35,7 @@ pub use crate::ambient::{new_id, now};
 use crate::code::Archives;
 use crate::event_sources::SourceLookup;
 use crate::invoke::{Invoker, Throttle};
+use crate::networks::Networks;
 use crate::store::{self, Store};
 use crate::transitions::Transitions;
 use crate::wire::Violation;
@@ -53,6 +54,8 @@ pub struct Context {
     pub transitions: Transitions,
     /// Whether the sources of event source mappings are there.
     pub sources: SourceLookup,
+    /// Where functions are that are in a VPC.
+    pub networks: Networks,
     /// What this installation allows.
     pub rules: functions::choose::Rules,
     /// Whether CreateFunction waits until the function is Active or Failed.

@@ -33,6 +33,7 @@ use crate::gateway::upstream::Upstream;
 use crate::invoke::assignment::{EndpointUrl, Settings};
 use crate::invoke::{Deployer, Directory, Invoker};
 use crate::logs::Console;
+use crate::networks::Networks;
 use crate::pool::{self, Pool};
 use crate::provisioning::Provisioning;
 use crate::services::Services;
@@ -210,7 +211,8 @@ async fn build(
     let transitions = Transitions::new(store.clone(), config.update_time);
     let context = Context {
         transitions: transitions.clone(),
-        sources: SourceLookup::new(services),
+        sources: SourceLookup::new(Arc::clone(&services)),
+        networks: Networks::new(services),
         invoker,
         store,
         archives,

@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod init_binaries;
 pub mod invoke;
 pub mod logs;
+pub mod networks;
 pub mod place;
 pub mod pool;
 pub mod provisioning;

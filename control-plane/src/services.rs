@@ -1,5 +1,7 @@
 //! Calls of our own to other services, at the upstreams that the user names.
 
+mod query;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +18,8 @@ use tokio::time::timeout;
 
 use crate::gateway::upstream::{Endpoints, connector};
 use crate::traces::signature::{self, Unsigned, authorization};
+
+pub use query::{Document, Query};
 
 /// Time that a service has to answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
@@ -98,53 +102,65 @@ impl Services {
     /// # Errors
     /// There is no output.
     pub async fn call(&self, call: Call<'_>) -> Result<Value, Error> {
-        let endpoint = self.endpoints.of(Some(call.service)).ok_or(Error::NotNamed)?;
-        let request = signed(endpoint, &call).map_err(Error::Unusable)?;
+        let message = Message {
+            service: call.service,
+            scope: call.scope,
+            content_type: call.protocol.content_type(),
+            target: Some(call.target),
+            body: call.input.to_string().into(),
+        };
+        let (status, body) = self.exchange(message).await?;
+        let body = serde_json::from_slice(&body)
+            .map_err(|_| Error::Unusable(format!("the upstream answers {status} without JSON")))?;
+        if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
+    }
+
+    /// Sends a message once, and reads the answer to its end.
+    async fn exchange(&self, message: Message<'_>) -> Result<(StatusCode, Bytes), Error> {
+        let endpoint = self.endpoints.of(Some(message.service)).ok_or(Error::NotNamed)?;
+        let request = signed(endpoint, &message).map_err(Error::Unusable)?;
         let answered = async {
             let answer = self.client.request(request).await.map_err(|error| in_full(&error))?;
             let status = answer.status();
             let body = Limited::new(answer.into_body(), ANSWER_LIMIT).collect().await;
-            let body = body.map_err(|error| error.to_string())?.to_bytes();
-            let body =
-                serde_json::from_slice(&body).map_err(|_| format!("it answers {status} without JSON"))?;
-            Ok::<(StatusCode, Value), String>((status, body))
+            Ok::<_, String>((status, body.map_err(|error| error.to_string())?.to_bytes()))
         };
         let answered = timeout(ANSWERED_WITHIN, answered).await;
         let answered = answered.unwrap_or_else(|_| Err("it does not answer in time".to_owned()));
-        let (status, body) =
-            answered.map_err(|reason| Error::Unusable(format!("the upstream {endpoint}: {reason}")))?;
-        if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
+        answered.map_err(|reason| Error::Unusable(format!("the upstream {endpoint}: {reason}")))
     }
 }
 
-fn signed(endpoint: &Uri, call: &Call<'_>) -> Result<Request<Full<Bytes>>, String> {
-    let Call { service, protocol, target, scope, input } = call;
-    let body = Bytes::from(input.to_string());
+/// What a request says, in whatever protocol.
+struct Message<'a> {
+    service: &'a str,
+    scope: &'a Scope,
+    content_type: &'a str,
+    /// `X-Amz-Target`.
+    target: Option<&'a str>,
+    body: Bytes,
+}
+
+fn signed(endpoint: &Uri, message: &Message<'_>) -> Result<Request<Full<Bytes>>, String> {
+    let Message { service, scope, content_type, target, body } = message;
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
-    let kind = protocol.content_type();
     let host = endpoint.authority().map(ToString::to_string).unwrap_or_default();
-    let headers =
-        [("content-type", kind), ("host", &*host), ("x-amz-date", &*time), ("x-amz-target", *target)];
+    let mut headers = vec![("content-type", *content_type), ("host", &*host), ("x-amz-date", &*time)];
+    headers.extend(target.map(|target| ("x-amz-target", target)));
     let authorization = authorization(
         // The account is read from the access key, as in calls of clients.
         signature::Scope { access_key: &scope.account, secret: SECRET, region: &scope.region, service },
-        Unsigned {
-            method: "POST",
-            path: endpoint.path(),
-            query: "",
-            headers: &headers,
-            body: &body,
-            time: &time,
-        },
+        Unsigned { method: "POST", path: endpoint.path(), query: "", headers: &headers, body, time: &time },
     );
-    Request::post(endpoint.clone())
-        .header(CONTENT_TYPE, kind)
+    let mut request = Request::post(endpoint.clone())
+        .header(CONTENT_TYPE, *content_type)
         .header("x-amz-date", &time)
-        .header("x-amz-target", *target)
         .header(AUTHORIZATION, authorization)
-        .header(MOTO_ACCOUNT, &scope.account)
-        .body(Full::new(body))
-        .map_err(|error| error.to_string())
+        .header(MOTO_ACCOUNT, &scope.account);
+    if let Some(target) = target {
+        request = request.header("x-amz-target", *target);
+    }
+    request.body(Full::new(body.clone())).map_err(|error| error.to_string())
 }
 
 /// Reads an error of a JSON protocol.

@@ -37,7 +37,7 @@ pub enum RuntimeValidation {
     Lenient,
 }
 
-/// The configuration of a function to be created.
+/// The configuration of a function to be created, but for its VPC.
 ///
 /// # Errors
 /// AWS's, for the first rule that is broken.
@@ -83,7 +83,6 @@ pub fn create(
         environment: input.environment.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
-        vpc: input.vpc_config.as_ref(),
         dead_letter: input.dead_letter_config.as_ref(),
         file_systems: input.file_system_configs.as_deref(),
         image_config: input.image_config.as_ref(),
@@ -96,7 +95,7 @@ pub fn create(
     Ok(configuration)
 }
 
-/// The configuration after an update: members that were given replace those that were. [AWS: top level merges,
+/// The configuration after an update, but for its VPC: members that were given replace those that were. [AWS: top level merges,
 /// nested members replace, but for LoggingConfig]
 ///
 /// # Errors
@@ -133,7 +132,6 @@ pub fn update(
         environment: input.environment.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
-        vpc: input.vpc_config.as_ref(),
         dead_letter: input.dead_letter_config.as_ref(),
         file_systems: input.file_system_configs.as_deref(),
         image_config: input.image_config.as_ref(),
@@ -151,7 +149,6 @@ struct Changes<'a> {
     environment: Option<&'a shapes::Environment>,
     kms_key_arn: Option<&'a str>,
     tracing: Option<&'a shapes::TracingConfig>,
-    vpc: Option<&'a shapes::VpcConfig>,
     dead_letter: Option<&'a shapes::DeadLetterConfig>,
     file_systems: Option<&'a [shapes::FileSystemConfig]>,
     image_config: Option<&'a shapes::ImageConfig>,
@@ -173,9 +170,6 @@ impl Changes<'_> {
         if let Some(mode) = self.tracing.and_then(|tracing| tracing.mode.as_deref()) {
             configuration.tracing =
                 if mode == "Active" { TracingMode::Active } else { TracingMode::PassThrough };
-        }
-        if let Some(vpc) = self.vpc {
-            configuration.vpc = Some(vpc_config(vpc));
         }
         // A member without target changes nothing; an empty target removes it. [AWS: the first is recorded]
         if let Some(target) = self.dead_letter.and_then(|dead_letter| dead_letter.target_arn.as_deref()) {
@@ -249,7 +243,7 @@ fn merge_logging(logging: &shapes::LoggingConfig, configuration: &mut Configurat
 
 /// Without an EC2 to ask, a VPC id is derived from the subnets; no subnets and no groups take the function out of
 /// its VPC.
-fn vpc_config(vpc: &shapes::VpcConfig) -> VpcConfig {
+pub fn vpc(vpc: &shapes::VpcConfig) -> VpcConfig {
     let subnet_ids = vpc.subnet_ids.clone().unwrap_or_default();
     let security_group_ids = vpc.security_group_ids.clone().unwrap_or_default();
     let vpc_id = subnet_ids.first().map(|subnet| format!("vpc-{}", subnet.trim_start_matches("subnet-")));

@@ -27,34 +27,36 @@ static GROUPS: LazyLock<Regex> = LazyLock::new(|| {
     .unwrap()
 });
 
+/// What names are made of, and what they are not.
+const PIECES: &[&str] = &[
+    "arn:aws:lambda:",
+    "arn:aws-cn:lambda:",
+    "arn::lambda:",
+    "arn",
+    "us-east-1",
+    "us-gov-west-1",
+    "eusc-de-east-1",
+    "us-isob-east-1",
+    "nowhere",
+    "123456789012",
+    "function",
+    "f",
+    "my_function-2",
+    "a.b",
+    ":",
+    "$LATEST",
+    "$LATEST.PUBLISHED",
+    "$",
+    "1",
+    "!",
+];
+
 /// Texts that are names, or nearly.
 fn nearly_a_name() -> impl Strategy<Value = String> {
-    let pieces = [
-        "arn:aws:lambda:",
-        "arn:aws-cn:lambda:",
-        "arn::lambda:",
-        "arn",
-        "us-east-1",
-        "us-gov-west-1",
-        "eusc-de-east-1",
-        "us-isob-east-1",
-        "nowhere",
-        "123456789012",
-        "function",
-        "f",
-        "my_function-2",
-        "a.b",
-        ":",
-        "$LATEST",
-        "$LATEST.PUBLISHED",
-        "$",
-        "1",
-        "!",
-    ];
     prop_oneof![
-        proptest::collection::vec(proptest::sample::select(pieces.as_slice()), 0..8)
+        proptest::collection::vec(proptest::sample::select(PIECES), 0..8)
             .prop_map(|pieces| pieces.concat()),
-        proptest::collection::vec(proptest::sample::select(pieces.as_slice()), 1..8)
+        proptest::collection::vec(proptest::sample::select(PIECES), 1..8)
             .prop_map(|pieces| pieces.join(":")),
         "(arn:aws:lambda:)?(us-east-1:)?([0-9]{12}:)?(function:)?[a-zA-Z0-9_.-]{1,12}(:(\\$LATEST|[a-zA-Z0-9_-]{1,8}))?",
     ]
