@@ -55,8 +55,7 @@ impl Networks {
         }
         let Description { action, ids: parameter } = what;
         let numbered = (1..).zip(ids).map(|(number, id)| (format!("{parameter}.{number}"), id.clone()));
-        let query =
-            Query { service: "ec2", version: VERSION, action, scope, parameters: numbered.collect() };
+        let query = Query { service: "ec2", version: VERSION, action, scope, parameters: numbered.collect() };
         match self.services.query(query).await {
             Ok(document) => Ok(document.texts("vpcId").into_iter().next()),
             // [AWS: recorded]

@@ -323,3 +323,20 @@ def test_account_settings_tell_limits_and_usage(own_server):
     client.delete_function(FunctionName=one.name)
     assert usage() == {"TotalCodeSize": 0, "FunctionCount": 0}
     assert server.client("000000000002").get_account_settings()["AccountUsage"]["FunctionCount"] == 0
+
+
+def test_code_of_an_account_has_a_quota(own_server):
+    size = len(PROBE)
+    server = own_server(LAMBDA_LIMITS_TOTAL_CODE_SIZE=3 * size)
+    client = server.client()
+    full = Refusal(400, "CodeStorageExceededException", "Code storage limit exceeded.")
+    one, other = deploy(server), deploy(server)
+    client.publish_version(FunctionName=one.name)
+    assert refused(lambda: deploy(server)) == full
+    assert refused(lambda: client.publish_version(FunctionName=other.name)) == full
+    assert refused(lambda: client.update_function_code(FunctionName=other.name, ZipFile=PROBE)) == full
+    assert client.publish_version(FunctionName=one.name)["Version"] == "1", "nothing new takes no room"
+    assert client.get_account_settings()["AccountUsage"] == {"TotalCodeSize": 3 * size, "FunctionCount": 2}
+    client.delete_function(FunctionName=one.name)
+    client.publish_version(FunctionName=other.name)
+    deploy(server)

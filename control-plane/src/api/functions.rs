@@ -8,6 +8,7 @@ mod get_function_configuration;
 mod list_functions;
 pub mod show;
 mod source;
+pub(in crate::api) mod storage;
 mod update_function_code;
 mod update_function_configuration;
 

@@ -98,6 +98,50 @@ pub(super) const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (account, region, name)
     ) WITHOUT ROWID;
 ",
+    "
+    -- What an account uses of its quotas in a region: counted as it changes, however much there is.
+    CREATE TABLE usage (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        functions INTEGER NOT NULL,
+        -- Bytes of all archives, for each use.
+        code_size INTEGER NOT NULL,
+        PRIMARY KEY (account, region)
+    ) WITHOUT ROWID;
+    INSERT INTO usage SELECT account, region, SUM(functions), SUM(code_size) FROM (
+        SELECT account, region, 1 AS functions,
+            COALESCE(json_extract(document, '$.latest.code.zip.size'), 0) AS code_size FROM functions
+        UNION ALL
+        SELECT account, region, 0, COALESCE(json_extract(document, '$.version.code.zip.size'), 0) FROM versions
+    ) GROUP BY account, region;
+    CREATE TRIGGER function_added AFTER INSERT ON functions BEGIN
+        INSERT INTO usage VALUES (
+            NEW.account, NEW.region, 1, COALESCE(json_extract(NEW.document, '$.latest.code.zip.size'), 0)
+        ) ON CONFLICT DO UPDATE SET functions = functions + 1, code_size = code_size + excluded.code_size;
+    END;
+    CREATE TRIGGER function_changed AFTER UPDATE OF document ON functions BEGIN
+        UPDATE usage SET code_size = code_size
+            + COALESCE(json_extract(NEW.document, '$.latest.code.zip.size'), 0)
+            - COALESCE(json_extract(OLD.document, '$.latest.code.zip.size'), 0)
+        WHERE account = NEW.account AND region = NEW.region;
+    END;
+    CREATE TRIGGER function_removed AFTER DELETE ON functions BEGIN
+        UPDATE usage SET functions = functions - 1,
+            code_size = code_size - COALESCE(json_extract(OLD.document, '$.latest.code.zip.size'), 0)
+        WHERE account = OLD.account AND region = OLD.region;
+    END;
+    CREATE TRIGGER version_added AFTER INSERT ON versions BEGIN
+        INSERT INTO usage VALUES (
+            NEW.account, NEW.region, 0, COALESCE(json_extract(NEW.document, '$.version.code.zip.size'), 0)
+        ) ON CONFLICT DO UPDATE SET code_size = code_size + excluded.code_size;
+    END;
+    -- The code of a version never changes.
+    CREATE TRIGGER version_removed AFTER DELETE ON versions BEGIN
+        UPDATE usage SET code_size = code_size
+            - COALESCE(json_extract(OLD.document, '$.version.code.zip.size'), 0)
+        WHERE account = OLD.account AND region = OLD.region;
+    END;
+",
 ];
 
 /// Sets the connection up and brings the schema to the newest version, each step in its own transaction.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use lambdock_domain::{Error as DomainError, Function, FunctionId, tags};
 
 use super::source::{self, Source};
-use super::{choose, found, named, network, show};
+use super::{choose, found, named, network, show, storage};
 use crate::api::resolve::{Named, Reach};
 use crate::api::versions::check_publish_to;
 use crate::api::{Caller, Context, Creation, Error, code_signing, fresh, new_id, now};
@@ -50,6 +50,7 @@ pub async fn create_function(
         image_uri: code.image_uri,
         source_kms_key_arn: code.source_kms_key_arn,
     };
+    storage::check(context, &id.scope, source.zip_file.as_ref().map_or(0, |zip| zip.len() as u64)).await?;
     let taken_in = source::take(context, source, configuration.package_type).await?;
 
     let mut function = Function::create(id.clone(), configuration, taken_in.code, tags, now(), fresh());

@@ -17,9 +17,9 @@ fn valid(shape: &'static Shape) -> BoxedStrategy<Value> {
     let shape = recorded::shape(shape);
     let least = shape.min.unwrap_or(0);
     let most = shape.max.unwrap_or(i64::MAX).min(least.max(LONGEST));
-    let lengths = usize::try_from(least).unwrap()..=usize::try_from(most).unwrap();
+    let lengths = || usize::try_from(least).unwrap()..=usize::try_from(most).unwrap();
     match shape.kind {
-        Kind::String => valid_text(shape, lengths).prop_map(Value::String).boxed(),
+        Kind::String => valid_text(shape, lengths()).prop_map(Value::String).boxed(),
         Kind::Integer | Kind::Long => {
             (least..=shape.max.unwrap_or(least.max(1000))).prop_map(Value::Integer).boxed()
         }
@@ -28,7 +28,7 @@ fn valid(shape: &'static Shape) -> BoxedStrategy<Value> {
             (least..=most).prop_map(Value::Double).boxed()
         }
         Kind::Boolean => any::<bool>().prop_map(Value::Boolean).boxed(),
-        Kind::Blob => proptest::collection::vec(any::<u8>(), lengths)
+        Kind::Blob => proptest::collection::vec(any::<u8>(), lengths())
             .prop_map(|bytes| Value::Blob(bytes.into()))
             .boxed(),
         Kind::List(item, items) => {
@@ -69,8 +69,7 @@ fn few(shape: &Shape) -> std::ops::RangeInclusive<usize> {
 
 fn valid_text(shape: &'static Shape, lengths: std::ops::RangeInclusive<usize>) -> BoxedStrategy<String> {
     if let Some(values) = shape.values {
-        let values: Vec<String> =
-            values.trim_matches(['[', ']']).split(", ").map(str::to_owned).collect();
+        let values: Vec<String> = values.trim_matches(['[', ']']).split(", ").map(str::to_owned).collect();
         return proptest::sample::select(values).boxed();
     }
     let Some(pattern) = shape.pattern else {
@@ -85,13 +84,20 @@ fn valid_text(shape: &'static Shape, lengths: std::ops::RangeInclusive<usize>) -
         text => text,
     };
     let (least, most) = (lengths.start().to_owned(), shape.max.map(|max| usize::try_from(max).unwrap()));
-    string_regex(&plain.replace(r"\S", "[!-~]").replace(r"\d", "[0-9]").replace(r"\s", "[ ]").replace('$', ""))
-        .unwrap_or_else(|error| panic!("{}: {error}", pattern.text()))
-        .prop_filter("its length", move |text| {
-            text.len() >= least && most.is_none_or(|most| text.encode_utf16().count() <= most)
-        })
-        .prop_filter("its pattern", move |text| pattern.matches(text))
-        .boxed()
+    string_regex(
+        &plain
+            .replace(r"\S", "[!-~]")
+            .replace(r"\d", "[0-9]")
+            .replace(r"\s", "[ ]")
+            .replace("$|^", "|")
+            .replace("$|", ""),
+    )
+    .unwrap_or_else(|error| panic!("{}: {error}", pattern.text()))
+    .prop_filter("its length", move |text| {
+        text.len() >= least && most.is_none_or(|most| text.encode_utf16().count() <= most)
+    })
+    .prop_filter("its pattern", move |text| pattern.matches(text))
+    .boxed()
 }
 
 /// One of the operations with a request that keeps every constraint.

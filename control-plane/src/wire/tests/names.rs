@@ -54,10 +54,8 @@ const PIECES: &[&str] = &[
 /// Texts that are names, or nearly.
 fn nearly_a_name() -> impl Strategy<Value = String> {
     prop_oneof![
-        proptest::collection::vec(proptest::sample::select(PIECES), 0..8)
-            .prop_map(|pieces| pieces.concat()),
-        proptest::collection::vec(proptest::sample::select(PIECES), 1..8)
-            .prop_map(|pieces| pieces.join(":")),
+        proptest::collection::vec(proptest::sample::select(PIECES), 0..8).prop_map(|pieces| pieces.concat()),
+        proptest::collection::vec(proptest::sample::select(PIECES), 1..8).prop_map(|pieces| pieces.join(":")),
         "(arn:aws:lambda:)?(us-east-1:)?([0-9]{12}:)?(function:)?[a-zA-Z0-9_.-]{1,12}(:(\\$LATEST|[a-zA-Z0-9_-]{1,8}))?",
     ]
 }

@@ -62,9 +62,9 @@ fn measure(lambdock: &mut Lambdock<'_>, effort: Effort) -> Result<Vec<Row>> {
         for (operation, samples, of_peer) in latencies.operations(peer.as_ref().map(|(_, peer)| *peer)) {
             let row = Row::new(titled(&format!("{operation}, p50")), "ms", samples.median());
             rows.push(match &peer {
-                Some((name, _)) => row
-                    .beside(name, of_peer.and_then(Samples::median))
-                    .within(budget::MANY_FUNCTIONS),
+                Some((name, _)) => {
+                    row.beside(name, of_peer.and_then(Samples::median)).within(budget::MANY_FUNCTIONS)
+                }
                 None => row,
             });
             rows.push(Row::new(titled(&format!("{operation}, p99")), "ms", samples.percentile(0.99)));
@@ -94,9 +94,8 @@ struct Latencies {
 impl Latencies {
     fn measure(api: &LambdaApi, functions: usize, samples: usize) -> Result<Self> {
         let mut client = Client::open(api)?;
-        let mut ask = |method: &str, path: &str, body: &Value| {
-            Ok(milliseconds(client.ask(method, path, body)?.0))
-        };
+        let mut ask =
+            |method: &str, path: &str, body: &Value| Ok(milliseconds(client.ask(method, path, body)?.0));
         // What has to be connected, prepared and cached first is no function's fault.
         for _ in 0..samples.min(20) {
             ask("GET", FUNCTIONS, &Value::Null)?;
@@ -107,8 +106,7 @@ impl Latencies {
         let get = (0..samples).map(|at| ask("GET", &some(at), &Value::Null)).collect::<Result<_>>()?;
         let list = (0..samples).map(|_| ask("GET", FUNCTIONS, &Value::Null)).collect::<Result<_>>()?;
         let extra = functions..functions + samples;
-        let create =
-            extra.clone().map(|at| ask("POST", FUNCTIONS, &creation(at)?)).collect::<Result<_>>()?;
+        let create = extra.clone().map(|at| ask("POST", FUNCTIONS, &creation(at)?)).collect::<Result<_>>()?;
         for at in extra {
             ask("DELETE", &name_path(at), &Value::Null)?;
         }
@@ -116,7 +114,10 @@ impl Latencies {
     }
 
     /// Name, ours, and those that they are compared with.
-    fn operations<'a>(&'a self, peer: Option<&'a Self>) -> [(&'static str, &'a Samples, Option<&'a Samples>); 3] {
+    fn operations<'a>(
+        &'a self,
+        peer: Option<&'a Self>,
+    ) -> [(&'static str, &'a Samples, Option<&'a Samples>); 3] {
         [
             ("CreateFunction", &self.create, peer.map(|peer| &peer.create)),
             ("GetFunction", &self.get, peer.map(|peer| &peer.get)),
@@ -167,7 +168,8 @@ struct Client<'a> {
 
 impl<'a> Client<'a> {
     fn open(api: &'a LambdaApi) -> Result<Self> {
-        let connection = Connection::open(&api.address()).with_context(|| format!("connect to {}", api.name))?;
+        let connection =
+            Connection::open(&api.address()).with_context(|| format!("connect to {}", api.name))?;
         Ok(Self { api, connection })
     }
 
