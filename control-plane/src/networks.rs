@@ -19,10 +19,13 @@ struct Description {
     action: &'static str,
     /// Name of the parameter, before the number.
     ids: &'static str,
+    /// What EC2 calls one of them in messages.
+    noun: &'static str,
 }
 
-const GROUPS: Description = Description { action: "DescribeSecurityGroups", ids: "GroupId" };
-const SUBNETS: Description = Description { action: "DescribeSubnets", ids: "SubnetId" };
+const GROUPS: Description =
+    Description { action: "DescribeSecurityGroups", ids: "GroupId", noun: "security group" };
+const SUBNETS: Description = Description { action: "DescribeSubnets", ids: "SubnetId", noun: "subnet ID" };
 
 impl Networks {
     /// Looks at `services`.
@@ -53,13 +56,17 @@ impl Networks {
         if ids.is_empty() {
             return Ok(None);
         }
-        let Description { action, ids: parameter } = what;
+        let Description { action, ids: parameter, noun } = what;
         let numbered = (1..).zip(ids).map(|(number, id)| (format!("{parameter}.{number}"), id.clone()));
         let query = Query { service: "ec2", version: VERSION, action, scope, parameters: numbered.collect() };
         match self.services.query(query).await {
             Ok(document) => Ok(document.texts("vpcId").into_iter().next()),
             // [AWS: recorded]
             Err(Error::Refused { code, message }) if code.ends_with(".NotFound") => {
+                // Emulators of EC2 name it in words of their own.
+                let missing = ids.iter().find(|id| message.contains(id.as_str()));
+                let message =
+                    missing.map_or(message.clone(), |id| format!("The {noun} '{id}' does not exist"));
                 Err(DomainError::InvalidParameter(format!(
                     "Error occurred while {action}. EC2 Error Code: {code}. EC2 Error Message: {message}"
                 )))
