@@ -144,12 +144,16 @@ pub(super) const MIGRATIONS: &[&str] = &[
 ",
 ];
 
+/// Statements that stay prepared: more than there are.
+const STATEMENTS: usize = 256;
+
 /// Sets the connection up and brings the schema to the newest version, each step in its own transaction.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), Error> {
     // A commit is in the log before a request is answered; only a power failure can take the last ones back, and
     // even then the database is whole.
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     let known = i64::try_from(MIGRATIONS.len()).expect("there are few migrations");
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;

@@ -75,7 +75,7 @@ pub(crate) struct Effort {
     pub(crate) idle: Duration,
     /// Numbers of functions that there are when resources are measured.
     pub(crate) functions: &'static [usize],
-    /// Requests of each kind, for each of these numbers.
+    /// Reads of each kind, for each of these numbers.
     pub(crate) resource_samples: usize,
 }
 
@@ -102,8 +102,8 @@ impl Options {
                 throughput_rounds: 1,
                 throughput_window: Duration::from_millis(500),
                 idle: Duration::from_millis(200),
-                functions: &[10, 100],
-                resource_samples: 20,
+                functions: &[60, 200],
+                resource_samples: 100,
             }
         } else {
             Effort {
@@ -117,7 +117,7 @@ impl Options {
                 throughput_window: Duration::from_secs(1),
                 idle: Duration::from_secs(2),
                 functions: &[100, 1_000, 10_000],
-                resource_samples: 500,
+                resource_samples: 2000,
             }
         }
     }

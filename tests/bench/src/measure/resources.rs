@@ -36,6 +36,8 @@ const CLIENTS: usize = 8;
 const IN_HAND: usize = 32;
 /// Everything is kept, so that there is something to start again with.
 const SETTINGS: [(&str, &str); 1] = [("PERSISTENCE", "1")];
+/// Reads for each function that is created while latencies are measured.
+const CHEAPER_THAN_CREATION: usize = 5;
 /// How long a version may take to be ready.
 const SETTLED: Duration = Duration::from_secs(60);
 
@@ -101,11 +103,13 @@ impl Latencies {
             ask("GET", FUNCTIONS, &Value::Null)?;
             ask("GET", &name_path(0), &Value::Null)?;
         }
-        // A prime takes the requests all over the functions.
-        let some = |at: usize| name_path(at * 7919 % functions);
-        let get = (0..samples).map(|at| ask("GET", &some(at), &Value::Null)).collect::<Result<_>>()?;
-        let list = (0..samples).map(|_| ask("GET", FUNCTIONS, &Value::Null)).collect::<Result<_>>()?;
-        let extra = functions..functions + samples;
+        // In turns, so that a busy moment of the machine hits both; a prime takes the requests all over the functions.
+        let (mut get, mut list) = (Samples::default(), Samples::default());
+        for at in 0..samples {
+            get.push(ask("GET", &name_path(at * 7919 % functions), &Value::Null)?);
+            list.push(ask("GET", FUNCTIONS, &Value::Null)?);
+        }
+        let extra = functions..functions + samples / CHEAPER_THAN_CREATION;
         let create = extra.clone().map(|at| ask("POST", FUNCTIONS, &creation(at)?)).collect::<Result<_>>()?;
         for at in extra {
             ask("DELETE", &name_path(at), &Value::Null)?;
