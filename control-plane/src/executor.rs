@@ -100,6 +100,9 @@ pub struct ContainerSpec {
     pub image: ImageRequest,
     /// `MemorySize` in MB; more is not to be had.
     pub memory_size_mb: u32,
+    /// The sandbox whose network it is to be in, instead of one of its own, which takes an engine most of the time of
+    /// a start.
+    pub network_of: Option<ContainerId>,
 }
 
 /// Memory of a sandbox in MB, that it has and that its function is to have.

@@ -95,6 +95,8 @@ pub struct Settings {
     pub parallel_starts: NonZeroUsize,
     /// `LAMBDOCK_STANDBY_CONTAINERS`: containers that are started before anybody needs them, at most.
     pub standby: usize,
+    /// `LAMBDOCK_STANDBY_NETWORKS`: the same for networks of containers.
+    pub standby_networks: usize,
 }
 
 impl Settings {
@@ -190,9 +192,13 @@ impl Pool {
     /// A pool without environments. Needs a Tokio runtime around it, where it looks after itself until
     /// [`Pool::shutdown`].
     pub fn new(settings: Settings, executor: Arc<dyn Executor>, uplink: Uplink) -> Self {
-        let standby = if executor.may_start_ahead() { settings.standby } else { 0 };
+        let standbys = if executor.may_start_ahead() {
+            Standbys::new(settings.standby, settings.standby_networks)
+        } else {
+            Standbys::new(0, 0)
+        };
         let shared = Arc::new(Shared {
-            standbys: Standbys::new(standby),
+            standbys,
             starts: Starts::new(settings.parallel_starts.get()),
             settings,
             executor,
@@ -313,6 +319,7 @@ impl Pool {
                 "environments could not be ended; their containers may be left"
             );
         }
+        shared.standbys.end(shared).await;
     }
 }
 

@@ -115,6 +115,7 @@ fn bench_with(docker: Docker, instance: String, environment_timeout: Duration) -
         environment_timeout,
         parallel_starts: pool::Settings::parallel_starts_here(),
         standby: 0,
+        standby_networks: 1,
     };
     let pool = Pool::new(settings, Arc::new(docker), uplink);
     let assignment = Assignment {
@@ -296,6 +297,7 @@ fn spec(reference: &str, architecture: Architecture) -> ContainerSpec {
         function: Some(FunctionNames { name: "f".into(), arn: "arn".into() }),
         image: ImageRequest { reference: reference.into(), architecture },
         memory_size_mb: 128,
+        network_of: None,
     }
 }
 

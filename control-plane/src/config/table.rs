@@ -73,6 +73,11 @@ pub const VARIABLES: &[Variable] = &[
          Each takes some 20 MB.",
     ),
     variable(
+        "LAMBDOCK_STANDBY_NETWORKS",
+        "2",
+        "Containers at most whose networks are made before others need them, which then start in half the time; 0: none.",
+    ),
+    variable(
         "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT",
         "20",
         "Seconds that a container may take until it can be given an invocation.",

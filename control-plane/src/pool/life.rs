@@ -105,6 +105,7 @@ impl Life {
             function: Some(self.names()),
             image: deployment.image.clone(),
             memory_size_mb: deployment.memory_size_mb,
+            network: self.shared.standbys.network(),
         };
         let failed = |cause| self.group.lost(&self.shared, self.id, cause);
         let sandbox = Sandbox::start(&self.shared, wanted, failed).await?;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant, sleep_until, timeout, timeout_at};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::{Error, Shared};
 use crate::executor::{
-    ContainerId, ContainerSpec, Death, EnvironmentId, FunctionNames, ImageRequest, PostMortem,
+    self, ContainerId, ContainerSpec, Death, EnvironmentId, FunctionNames, ImageRequest, PostMortem,
 };
 use crate::uplink::{Arrival, Registration};
 
@@ -26,6 +26,8 @@ pub(super) struct Wanted {
     pub(super) function: Option<FunctionNames>,
     pub(super) image: ImageRequest,
     pub(super) memory_size_mb: u32,
+    /// Whose network it is to be in, if not one of its own.
+    pub(super) network: Option<Sandbox>,
 }
 
 /// An environment in the books: the uplink admits it, and its death is heard of. It is there from before its container
@@ -35,6 +37,8 @@ pub(super) struct Presence {
     id: EnvironmentId,
     pub(super) registration: Registration,
     pub(super) died: oneshot::Receiver<Death>,
+    /// Whose network its container is in, if not one of its own.
+    network: Option<Box<Sandbox>>,
 }
 
 impl Presence {
@@ -42,13 +46,16 @@ impl Presence {
         let (death, died) = oneshot::channel();
         shared.alive().insert(id, Some(death));
         let registration = shared.uplink.register(id);
-        Self { shared: Arc::clone(shared), id, registration, died }
+        Self { shared: Arc::clone(shared), id, registration, died, network: None }
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
         self.shared.alive().remove(&self.id);
+        if let Some(network) = self.network.take() {
+            self.shared.standbys.give_back(*network);
+        }
     }
 }
 
@@ -69,7 +76,7 @@ impl Sandbox {
     /// returned when nothing is left of it.
     pub(super) async fn start(
         shared: &Arc<Shared>,
-        wanted: Wanted,
+        mut wanted: Wanted,
         failed: impl FnOnce(Error),
     ) -> Option<Self> {
         let mut failed = Some(failed);
@@ -90,7 +97,8 @@ impl Sandbox {
         }
         let deadline = Instant::now() + limit;
         let mut presence = Presence::new(shared, wanted.id);
-        let started = container(shared, &presence, &wanted, deadline, &mut fail).await;
+        presence.network = wanted.network.take().map(Box::new);
+        let started = container(shared, &mut presence, &wanted, deadline, &mut fail).await;
         drop(turn);
         let container = match started {
             Ok(container) => container,
@@ -137,7 +145,7 @@ impl Sandbox {
 /// soon as the engine has answered.
 async fn container(
     shared: &Shared,
-    presence: &Presence,
+    presence: &mut Presence,
     wanted: &Wanted,
     deadline: Instant,
     fail: &mut impl FnMut(Error),
@@ -145,15 +153,36 @@ async fn container(
     let reaching = timeout_at(deadline, shared.executor.reach()).await;
     let reach = reaching.map_err(|_elapsed| shared.not_ready("the container engine was being asked"))??;
     let address = shared.uplink.listen(&reach.bind).await.map_err(Error::Uplink)?;
-    let spec = ContainerSpec {
+    let mut spec = ContainerSpec {
         environment: wanted.id,
         secret: presence.registration.secret().to_owned(),
         uplink: host_and_port(&reach.host, address.port()),
         function: wanted.function.clone(),
         image: wanted.image.clone(),
         memory_size_mb: wanted.memory_size_mb,
+        network_of: presence.network.as_ref().map(|network| network.container.clone()),
     };
-    let mut starting = shared.executor.start(&spec);
+    if spec.network_of.is_some() {
+        match created(shared, &spec, deadline, fail).await {
+            // The other one may be gone, or the engine cannot do this: everybody can have a network of his own.
+            Err(Error::Executor(error @ executor::Error::Refused { .. })) => {
+                debug!(%error, "a network that was made before is of no use");
+                spec.network_of = None;
+                presence.network = None;
+            }
+            done => return done,
+        }
+    }
+    created(shared, &spec, deadline, fail).await
+}
+
+async fn created(
+    shared: &Shared,
+    spec: &ContainerSpec,
+    deadline: Instant,
+    fail: &mut impl FnMut(Error),
+) -> Result<ContainerId, Error> {
+    let mut starting = shared.executor.start(spec);
     tokio::select! {
         started = &mut starting => return Ok(started?),
         () = sleep_until(deadline) => {}

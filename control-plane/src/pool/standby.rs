@@ -24,6 +24,9 @@ use shelves::{Shelves, Step};
 /// How long the keeper leaves the machine to whoever has just taken a sandbox.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Memory of a sandbox that is there for its network, in MB: only its init runs.
+const NETWORK_MEMORY_MB: u32 = 128;
+
 /// How often sandboxes are looked at though nothing has happened.
 const LOOK: Duration = Duration::from_secs(10);
 
@@ -37,16 +40,29 @@ struct Inner {
     ready: HashMap<EnvironmentId, Sandbox>,
     /// Promised by name, not fetched yet.
     claimed: HashMap<EnvironmentId, Sandbox>,
+    /// For their networks.
+    networks: Vec<Sandbox>,
+    /// Of these, in use by others.
+    networks_lent: usize,
+    networks_wanted: usize,
+    /// A network could not be made; it is tried again when somebody wants one.
+    networks_fail: bool,
+    /// To be removed.
     dead: Vec<Sandbox>,
 }
 
 impl Standbys {
-    /// `capacity`: how many there are at most, over all images.
-    pub(super) fn new(capacity: usize) -> Self {
+    /// `capacity`: how many there are at most, over all images; `networks`: how many whose network is for others,
+    /// in use or not.
+    pub(super) fn new(capacity: usize, networks: usize) -> Self {
         let inner = Inner {
             shelves: Shelves::new(capacity),
             ready: HashMap::new(),
             claimed: HashMap::new(),
+            networks: Vec::new(),
+            networks_lent: 0,
+            networks_wanted: networks,
+            networks_fail: false,
             dead: Vec::new(),
         };
         Self { inner: Mutex::new(inner), changed: Notify::new() }
@@ -77,6 +93,32 @@ impl Standbys {
         };
         self.changed.notify_one();
         claimed
+    }
+
+    /// A sandbox whose network another one may be started in, if there is one.
+    pub(super) fn network(&self) -> Option<Sandbox> {
+        let found = {
+            let mut inner = self.inner();
+            let Inner { networks, networks_lent, networks_fail, dead, .. } = &mut *inner;
+            *networks_fail = false;
+            dead.extend(networks.extract_if(.., Sandbox::is_dead));
+            networks.pop().inspect(|_| *networks_lent += 1)
+        };
+        self.changed.notify_one();
+        found
+    }
+
+    /// Takes back a sandbox whose network nobody is in any more.
+    pub(super) fn give_back(&self, mut sandbox: Sandbox) {
+        let mut inner = self.inner();
+        inner.networks_lent -= 1;
+        if sandbox.is_dead() {
+            inner.dead.push(sandbox);
+        } else {
+            inner.networks.push(sandbox);
+        }
+        drop(inner);
+        self.changed.notify_one();
     }
 
     /// The sandbox that was set aside under this name.
@@ -119,11 +161,22 @@ impl Standbys {
             {
                 self.carry_out(step, shared).await;
             }
+            while !shared.closing.is_cancelled()
+                && let Some(wanted) = self.network_wanted()
+            {
+                self.make_network(wanted, shared).await;
+            }
         }
+        self.end(shared).await;
+    }
+
+    /// Ends all that stand by.
+    pub(super) async fn end(&self, shared: &Shared) {
         let left: Vec<_> = {
             let mut inner = self.inner();
-            let Inner { ready, dead, .. } = &mut *inner;
-            ready.drain().map(|(_, sandbox)| sandbox).chain(dead.drain(..)).collect()
+            let Inner { ready, networks, dead, .. } = &mut *inner;
+            let ready = ready.drain().map(|(_, sandbox)| sandbox);
+            ready.chain(networks.drain(..)).chain(dead.drain(..)).collect()
         };
         discard(left, shared).await;
     }
@@ -135,7 +188,7 @@ impl Standbys {
     async fn carry_out(&self, step: Step<EnvironmentId>, shared: &Arc<Shared>) {
         match step {
             Step::Start { key, image, memory_size_mb } => {
-                let wanted = Wanted { id: key, function: None, image, memory_size_mb };
+                let wanted = Wanted { id: key, function: None, image, memory_size_mb, network: None };
                 let failed = |cause: Error| debug!(%cause, "no sandbox stands by for this image");
                 let started = Sandbox::start(shared, wanted, failed).await;
                 let mut inner = self.inner();
@@ -147,6 +200,29 @@ impl Standbys {
                 discard(ended.into_iter().collect(), shared).await;
             }
         }
+    }
+
+    /// The sandbox that is missing among those that are there for their networks.
+    fn network_wanted(&self) -> Option<Wanted> {
+        let mut inner = self.inner();
+        let Inner { shelves, networks, networks_lent, networks_wanted, networks_fail, dead, .. } =
+            &mut *inner;
+        dead.extend(networks.extract_if(.., Sandbox::is_dead));
+        if networks.len() + *networks_lent >= *networks_wanted || *networks_fail {
+            return None;
+        }
+        // Any image will do; the one that was used last is there.
+        let image = shelves.last_expected()?.clone();
+        let id = EnvironmentId::random();
+        Some(Wanted { id, function: None, image, memory_size_mb: NETWORK_MEMORY_MB, network: None })
+    }
+
+    async fn make_network(&self, wanted: Wanted, shared: &Arc<Shared>) {
+        let failed = |cause: Error| debug!(%cause, "no network can be made for later");
+        let made = Sandbox::start(shared, wanted, failed).await;
+        let mut inner = self.inner();
+        inner.networks_fail = made.is_none();
+        inner.networks.extend(made);
     }
 
     /// Takes those away that have ended by themselves.

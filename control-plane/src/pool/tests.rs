@@ -343,6 +343,7 @@ fn pool_with(sandboxes: &Arc<Sandboxes>, keep_alive: Duration, standby: usize) -
         environment_timeout: if sandboxes.fare == Fare::Silent { BRIEF } else { KEEP },
         parallel_starts: NonZeroUsize::new(4).unwrap(),
         standby,
+        standby_networks: 0,
     };
     Pool::new(settings, sandboxes.clone(), uplink)
 }

@@ -93,7 +93,7 @@ pub(super) fn body(
         exposed_ports: (!flags.ports.is_empty())
             .then(|| flags.ports.iter().map(|port| port.container.clone()).collect()),
         host_config: Some(host_config(spec, init, fittings)),
-        networking_config: Some(NetworkingConfig {
+        networking_config: spec.network_of.is_none().then(|| NetworkingConfig {
             endpoints_config: Some([(fittings.topology.network.clone(), Default::default())].into()),
         }),
         ..Default::default()
@@ -102,6 +102,7 @@ pub(super) fn body(
 
 fn host_config(spec: &ContainerSpec, init: Mount, fittings: &Fittings<'_>) -> HostConfig {
     let flags = fittings.flags;
+    let own_network = spec.network_of.is_none();
     let (memory, memory_swap) = memory_limits(spec.memory_size_mb);
     let dns: Vec<String> = fittings.dns.map(str::to_owned).into_iter().chain(flags.dns.clone()).collect();
     let hosts: Vec<String> = fittings.topology.extra_hosts.iter().chain(&flags.hosts).cloned().collect();
@@ -118,10 +119,13 @@ fn host_config(spec: &ContainerSpec, init: Mount, fittings: &Fittings<'_>) -> Ho
         mounts: Some(vec![init]),
         binds: (!flags.volumes.is_empty()).then(|| flags.volumes.clone()),
         port_bindings: (!ports.is_empty()).then_some(ports),
-        dns: (!dns.is_empty()).then_some(dns),
-        extra_hosts: (!hosts.is_empty()).then_some(hosts),
+        dns: (own_network && !dns.is_empty()).then_some(dns),
+        extra_hosts: (own_network && !hosts.is_empty()).then_some(hosts),
         privileged: flags.privileged.then_some(true),
-        network_mode: Some(fittings.topology.network.clone()),
+        network_mode: Some(match &spec.network_of {
+            Some(other) => format!("container:{}", other.0),
+            None => fittings.topology.network.clone(),
+        }),
         ..Default::default()
     }
 }
@@ -145,7 +149,7 @@ mod tests {
     use lambdock_domain::Architecture;
 
     use super::*;
-    use crate::executor::{ImageRequest, Reach};
+    use crate::executor::{ContainerId, ImageRequest, Reach};
 
     fn spec() -> ContainerSpec {
         ContainerSpec {
@@ -155,10 +159,15 @@ mod tests {
             function: Some(FunctionNames { name: "My_Function".into(), arn: "arn:f".into() }),
             image: ImageRequest { reference: "i".into(), architecture: Architecture::X86_64 },
             memory_size_mb: 128,
+            network_of: None,
         }
     }
 
     fn made(flags: &Flags) -> ContainerCreateBody {
+        made_of(&spec(), flags)
+    }
+
+    fn made_of(spec: &ContainerSpec, flags: &Flags) -> ContainerCreateBody {
         let topology = Topology {
             own_container: Some("ours".into()),
             network: "net".into(),
@@ -168,7 +177,18 @@ mod tests {
         };
         let (dns, ended) = (Some("9.9.9.9"), Ended::Kept);
         let fittings = Fittings { instance: "here", dns, flags, topology: &topology, ended };
-        body(&spec(), "i:1", Mount::default(), &fittings)
+        body(spec, "i:1", Mount::default(), &fittings)
+    }
+
+    #[test]
+    fn who_is_in_another_s_network_has_nothing_to_say_about_it() {
+        let spec = ContainerSpec { network_of: Some(ContainerId("abc".into())), ..spec() };
+        let body = made_of(&spec, &Flags { hosts: vec!["b:2".into()], ..Flags::default() });
+        assert_eq!(body.networking_config, None);
+        let host = body.host_config.unwrap();
+        assert_eq!(host.network_mode.as_deref(), Some("container:abc"));
+        assert_eq!((host.dns, host.extra_hosts), (None, None));
+        assert_eq!(host.memory, Some(128 << 20));
     }
 
     #[test]

@@ -107,7 +107,8 @@ impl Docker {
             }
         };
         let started = async {
-            for network in &topology.further {
+            let further = if spec.network_of.is_none() { topology.further.as_slice() } else { &[] };
+            for network in further {
                 let request = NetworkConnectRequest { container: id.0.clone(), endpoint_config: None };
                 let connected = client.connect_network(network, request).await;
                 connected.map_err(|error| failure("connect a container to a network", client, &error))?;

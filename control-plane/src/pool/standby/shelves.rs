@@ -53,9 +53,6 @@ impl<K: Copy + Eq> Shelves<K> {
 
     /// A function that uses the image has come, or is invoked in an environment of its own.
     pub(super) fn expect(&mut self, image: &ImageRequest, memory_size_mb: u32) {
-        if self.capacity == 0 {
-            return;
-        }
         let known = self.shelves.iter().position(|shelf| shelf.image == *image);
         let mut shelf = known.and_then(|at| self.shelves.remove(at)).unwrap_or_else(|| Shelf {
             image: image.clone(),
@@ -68,6 +65,11 @@ impl<K: Copy + Eq> Shelves<K> {
         shelf.memory_size_mb = memory_size_mb;
         shelf.failed = false;
         self.shelves.push_front(shelf);
+    }
+
+    /// The image that was expected last.
+    pub(super) fn last_expected(&self) -> Option<&ImageRequest> {
+        self.shelves.front().map(|shelf| &shelf.image)
     }
 
     /// Takes a sandbox of the image, if there is one.
