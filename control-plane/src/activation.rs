@@ -246,9 +246,9 @@ impl Parts {
                 }
             }
         };
-        prepared
-            .map(|_| ())
-            .map_err(|error| Reason { code: reason_code(&error), text: format!("{PREFIX}{error}") })
+        prepared.map_err(|error| Reason { code: reason_code(&error), text: format!("{PREFIX}{error}") })?;
+        self.pool.expect(&image, configuration.memory_mb);
+        Ok(())
     }
 
     async fn report(&self, id: &FunctionId, deployment: &DeploymentId, text: String) {

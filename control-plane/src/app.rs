@@ -171,6 +171,8 @@ async fn build(
     );
     let settings = pool::Settings {
         keep_alive: config.keep_alive,
+        standby: config.standby,
+        standby_networks: config.standby_networks,
         environment_timeout: config.environment_timeout,
         parallel_starts: pool::Settings::parallel_starts_here(),
     };

@@ -57,6 +57,10 @@ pub struct Config {
     pub main_container_name: String,
     /// How long an idle environment is kept; zero: every invocation is cold.
     pub keep_alive: Duration,
+    /// `LAMBDOCK_STANDBY_CONTAINERS`.
+    pub standby: usize,
+    /// `LAMBDOCK_STANDBY_NETWORKS`.
+    pub standby_networks: usize,
     /// How long an environment may take to become ready.
     pub environment_timeout: Duration,
     /// User of functions inside their containers; `None`: the one of `LAMBDA_DOCKER_FLAGS`, else `sbx_user1051`.
@@ -147,6 +151,8 @@ impl Config {
             remove_containers: source.unless_denied("LAMBDA_REMOVE_CONTAINERS"),
             main_container_name: source.text("MAIN_CONTAINER_NAME").unwrap_or_else(|| "lambdock".to_owned()),
             keep_alive: source.milliseconds("LAMBDA_KEEPALIVE_MS").unwrap_or(Duration::from_millis(600_000)),
+            standby: source.number("LAMBDOCK_STANDBY_CONTAINERS").unwrap_or(3),
+            standby_networks: source.number("LAMBDOCK_STANDBY_NETWORKS").unwrap_or(2),
             environment_timeout: source
                 .seconds("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT")
                 .unwrap_or(Duration::from_secs(20)),

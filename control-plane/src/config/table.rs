@@ -67,6 +67,17 @@ pub const VARIABLES: &[Variable] = &[
         "Milliseconds that an idle container is kept for the next invocation; 0: every invocation starts one.",
     ),
     variable(
+        "LAMBDOCK_STANDBY_CONTAINERS",
+        "3",
+        "Containers at most that are started before a function needs one, so that cold starts are quick; 0: none. \
+         Each takes some 20 MB.",
+    ),
+    variable(
+        "LAMBDOCK_STANDBY_NETWORKS",
+        "2",
+        "Containers at most whose networks are made before others need them, which then start in half the time; 0: none.",
+    ),
+    variable(
         "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT",
         "20",
         "Seconds that a container may take until it can be given an invocation.",

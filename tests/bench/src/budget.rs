@@ -37,6 +37,8 @@ pub(crate) const WARM_SMALL: Budget = Budget::TimesPeerAtMost(1.0);
 pub(crate) const WARM_LARGE: Budget = Budget::TimesPeerAtMost(0.4);
 /// A cold invoke, against a container of the same image started cold under the emulator.
 pub(crate) const COLD: Budget = Budget::TimesPeerAtMost(0.7);
+/// A cold invoke for which a container stands by, without the boot of the runtime, in ms.
+pub(crate) const COLD_STANDBY: Budget = Budget::AtMost(30.0);
 /// Invokes per second of 16 clients, against the emulator's with the one client it can serve.
 pub(crate) const SIXTEEN_CLIENTS: Budget = Budget::TimesPeerAtLeast(3.0);
 

@@ -115,10 +115,13 @@ impl Lambdock<'_> {
         self.launcher.engine.named(&format!("{}.*{}", self.launcher.containers, function.name()))
     }
 
-    /// Waits until it has removed all of its containers.
-    pub(crate) fn wait_without_containers(&self) -> Result<()> {
+    /// Waits until it has no containers but so many that stand by.
+    pub(crate) fn wait_until_idle(&self, standing_by: usize) -> Result<()> {
+        let Launcher { engine, containers, .. } = self.launcher;
         wait_until("idle containers are removed", REMOVAL, Duration::from_millis(5), || {
-            Ok(self.launcher.engine.named(&self.launcher.containers)?.is_empty().then_some(()))
+            let all = engine.named(containers)?.len();
+            let ready = engine.named(&format!("{containers}-lambda-..standby"))?.len();
+            Ok((all == standing_by && ready == standing_by).then_some(()))
         })
     }
 

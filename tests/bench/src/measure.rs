@@ -36,6 +36,7 @@ pub(crate) fn rows(options: &Options, engine: &Engine, run: &str) -> Result<Vec<
     rows.extend(on(&launcher, &[], |lambdock| warm_rows(&stage, lambdock))?);
     rows.extend(agent::rows(options, engine)?);
     rows.extend(on(&launcher, &cold::SETTINGS, |lambdock| cold::rows(&stage, lambdock))?);
+    rows.extend(on(&launcher, &cold::STANDBY_SETTINGS, |lambdock| cold::standby_rows(&stage, lambdock))?);
     Ok(rows)
 }
 
