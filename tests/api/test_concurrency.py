@@ -193,6 +193,19 @@ def test_provisioned_environments_are_ready_before_they_are_needed(function):
     wait_until(lambda: len(one.containers()) == 1, 30, "only the environment of $LATEST is left")
 
 
+def test_what_is_provisioned_moves_with_its_alias(function):
+    one = publish(function(TYPE))
+    provision(one, "live")
+    wait_provisioned(one, "live")
+    one.configure(Description="second")
+    one.client.publish_version(FunctionName=one.name)
+    one.client.update_alias(FunctionName=one.name, Name="live", FunctionVersion="2")
+    wait_provisioned(one, "live")
+    assert one.invoke(Qualifier="2").value() == "provisioned-concurrency"
+    assert one.invoke(Qualifier="live").version == "2"
+    wait_until(lambda: one.invoke(Qualifier="1").value() == "on-demand", 30, "version 1 has none any more")
+
+
 def test_what_is_provisioned_is_all_that_is_left_of_a_reservation(function):
     one = publish(function(TYPE))
     reserve(one, 1)

@@ -46,7 +46,21 @@ const SETTLED: Duration = Duration::from_secs(60);
 pub(super) fn rows(launcher: &Launcher<'_>, effort: Effort) -> Result<Vec<Row>> {
     let mut lambdock = launcher.start(&SETTINGS)?;
     let measured = measure(&mut lambdock, effort);
-    measured.with_context(|| format!("measurement failed; Lambdock's last words:\n{}", lambdock.last_words()))
+    let mut rows = measured
+        .with_context(|| format!("measurement failed; Lambdock's last words:\n{}", lambdock.last_words()))?;
+    drop(lambdock);
+    rows.extend(in_memory(launcher, effort)?);
+    Ok(rows)
+}
+
+/// The memory of a Lambdock that keeps nothing on disk but archives, as it is by default.
+fn in_memory(launcher: &Launcher<'_>, effort: Effort) -> Result<Option<Row>> {
+    let Some(&functions) = effort.functions.last() else { return Ok(None) };
+    progress(&format!("{functions} functions in memory"));
+    let lambdock = launcher.start(&[])?;
+    fill(lambdock.api(), 0..functions)?;
+    let memory = resident(lambdock.pid()).map(|memory| memory.now);
+    Ok(Some(Row::new(format!("{functions} functions, resident without PERSISTENCE"), "MiB", memory)))
 }
 
 fn measure(lambdock: &mut Lambdock<'_>, effort: Effort) -> Result<Vec<Row>> {
