@@ -10,6 +10,8 @@ use lambdock_domain::{Architecture, Code, Configuration, PackageType, State, Tim
 
 use super::*;
 
+mod growth;
+
 fn function(name: &str, digest: &str) -> Function {
     let configuration = Configuration {
         package_type: PackageType::Zip,
