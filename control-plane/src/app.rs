@@ -214,6 +214,7 @@ async fn build(
             } else {
                 RuntimeValidation::Lenient
             },
+            hot_reload_bucket: config.hot_reload_bucket.clone(),
             reserved_variables: if config.reserved_variables {
                 ReservedVariables::Refused
             } else {

@@ -79,6 +79,8 @@ pub struct Config {
     pub runtime_validation: bool,
     /// Refuse variables of functions that AWS reserves.
     pub reserved_variables: bool,
+    /// `BUCKET_MARKER_LOCAL`.
+    pub hot_reload_bucket: String,
     /// Account ids are decoded from `AKIA…` and `ASIA…` keys too.
     pub parity_access_keys: bool,
     /// Length at which lines of functions are cut on the console.
@@ -164,6 +166,7 @@ impl Config {
             update_time: source.milliseconds("LAMBDOCK_UPDATE_MS").unwrap_or_default(),
             runtime_validation: source.flag("LAMBDA_RUNTIME_VALIDATION"),
             reserved_variables: source.flag("LAMBDOCK_RESERVED_VARIABLES"),
+            hot_reload_bucket: source.text("BUCKET_MARKER_LOCAL").unwrap_or_else(|| "hot-reload".to_owned()),
             parity_access_keys: source.flag("PARITY_AWS_ACCESS_KEY_ID"),
             truncate_stdout: source.number("LAMBDA_TRUNCATE_STDOUT").unwrap_or(2000),
             limits: Limits {

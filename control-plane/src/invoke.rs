@@ -17,6 +17,8 @@ pub use answer::{Answer, LogType, Lost, Outcome};
 pub use concurrency::{Concurrency, Permit, Throttle};
 pub use directory::Directory;
 
+use crate::executor::FolderMount;
+use crate::hot_reload;
 use crate::executor::ImageRequest;
 use crate::pool::{self, Deployment, Pool, Provision};
 use crate::store::{self, Store};
@@ -92,7 +94,7 @@ impl Deployer {
     ) -> Result<ImageRequest, String> {
         let reference = match code {
             Code::Image { uri, .. } => uri.clone(),
-            Code::Zip { .. } => {
+            Code::Zip { .. } | Code::Folder { .. } => {
                 let name = configuration.runtime.as_deref().unwrap_or_default();
                 let runtime =
                     Runtime::find(name).ok_or_else(|| format!("there is no image for runtime {name:?}"))?;
@@ -118,6 +120,13 @@ impl Deployer {
             version: version.to_owned(),
             image,
             memory_size_mb: serving.configuration.memory_mb,
+            mounts: match &serving.code {
+                Code::Folder { path } => vec![FolderMount {
+                    source: hot_reload::expanded(path, hot_reload::variable),
+                    target: assignment::TASK_ROOT.to_owned(),
+                }],
+                Code::Zip { .. } | Code::Image { .. } => Vec::new(),
+            },
             assignment: assignment::assignment(id, version, serving, &self.settings),
         })
     }

@@ -12,6 +12,7 @@ pub mod config;
 pub mod doctor;
 pub mod executor;
 pub mod gateway;
+pub mod hot_reload;
 pub mod init_binaries;
 pub mod invoke;
 pub mod logs;

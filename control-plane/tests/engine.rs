@@ -297,6 +297,7 @@ fn spec(reference: &str, architecture: Architecture) -> ContainerSpec {
         function: Some(FunctionNames { name: "f".into(), arn: "arn".into() }),
         image: ImageRequest { reference: reference.into(), architecture },
         memory_size_mb: 128,
+        mounts: Vec::new(),
         network_of: None,
     }
 }

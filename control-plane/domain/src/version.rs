@@ -64,10 +64,7 @@ impl PublishedVersion {
 
     /// The digest of its archive, which must be kept for this version to run.
     pub fn archive(&self) -> Option<&crate::code::Digest> {
-        match &self.version.code {
-            Code::Zip { digest, .. } => Some(digest),
-            Code::Image { .. } => None,
-        }
+        self.version.code.archive()
     }
 }
 

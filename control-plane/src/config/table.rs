@@ -78,6 +78,11 @@ pub const VARIABLES: &[Variable] = &[
         "Containers at most whose networks are made before others need them, which then start in half the time; 0: none.",
     ),
     variable(
+        "BUCKET_MARKER_LOCAL",
+        "hot-reload",
+        "The S3Bucket that stands for none: S3Key then is a folder of the engine's machine, whose code runs as it is.",
+    ),
+    variable(
         "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT",
         "20",
         "Seconds that a container may take until it can be given an invocation.",
