@@ -22,6 +22,7 @@ use crate::api::{Context, Creation};
 use crate::code::Archives;
 use crate::config::Config;
 use crate::doctor;
+use crate::event_sources::SourceLookup;
 use crate::executor::docker::{self, Docker, Flags, Hints, InitBinaries, InitBinary, Place, Sources};
 use crate::executor::{EngineDescription, Executor, ImageRequest};
 use crate::gateway::dispatch::Gateway;
@@ -32,12 +33,15 @@ use crate::gateway::upstream::Upstream;
 use crate::invoke::assignment::{EndpointUrl, Settings};
 use crate::invoke::{Deployer, Directory, Invoker};
 use crate::logs::Console;
+use crate::networks::Networks;
 use crate::pool::{self, Pool};
 use crate::provisioning::Provisioning;
+use crate::services::Services;
 use crate::signals::Signals;
 use crate::state::{Persistence, StateFolder};
 use crate::store::Store;
 use crate::traces::Forwarder;
+use crate::transitions::Transitions;
 use crate::uplink::{ArchiveSource, EnvironmentInfo, TraceSink, Tunnel, TunnelSink, Uplink};
 use crate::{VERSION, init_binaries};
 
@@ -49,6 +53,7 @@ struct App {
     uplink: Uplink,
     traces: Arc<Forwarder>,
     activation: Activation,
+    transitions: Transitions,
     tunnels: mpsc::Receiver<Tunnel>,
 }
 
@@ -63,7 +68,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
     let persistence = if config.persistence { Persistence::Kept } else { Persistence::Volatile };
     let instance = instance(&config);
     let state = StateFolder::take(&config.state_dir, persistence, &instance)?;
-    let App { server, executor, pool, uplink, traces, activation, mut tunnels } =
+    let App { server, executor, pool, uplink, traces, activation, transitions, mut tunnels } =
         build(&config, in_container, &state, &instance, &listeners).await?;
 
     for listener in listeners {
@@ -77,6 +82,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
         }
     });
     activation.resume().await.context("cannot take up what was being prepared")?;
+    transitions.resume().await.context("cannot take up what resources were becoming")?;
     let (described, pool_at_start) = (Arc::clone(&executor), pool.clone());
     let engine = timeout(DESCRIBED_WITHIN, described.describe()).await;
     let engine = match engine {
@@ -103,6 +109,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
         if timeout(CLOSED_WITHIN, server.stopped()).await.is_err() {
             warn!("some clients have not read their answers");
         }
+        transitions.stopped().await;
         if timeout(CLOSED_WITHIN, activation.stopped()).await.is_err() {
             warn!("some functions are still being prepared; that goes on at the next start");
         }
@@ -202,7 +209,12 @@ async fn build(
     let provisioning = Provisioning::new(store.clone(), directory, Arc::clone(&invoker), pool.clone());
     // Orders to a pool that is shutting down are nobody's any more.
     tokio::spawn(provisioning.run());
+    let services = Arc::new(Services::new(config.upstream.clone()));
+    let transitions = Transitions::new(store.clone(), config.update_time);
     let context = Context {
+        transitions: transitions.clone(),
+        sources: SourceLookup::new(Arc::clone(&services)),
+        networks: Networks::new(services),
         invoker,
         store,
         archives,
@@ -231,7 +243,7 @@ async fn build(
         upstream: Upstream::new(config.upstream.clone()),
         origins: config.origins.clone(),
     });
-    Ok(App { server, executor, pool, uplink, traces, activation, tunnels })
+    Ok(App { server, executor, pool, uplink, traces, activation, transitions, tunnels })
 }
 
 /// The container engine, which is looked for when it is first needed.

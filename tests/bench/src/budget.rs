@@ -42,6 +42,11 @@ pub(crate) const COLD_STANDBY: Budget = Budget::AtMost(30.0);
 /// Invokes per second of 16 clients, against the emulator's with the one client it can serve.
 pub(crate) const SIXTEEN_CLIENTS: Budget = Budget::TimesPeerAtLeast(3.0);
 
+/// A request with many functions there, against the same request with few.
+pub(crate) const MANY_FUNCTIONS: Budget = Budget::TimesPeerAtMost(1.5);
+/// From exec until the health endpoint answers with all functions there, in ms.
+pub(crate) const RESTART: Budget = Budget::AtMost(1000.0);
+
 impl Budget {
     /// The bound in the unit of the row; `None` where it depends on a peer that has no figure.
     pub(crate) fn bound(self, peer: Option<f64>) -> Option<f64> {
