@@ -57,6 +57,10 @@ pub struct Config {
     pub main_container_name: String,
     /// How long an idle environment is kept; zero: every invocation is cold.
     pub keep_alive: Duration,
+    /// Time before the first retry of an asynchronous invocation.
+    pub retry_base: Duration,
+    /// Asynchronous invocations of one function at the same time.
+    pub event_concurrency: usize,
     /// How long an environment may take to become ready.
     pub environment_timeout: Duration,
     /// User of functions inside their containers; `None`: the one of `LAMBDA_DOCKER_FLAGS`, else `sbx_user1051`.
@@ -147,6 +151,11 @@ impl Config {
             remove_containers: source.unless_denied("LAMBDA_REMOVE_CONTAINERS"),
             main_container_name: source.text("MAIN_CONTAINER_NAME").unwrap_or_else(|| "lambdock".to_owned()),
             keep_alive: source.milliseconds("LAMBDA_KEEPALIVE_MS").unwrap_or(Duration::from_millis(600_000)),
+            retry_base: source
+                .parsed("LAMBDA_RETRY_BASE_DELAY_SECONDS", value::retry_base)
+                .or(source.parsed("LAMBDA_RETRY_BASE_DELAY", value::retry_base))
+                .unwrap_or(Duration::from_secs(60)),
+            event_concurrency: source.parsed("LAMBDOCK_EVENT_CONCURRENCY", value::at_least_one).unwrap_or(10),
             environment_timeout: source
                 .seconds("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT")
                 .unwrap_or(Duration::from_secs(20)),

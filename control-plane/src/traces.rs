@@ -3,7 +3,7 @@
 //! Nothing here may hold up an invocation: segments wait in a bounded queue for one task, and what finds no room is
 //! dropped.
 
-mod signature;
+pub(crate) mod signature;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 /// Who signs, for what.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scope<'a> {
+pub(crate) struct Scope<'a> {
     /// Access key id.
     pub access_key: &'a str,
     /// Secret access key.
@@ -21,7 +21,7 @@ pub(super) struct Scope<'a> {
 
 /// A request that is to be signed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Unsigned<'a> {
+pub(crate) struct Unsigned<'a> {
     /// Method.
     pub method: &'a str,
     /// Path, encoded.
@@ -37,7 +37,7 @@ pub(super) struct Unsigned<'a> {
 }
 
 /// The value of the `Authorization` header.
-pub(super) fn authorization(scope: Scope<'_>, request: Unsigned<'_>) -> String {
+pub(crate) fn authorization(scope: Scope<'_>, request: Unsigned<'_>) -> String {
     let Scope { access_key, secret, region, service } = scope;
     let Unsigned { method, path, query, headers, body, time } = request;
     let date = time.get(..8).unwrap_or(time);
