@@ -57,6 +57,9 @@ const DISK_PAUSE_MS: i64 = 60_000;
 /// Longest time between two looks at the clock, which may be set.
 const LOOKS: Duration = Duration::from_secs(30);
 
+/// Time between two looks for room.
+const LOOKS_FOR_ROOM: Duration = Duration::from_secs(1);
+
 /// Time that the last changes have to be written when the process ends.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
@@ -145,9 +148,14 @@ impl Events {
         store: Store,
         services: Arc<Services>,
     ) -> Result<Self, Error> {
-        let parallel = settings.parallel.max(1);
+        let bounds = Arc::clone(&invoker);
         let queue = Queue::new(Box::new(move |lane: &Lane| match lane {
-            Lane::Function(_) => parallel,
+            // What could not be admitted need not begin, and what begins does so in its order.
+            Lane::Function(function) => match bounds.reserved(function) {
+                Some(reserved @ 1..) => settings.parallel.min(reserved as usize),
+                // One that reserves nothing at all fails at once.
+                Some(0) | None => settings.parallel,
+            },
             Lane::Target(_) => PARALLEL_DELIVERIES,
         }));
         let line = Mutex::new(Line { queue, hot: Hot::default() });
@@ -238,22 +246,22 @@ impl Shared {
     /// Begins what is due, until the process ends.
     async fn dispatch(self: Arc<Self>) {
         loop {
-            let wakes_at = {
+            let (wakes_at, longest) = {
                 let mut line = self.waiting.line();
                 let now = now();
                 while let Some((lane, number)) = line.queue.next(now) {
                     self.tasks.spawn(Arc::clone(&self).perform(lane, number));
                 }
-                line.queue.wakes_at()
+                (line.queue.wakes_at(), if line.queue.is_crowded() { LOOKS_FOR_ROOM } else { LOOKS })
             };
-            let until = wakes_at.map_or(LOOKS, |due| {
+            let until = wakes_at.map_or(longest, |due| {
                 let left_ms = u64::try_from(due.0.saturating_sub(now().0)).unwrap_or_default();
-                Duration::from_millis(left_ms).min(LOOKS)
+                Duration::from_millis(left_ms).min(longest)
             });
             tokio::select! {
                 () = self.closing.cancelled() => return,
                 () = self.waiting.changed.notified() => {}
-                () = sleep(until) => {}
+                () = sleep(until) => self.waiting.line().queue.look_again(),
             }
         }
     }

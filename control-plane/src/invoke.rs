@@ -167,9 +167,9 @@ impl Invoker {
         self.directory.executions().enter(id, &deployment.version, ready)
     }
 
-    /// Whether the function has reserved no concurrency at all, so that nobody may run it.
-    pub fn reserves_nothing(&self, id: &FunctionId) -> bool {
-        self.directory.executions().reserved(id) == Some(0)
+    /// Executions that the function has reserved, if it has; with none at all nobody may run it.
+    pub fn reserved(&self, id: &FunctionId) -> Option<u32> {
+        self.directory.executions().reserved(id)
     }
 
     /// What is kept ready of a deployment.

@@ -45,7 +45,7 @@ pub(super) async fn attempt(invoker: &Invoker, event: &Event, payload: Bytes) ->
         Ok(deployment) => deployment,
         Err(error) => return refused(error),
     };
-    if invoker.reserves_nothing(&event.function) {
+    if invoker.reserved(&event.function) == Some(0) {
         return Attempt::throttled(Failed::ReservesNothing);
     }
     let Ok(permit) = invoker.admit(&event.function, &deployment) else {

@@ -84,6 +84,26 @@ impl<L: Clone + Eq + Hash + Ord> Queue<L> {
         None
     }
 
+    /// Whether something is due that has found no room.
+    pub(super) fn is_crowded(&self) -> bool {
+        // Everything else that is due has begun.
+        !self.lanes.values().all(|lane| lane.due.is_empty())
+    }
+
+    /// There may be room where there was none, for reasons that nobody tells us of.
+    pub(super) fn look_again(&mut self) {
+        let crowded = self.lanes.iter_mut().filter(|(_, lane)| !lane.due.is_empty());
+        let names: Vec<L> = crowded
+            .map(|(name, lane)| {
+                lane.full = false;
+                name.clone()
+            })
+            .collect();
+        for name in names {
+            self.list(name);
+        }
+    }
+
     /// When something becomes due by itself.
     pub(super) fn wakes_at(&self) -> Option<Timestamp> {
         self.delayed.first().map(|(due, ..)| *due)
@@ -198,6 +218,23 @@ mod tests {
         assert_eq!(begun(&mut queue, NOW), [], "nor does something new find room");
         queue.ended(&"a");
         assert_eq!(begun(&mut queue, NOW), [("a", 1), ("a", 2)]);
+    }
+
+    #[test]
+    fn room_is_found_that_nobody_told_of() {
+        let room = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(1));
+        let now_there_is = std::sync::Arc::clone(&room);
+        let mut queue = Queue::new(Box::new(move |_: &&str| room.load(std::sync::atomic::Ordering::Relaxed)));
+        for number in 0..3 {
+            queue.push("a", number, NOW, NOW);
+        }
+        assert_eq!(begun(&mut queue, NOW), [("a", 0)]);
+        assert!(queue.is_crowded());
+        now_there_is.store(3, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(begun(&mut queue, NOW), []);
+        queue.look_again();
+        assert_eq!(begun(&mut queue, NOW), [("a", 1), ("a", 2)]);
+        assert!(!queue.is_crowded());
     }
 
     #[test]
