@@ -323,8 +323,11 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// There is no room: what has begun waits for the end of something else, unless nothing else is going on.
-    fn give_back(mut self, number: Number, item: Item) -> Result<(), (Self, Item)> {
+    /// There is no room: what has begun waits for the end of something else of its lane.
+    ///
+    /// # Errors
+    /// Nothing else of its lane has begun: it has to see for itself.
+    fn give_back(mut self, number: Number, item: Item) -> Result<(), Self> {
         let mut line = self.shared.waiting.line();
         let returned = self.lane.as_ref().map(|lane| line.queue.give_back(lane, number));
         if returned == Some(Returned::Waits) {
@@ -334,7 +337,7 @@ impl Place<'_> {
             return Ok(());
         }
         drop(line);
-        Err((self, item))
+        Err(self)
     }
 }
 

@@ -83,7 +83,7 @@ impl Shared {
                     let item = Item { work: Work::Event(event.clone()), body: payload.clone() };
                     match place.give_back(number, item) {
                         Ok(()) => return,
-                        Err((place, _)) => place,
+                        Err(place) => place,
                     }
                 } else {
                     place
