@@ -11,6 +11,7 @@ pub mod code;
 pub mod config;
 pub mod doctor;
 pub mod event_sources;
+pub mod events;
 pub mod executor;
 pub mod gateway;
 pub mod hot_reload;

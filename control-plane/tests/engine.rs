@@ -138,6 +138,7 @@ fn bench_with(docker: Docker, instance: String, environment_timeout: Duration) -
         version: "$LATEST".into(),
         image: ImageRequest { reference: IMAGE.into(), architecture: Architecture::X86_64 },
         memory_size_mb: 256,
+        mounts: Vec::new(),
         assignment,
     };
     Bench { instance, pool, deployment: Arc::new(deployment) }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::function::{DeploymentId, Fresh, Serving, wrong_state};
-use crate::{Code, Error, Function, LastUpdate, Reason, State, Version};
+use crate::{Error, Function, LastUpdate, Reason, State, Version};
 
 /// A published version of a function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,8 @@ use tracing::{debug, warn};
 
 use super::{Error, Shared};
 use crate::executor::{
-    self, ContainerId, ContainerSpec, Death, EnvironmentId, FolderMount, FunctionNames, ImageRequest, PostMortem,
+    self, ContainerId, ContainerSpec, Death, EnvironmentId, FolderMount, FunctionNames, ImageRequest,
+    PostMortem,
 };
 use crate::uplink::{Arrival, Registration};
 

@@ -188,7 +188,14 @@ impl Standbys {
     async fn carry_out(&self, step: Step<EnvironmentId>, shared: &Arc<Shared>) {
         match step {
             Step::Start { key, image, memory_size_mb } => {
-                let wanted = Wanted { id: key, function: None, image, memory_size_mb, mounts: Vec::new(), network: None };
+                let wanted = Wanted {
+                    id: key,
+                    function: None,
+                    image,
+                    memory_size_mb,
+                    mounts: Vec::new(),
+                    network: None,
+                };
                 let failed = |cause: Error| debug!(%cause, "no sandbox stands by for this image");
                 let started = Sandbox::start(shared, wanted, failed).await;
                 let mut inner = self.inner();
