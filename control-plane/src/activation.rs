@@ -247,7 +247,10 @@ impl Parts {
             }
         };
         prepared.map_err(|error| Reason { code: reason_code(&error), text: format!("{PREFIX}{error}") })?;
-        self.pool.expect(&image, configuration.memory_mb);
+        // Nothing that stands by has the folder.
+        if !matches!(code, Code::Folder { .. }) {
+            self.pool.expect(&image, configuration.memory_mb);
+        }
         Ok(())
     }
 

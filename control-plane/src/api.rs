@@ -34,6 +34,7 @@ use crate::activation::Activation;
 pub use crate::ambient::{new_id, now};
 use crate::code::Archives;
 use crate::event_sources::SourceLookup;
+use crate::events::Events;
 use crate::invoke::{Invoker, Throttle};
 use crate::networks::Networks;
 use crate::store::{self, Store};
@@ -56,6 +57,8 @@ pub struct Context {
     pub sources: SourceLookup,
     /// Where functions are that are in a VPC.
     pub networks: Networks,
+    /// Runs functions later.
+    pub events: Events,
     /// What this installation allows.
     pub rules: functions::choose::Rules,
     /// Whether CreateFunction waits until the function is Active or Failed.
@@ -104,6 +107,9 @@ pub enum Error {
     /// The function or the account has no execution left. The text is AWS's `Reason`.
     #[error("{}", .0.as_str())]
     Throttled(Throttle),
+    /// A chain of requests has led to the function once too often.
+    #[error("{0}")]
+    Recursive(String),
     /// We, the engine or the disk are at fault. The text is for the client and says what to do.
     #[error("{0}")]
     Service(String),

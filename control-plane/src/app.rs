@@ -23,6 +23,7 @@ use crate::code::Archives;
 use crate::config::Config;
 use crate::doctor;
 use crate::event_sources::SourceLookup;
+use crate::events::{self, Durability, Events};
 use crate::executor::docker::{self, Docker, Flags, Hints, InitBinaries, InitBinary, Place, Sources};
 use crate::executor::{EngineDescription, Executor, ImageRequest};
 use crate::gateway::dispatch::Gateway;
@@ -54,6 +55,7 @@ struct App {
     traces: Arc<Forwarder>,
     activation: Activation,
     transitions: Transitions,
+    events: Events,
     tunnels: mpsc::Receiver<Tunnel>,
 }
 
@@ -68,7 +70,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
     let persistence = if config.persistence { Persistence::Kept } else { Persistence::Volatile };
     let instance = instance(&config);
     let state = StateFolder::take(&config.state_dir, persistence, &instance)?;
-    let App { server, executor, pool, uplink, traces, activation, transitions, mut tunnels } =
+    let App { server, executor, pool, uplink, traces, activation, transitions, events, mut tunnels } =
         build(&config, in_container, &state, &instance, &listeners).await?;
 
     for listener in listeners {
@@ -101,7 +103,15 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
     info!(signal, grace_s = config.shutdown_grace.as_secs(), "stopping; invocations in flight may finish");
     let stopping = async {
         server.stop();
+        events.stop();
         pool.shutdown(config.shutdown_grace).await;
+        match (events.stopped().await, persistence) {
+            (0, _) => {}
+            (left, Persistence::Kept) => info!(left, "asynchronous invocations go on at the next start"),
+            (left, Persistence::Volatile) => {
+                warn!(left, "asynchronous invocations are lost; PERSISTENCE=1 keeps them");
+            }
+        }
         uplink.stop().await;
         if timeout(CLOSED_WITHIN, traces.flush()).await.is_err() {
             warn!("some traces were not taken in time and are lost");
@@ -206,16 +216,26 @@ async fn build(
     );
     let invoker = Arc::new(Invoker::new(store.clone(), Arc::clone(&directory), deployer, pool.clone()));
     store.tell_concurrency().await?;
+    let services = Arc::new(Services::new(config.upstream.clone()));
+    let events = Events::start(
+        &state.events(),
+        if config.persistence { Durability::Disk } else { Durability::Process },
+        events::Settings { retry_base: config.retry_base, parallel: config.event_concurrency },
+        Arc::clone(&invoker),
+        store.clone(),
+        Arc::clone(&services),
+    )
+    .with_context(|| format!("cannot use {}", state.events().display()))?;
     let provisioning = Provisioning::new(store.clone(), directory, Arc::clone(&invoker), pool.clone());
     // Orders to a pool that is shutting down are nobody's any more.
     tokio::spawn(provisioning.run());
-    let services = Arc::new(Services::new(config.upstream.clone()));
     let transitions = Transitions::new(store.clone(), config.update_time);
     let context = Context {
         transitions: transitions.clone(),
         sources: SourceLookup::new(Arc::clone(&services)),
         networks: Networks::new(services),
         invoker,
+        events: events.clone(),
         store,
         archives,
         activation: activation.clone(),
@@ -226,6 +246,7 @@ async fn build(
             } else {
                 RuntimeValidation::Lenient
             },
+            hot_reload_bucket: config.hot_reload_bucket.clone(),
             reserved_variables: if config.reserved_variables {
                 ReservedVariables::Refused
             } else {
@@ -242,7 +263,7 @@ async fn build(
         upstream: Upstream::new(config.upstream.clone()),
         origins: config.origins.clone(),
     });
-    Ok(App { server, executor, pool, uplink, traces, activation, transitions, tunnels })
+    Ok(App { server, executor, pool, uplink, traces, activation, transitions, events, tunnels })
 }
 
 /// The container engine, which is looked for when it is first needed.

@@ -100,9 +100,20 @@ pub struct ContainerSpec {
     pub image: ImageRequest,
     /// `MemorySize` in MB; more is not to be had.
     pub memory_size_mb: u32,
+    /// Folders of the engine's machine that it sees, and cannot write to.
+    pub mounts: Vec<FolderMount>,
     /// The sandbox whose network it is to be in, instead of one of its own, which takes an engine most of the time of
     /// a start.
     pub network_of: Option<ContainerId>,
+}
+
+/// A folder of the engine's machine in a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderMount {
+    /// Where it is there.
+    pub source: String,
+    /// Where it is in the sandbox.
+    pub target: String,
 }
 
 /// Memory of a sandbox in MB, that it has and that its function is to have.

@@ -4,20 +4,25 @@ mod answer;
 pub mod assignment;
 mod concurrency;
 mod directory;
+pub mod trace;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use lambdock_domain::function::{DeploymentId, Serving};
+use lambdock_domain::recursion::RecursiveLoop;
 use lambdock_domain::runtime::ImageMapping;
 use lambdock_domain::{Code, FunctionId, Runtime};
-use lambdock_protocol::Invoke;
+use lambdock_protocol::{Invoke, TracingMode};
 
 pub use answer::{Answer, LogType, Lost, Outcome};
 pub use concurrency::{Concurrency, Permit, Throttle};
 pub use directory::Directory;
 
+use crate::ambient;
+use crate::executor::FolderMount;
 use crate::executor::ImageRequest;
+use crate::hot_reload;
 use crate::pool::{self, Deployment, Pool, Provision};
 use crate::store::{self, Store};
 
@@ -35,7 +40,7 @@ pub struct Request {
     pub request_id: String,
     /// JSON of the client context.
     pub client_context: Option<String>,
-    /// `X-Amzn-Trace-Id` as the function sees it.
+    /// `X-Amzn-Trace-Id` of the request. The function sees it completed, one turn further.
     pub trace_id: Option<String>,
     /// When the answer is complete.
     pub log_type: LogType,
@@ -53,6 +58,11 @@ pub enum Error {
     /// No environment could be had.
     #[error(transparent)]
     Pool(#[from] pool::Error),
+    /// A chain of requests has led to the function once too often. [AWS: RecursiveInvocationException]
+    #[error(
+        "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services resources and stopped your function's invocation."
+    )]
+    Recursive,
     /// The environment was lost with the invocation.
     #[error(transparent)]
     Lost(#[from] Lost),
@@ -92,7 +102,7 @@ impl Deployer {
     ) -> Result<ImageRequest, String> {
         let reference = match code {
             Code::Image { uri, .. } => uri.clone(),
-            Code::Zip { .. } => {
+            Code::Zip { .. } | Code::Folder { .. } => {
                 let name = configuration.runtime.as_deref().unwrap_or_default();
                 let runtime =
                     Runtime::find(name).ok_or_else(|| format!("there is no image for runtime {name:?}"))?;
@@ -118,6 +128,13 @@ impl Deployer {
             version: version.to_owned(),
             image,
             memory_size_mb: serving.configuration.memory_mb,
+            mounts: match &serving.code {
+                Code::Folder { path } => vec![FolderMount {
+                    source: hot_reload::expanded(path, hot_reload::variable),
+                    target: assignment::TASK_ROOT.to_owned(),
+                }],
+                Code::Zip { .. } | Code::Image { .. } => Vec::new(),
+            },
             assignment: assignment::assignment(id, version, serving, &self.settings),
         })
     }
@@ -159,6 +176,11 @@ impl Invoker {
         self.directory.executions().enter(id, &deployment.version, ready)
     }
 
+    /// Executions that the function has reserved, if it has; with none at all nobody may run it.
+    pub fn reserved(&self, id: &FunctionId) -> Option<u32> {
+        self.directory.executions().reserved(id)
+    }
+
     /// What is kept ready of a deployment.
     pub fn provisioned(&self, id: &DeploymentId) -> Option<Provision> {
         self.pool.provisioned(id)
@@ -167,18 +189,24 @@ impl Invoker {
     /// Runs `deployment` once and waits for the answer.
     ///
     /// # Errors
-    /// No environment could be had, or it was lost. That the function failed is no error but an [`Answer`].
+    /// No environment could be had, or it was lost; the function calls itself round and round. That the function
+    /// failed is no error but an [`Answer`].
     pub async fn invoke(
         &self,
         deployment: &Arc<Deployment>,
         request: Request,
         payload: Bytes,
     ) -> Result<Answer, Error> {
+        let header = complete_trace(request.trace_id.as_deref(), deployment);
+        let entered = trace::enter(&header, &request.function);
+        if entered.turns >= trace::TURNS && self.ends_loops(&request.function).await? {
+            return Err(Error::Recursive);
+        }
         let invoke = Invoke {
             request_id: request.request_id,
             invoked_function_arn: request.invoked_arn,
             timeout_ms: deployment.assignment.timeout_ms,
-            trace_id: request.trace_id,
+            trace_id: Some(entered.header),
             client_context: request.client_context,
             cognito_identity: None,
             tenant_id: None,
@@ -193,4 +221,20 @@ impl Invoker {
             }
         }
     }
+    async fn ends_loops(&self, function: &FunctionId) -> Result<bool, store::Error> {
+        let function = function.clone();
+        let configured: Option<RecursiveLoop> =
+            self.store.transact(move |resources| resources.attached(&function, LATEST)).await?;
+        Ok(configured.unwrap_or_default() == RecursiveLoop::Terminate)
+    }
+}
+
+/// The header of a request with `header` for `deployment`, with a trace in it.
+pub fn complete_trace(header: Option<&str>, deployment: &Deployment) -> String {
+    let sampling = match deployment.assignment.tracing {
+        TracingMode::Active => trace::Sampling::Sampled,
+        TracingMode::PassThrough => trace::Sampling::NotSampled,
+    };
+    let fresh = trace::Fresh { seconds: ambient::now().0 / 1000, random: rand::random() };
+    trace::complete(header, sampling, fresh)
 }

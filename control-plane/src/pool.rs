@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, warn};
 
-use crate::executor::{self, Death, EnvironmentId, Executor, ImageRequest};
+use crate::executor::{self, Death, EnvironmentId, Executor, FolderMount, ImageRequest};
 use crate::uplink::Uplink;
 pub use crate::uplink::{InvocationEvent, Running};
 
@@ -48,6 +48,8 @@ pub struct Deployment {
     pub image: ImageRequest,
     /// `MemorySize` in MB.
     pub memory_size_mb: u32,
+    /// Folders that it is started with.
+    pub mounts: Vec<FolderMount>,
     /// What its environments are told. Each gets its own log stream, and the operator's variables on top.
     pub assignment: Assignment,
 }
@@ -405,8 +407,10 @@ impl Shared {
 
     /// The name of a new environment of the deployment: that of a sandbox that stands by, if there is one.
     fn fresh(&self, deployment: &Deployment) -> EnvironmentId {
-        let claimed = self.standbys.claim(&deployment.image, deployment.memory_size_mb);
-        claimed.unwrap_or_else(EnvironmentId::random)
+        // What is mounted is mounted when a container is created.
+        let claimed = (deployment.mounts.is_empty())
+            .then(|| self.standbys.claim(&deployment.image, deployment.memory_size_mb));
+        claimed.flatten().unwrap_or_else(EnvironmentId::random)
     }
 
     fn known(&self, id: EnvironmentId) -> bool {

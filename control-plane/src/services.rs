@@ -5,8 +5,8 @@ mod query;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderName, Request, StatusCode, Uri};
+use http::header::AUTHORIZATION;
+use http::{HeaderName, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
@@ -102,23 +102,33 @@ impl Services {
     /// # Errors
     /// There is no output.
     pub async fn call(&self, call: Call<'_>) -> Result<Value, Error> {
-        let message = Message {
+        let request = Http {
             service: call.service,
             scope: call.scope,
-            content_type: call.protocol.content_type(),
-            target: Some(call.target),
+            method: Method::POST,
+            path: "/",
+            headers: &[("content-type", call.protocol.content_type()), ("x-amz-target", call.target)],
             body: call.input.to_string().into(),
         };
-        let (status, body) = self.exchange(message).await?;
-        let body = serde_json::from_slice(&body)
-            .map_err(|_| Error::Unusable(format!("the upstream answers {status} without JSON")))?;
+        let (status, body) = self.send(request).await?;
+        let Ok(body) = serde_json::from_slice(&body) else {
+            return Err(Error::Unusable(format!("the upstream answers {status} without JSON")));
+        };
         if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
     }
 
-    /// Sends a message once, and reads the answer to its end.
-    async fn exchange(&self, message: Message<'_>) -> Result<(StatusCode, Bytes), Error> {
-        let endpoint = self.endpoints.of(Some(message.service)).ok_or(Error::NotNamed)?;
-        let request = signed(endpoint, &message).map_err(Error::Unusable)?;
+    /// Calls a service once whose protocol is not JSON.
+    ///
+    /// # Errors
+    /// There is no answer of success. Errors are read as those of the query protocols and of S3.
+    pub async fn request(&self, request: Http<'_>) -> Result<Bytes, Error> {
+        let (status, body) = self.send(request).await?;
+        if status.is_success() { Ok(body) } else { Err(query::refusal(status, &Document::read(&body))) }
+    }
+
+    async fn send(&self, request: Http<'_>) -> Result<(StatusCode, Bytes), Error> {
+        let endpoint = self.endpoints.of(Some(request.service)).ok_or(Error::NotNamed)?;
+        let request = signed(endpoint, request).map_err(Error::Unusable)?;
         let answered = async {
             let answer = self.client.request(request).await.map_err(|error| in_full(&error))?;
             let status = answer.status();
@@ -131,36 +141,55 @@ impl Services {
     }
 }
 
-/// What a request says, in whatever protocol.
-struct Message<'a> {
-    service: &'a str,
-    scope: &'a Scope,
-    content_type: &'a str,
-    /// `X-Amz-Target`.
-    target: Option<&'a str>,
-    body: Bytes,
+/// A request that is to be signed and sent to a service.
+#[derive(Debug, Clone)]
+pub struct Http<'a> {
+    /// What requests to the service are signed for.
+    pub service: &'a str,
+    /// In whose name, and in which region.
+    pub scope: &'a Scope,
+    /// Method.
+    pub method: Method,
+    /// Path below the endpoint, encoded, with its first slash.
+    pub path: &'a str,
+    /// Headers, with names in lower case.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// Body.
+    pub body: Bytes,
 }
 
-fn signed(endpoint: &Uri, message: &Message<'_>) -> Result<Request<Full<Bytes>>, String> {
-    let Message { service, scope, content_type, target, body } = message;
+fn signed(endpoint: &Uri, request: Http<'_>) -> Result<Request<Full<Bytes>>, String> {
+    let Http { service, scope, method, path, headers, body } = request;
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let host = endpoint.authority().map(ToString::to_string).unwrap_or_default();
-    let mut headers = vec![("content-type", *content_type), ("host", &*host), ("x-amz-date", &*time)];
-    headers.extend(target.map(|target| ("x-amz-target", target)));
+    let path = format!("{}{path}", endpoint.path().trim_end_matches('/'));
+    let mut headers = headers.to_vec();
+    headers.extend([("host", &*host), ("x-amz-date", &*time)]);
+    headers.sort_unstable();
     let authorization = authorization(
         // The account is read from the access key, as in calls of clients.
         signature::Scope { access_key: &scope.account, secret: SECRET, region: &scope.region, service },
-        Unsigned { method: "POST", path: endpoint.path(), query: "", headers: &headers, body, time: &time },
+        Unsigned {
+            method: method.as_str(),
+            path: &path,
+            query: "",
+            headers: &headers,
+            body: &body,
+            time: &time,
+        },
     );
-    let mut request = Request::post(endpoint.clone())
-        .header(CONTENT_TYPE, *content_type)
-        .header("x-amz-date", &time)
+    let mut uri = http::uri::Parts::default();
+    uri.scheme = endpoint.scheme().cloned();
+    uri.authority = endpoint.authority().cloned();
+    uri.path_and_query = Some(path.parse().map_err(|error| format!("{error}"))?);
+    let uri = Uri::from_parts(uri).map_err(|error| error.to_string())?;
+    // hyper writes `host`.
+    let own = headers.into_iter().filter(|(name, _)| *name != "host");
+    own.fold(Request::builder().method(method).uri(uri), |request, (name, value)| request.header(name, value))
         .header(AUTHORIZATION, authorization)
-        .header(MOTO_ACCOUNT, &scope.account);
-    if let Some(target) = target {
-        request = request.header("x-amz-target", *target);
-    }
-    request.body(Full::new(body.clone())).map_err(|error| error.to_string())
+        .header(MOTO_ACCOUNT, &scope.account)
+        .body(Full::new(body))
+        .map_err(|error| error.to_string())
 }
 
 /// Reads an error of a JSON protocol.
@@ -195,6 +224,25 @@ mod tests {
         let body = json!({ "__type": "ResourceNotFoundException", "Message": "m" });
         assert_eq!(read(body), refused("ResourceNotFoundException", "m"));
         assert!(matches!(read(json!([])), Error::Unusable(_)));
+    }
+
+    #[test]
+    fn requests_go_below_the_endpoint_in_the_name_of_the_account() {
+        let scope = Scope { account: "000000000007".into(), region: "eu-west-1".into() };
+        let request = Http {
+            service: "s3",
+            scope: &scope,
+            method: Method::PUT,
+            path: "/bucket/a",
+            headers: &[("content-type", "application/json")],
+            body: Bytes::from_static(b"{}"),
+        };
+        let request = signed(&"http://host:1/below".parse().unwrap(), request).unwrap();
+        assert_eq!(request.uri(), "http://host:1/below/bucket/a");
+        let authorization = request.headers()[AUTHORIZATION].to_str().unwrap();
+        assert!(authorization.contains("Credential=000000000007/"), "{authorization}");
+        assert!(authorization.contains("/eu-west-1/s3/aws4_request"), "{authorization}");
+        assert!(authorization.contains("SignedHeaders=content-type;host;x-amz-date,"), "{authorization}");
     }
 
     #[tokio::test]

@@ -138,6 +138,7 @@ fn bench_with(docker: Docker, instance: String, environment_timeout: Duration) -
         version: "$LATEST".into(),
         image: ImageRequest { reference: IMAGE.into(), architecture: Architecture::X86_64 },
         memory_size_mb: 256,
+        mounts: Vec::new(),
         assignment,
     };
     Bench { instance, pool, deployment: Arc::new(deployment) }
@@ -297,6 +298,7 @@ fn spec(reference: &str, architecture: Architecture) -> ContainerSpec {
         function: Some(FunctionNames { name: "f".into(), arn: "arn".into() }),
         image: ImageRequest { reference: reference.into(), architecture },
         memory_size_mb: 128,
+        mounts: Vec::new(),
         network_of: None,
     }
 }

@@ -52,6 +52,13 @@ const LOCALSTACK: HeaderName = HeaderName::from_static("x-localstack");
 
 const TRACE_ID: &str = "x-amzn-trace-id";
 
+const INVOCATION_TYPE: &str = "x-amz-invocation-type";
+
+/// The trace header of a request.
+fn trace_id(parts: &Parts) -> Option<String> {
+    parts.headers.get(TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
 impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
         if !self.origins.admit(request.headers()) {
@@ -200,7 +207,7 @@ impl Gateway {
     ) -> Result<Response<Bytes>, ServiceError> {
         let body = body::read(body, self.limit(operation))
             .await
-            .map_err(|fault| self.unreadable(operation, fault))?;
+            .map_err(|fault| self.unreadable(operation, parts, fault))?;
         let request = wire::Request { labels, query: parts.uri.query(), headers: &parts.headers, body };
         let context = &self.context;
         macro_rules! call {
@@ -377,12 +384,18 @@ impl Gateway {
                 )
             }
             Operation::Invoke => {
-                let trace_id =
-                    parts.headers.get(TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned);
+                let trace_id = trace_id(parts);
                 self.call::<op::Invoke, _>(&request, |mut input, violations| {
                     let payload = input.payload.take().unwrap_or_default();
                     let invocation = Invocation { input, payload, trace_id };
                     invocations::invoke(context, caller, invocation, violations)
+                })
+                .await
+            }
+            Operation::InvokeAsync => {
+                let trace_id = trace_id(parts);
+                self.call::<op::InvokeAsync, _>(&request, |input, violations| {
+                    invocations::invoke_async(context, caller, input, trace_id, violations)
                 })
                 .await
             }
@@ -416,24 +429,33 @@ impl Gateway {
             Operation::CreateFunction | Operation::UpdateFunctionCode | Operation::PublishLayerVersion => {
                 limits.create_function_request
             }
-            Operation::Invoke => limits.request_payload,
+            Operation::Invoke | Operation::InvokeAsync => limits.request_payload,
             _ => ORDINARY_REQUEST,
         }
     }
 
-    fn unreadable(&self, operation: Operation, fault: body::Fault) -> ServiceError {
+    fn unreadable(&self, operation: Operation, parts: &Parts, fault: body::Fault) -> ServiceError {
+        let limits = &self.context.rules.limits;
         let limit = self.limit(operation);
+        let is_event = parts.headers.get(INVOCATION_TYPE).is_some_and(|value| value == "Event");
         match fault {
             body::Fault::Incomplete => {
                 let message = "The request's body did not arrive completely.";
                 ServiceError::new(ErrorCode::SerializationException, message)
             }
-            body::Fault::TooLarge(bytes) if operation == Operation::Invoke => ServiceError::new(
-                ErrorCode::RequestTooLargeException,
-                format!(
-                    "{bytes} byte payload is too large for the RequestResponse invocation type (limit {limit} bytes)"
-                ),
-            ),
+            body::Fault::TooLarge(bytes)
+                if matches!(operation, Operation::Invoke | Operation::InvokeAsync) =>
+            {
+                let (kind, limit) = if is_event || operation == Operation::InvokeAsync {
+                    ("Event", limits.event_payload)
+                } else {
+                    ("RequestResponse", limit)
+                };
+                let message = format!(
+                    "{bytes} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
+                );
+                ServiceError::new(ErrorCode::RequestTooLargeException, message)
+            }
             body::Fault::TooLarge(_) => ServiceError::new(
                 ErrorCode::RequestEntityTooLargeException,
                 format!("Request must be smaller than {limit} bytes for the {} operation", operation.name()),
@@ -527,6 +549,7 @@ fn refusal(error: Error) -> ServiceError {
             ServiceError::new(ErrorCode::TooManyRequestsException, "Rate Exceeded.")
                 .with_member("Reason", throttle.as_str())
         }
+        Error::Recursive(message) => ServiceError::new(ErrorCode::RecursiveInvocationException, message),
         Error::Service(message) => ServiceError::new(ErrorCode::ServiceException, message),
         Error::NotImplemented(message) => not_implemented(&message),
     }

@@ -105,6 +105,7 @@ impl Life {
             function: Some(self.names()),
             image: deployment.image.clone(),
             memory_size_mb: deployment.memory_size_mb,
+            mounts: deployment.mounts.clone(),
             network: self.shared.standbys.network(),
         };
         let failed = |cause| self.group.lost(&self.shared, self.id, cause);

@@ -9,7 +9,8 @@ use tracing::{debug, warn};
 
 use super::{Error, Shared};
 use crate::executor::{
-    self, ContainerId, ContainerSpec, Death, EnvironmentId, FunctionNames, ImageRequest, PostMortem,
+    self, ContainerId, ContainerSpec, Death, EnvironmentId, FolderMount, FunctionNames, ImageRequest,
+    PostMortem,
 };
 use crate::uplink::{Arrival, Registration};
 
@@ -26,6 +27,7 @@ pub(super) struct Wanted {
     pub(super) function: Option<FunctionNames>,
     pub(super) image: ImageRequest,
     pub(super) memory_size_mb: u32,
+    pub(super) mounts: Vec<FolderMount>,
     /// Whose network it is to be in, if not one of its own.
     pub(super) network: Option<Sandbox>,
 }
@@ -160,6 +162,7 @@ async fn container(
         function: wanted.function.clone(),
         image: wanted.image.clone(),
         memory_size_mb: wanted.memory_size_mb,
+        mounts: wanted.mounts.clone(),
         network_of: presence.network.as_ref().map(|network| network.container.clone()),
     };
     if spec.network_of.is_some() {

@@ -188,7 +188,14 @@ impl Standbys {
     async fn carry_out(&self, step: Step<EnvironmentId>, shared: &Arc<Shared>) {
         match step {
             Step::Start { key, image, memory_size_mb } => {
-                let wanted = Wanted { id: key, function: None, image, memory_size_mb, network: None };
+                let wanted = Wanted {
+                    id: key,
+                    function: None,
+                    image,
+                    memory_size_mb,
+                    mounts: Vec::new(),
+                    network: None,
+                };
                 let failed = |cause: Error| debug!(%cause, "no sandbox stands by for this image");
                 let started = Sandbox::start(shared, wanted, failed).await;
                 let mut inner = self.inner();
@@ -214,7 +221,8 @@ impl Standbys {
         // Any image will do; the one that was used last is there.
         let image = shelves.last_expected()?.clone();
         let id = EnvironmentId::random();
-        Some(Wanted { id, function: None, image, memory_size_mb: NETWORK_MEMORY_MB, network: None })
+        let memory_size_mb = NETWORK_MEMORY_MB;
+        Some(Wanted { id, function: None, image, memory_size_mb, mounts: Vec::new(), network: None })
     }
 
     async fn make_network(&self, wanted: Wanted, shared: &Arc<Shared>) {

@@ -327,6 +327,7 @@ fn deployment(id: &str) -> Arc<Deployment> {
         version: "$LATEST".into(),
         image: ImageRequest { reference: "i".into(), architecture: Architecture::X86_64 },
         memory_size_mb: 128,
+        mounts: Vec::new(),
         assignment: Assignment { timeout_ms: 3000, ..Assignment::default() },
     })
 }

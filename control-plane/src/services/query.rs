@@ -1,10 +1,10 @@
 //! AWS's Query protocol as EC2 speaks it: a form goes out, XML comes back.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use lambdock_domain::Scope;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Error, Message, Services};
+use super::{Error, Http, Services};
 
 /// A call in the Query protocol.
 #[derive(Debug, Clone)]
@@ -31,16 +31,15 @@ impl Services {
     /// # Errors
     /// There is no output.
     pub async fn query(&self, query: Query<'_>) -> Result<Document, Error> {
-        let message = Message {
+        let request = Http {
             service: query.service,
             scope: query.scope,
-            content_type: "application/x-www-form-urlencoded; charset=utf-8",
-            target: None,
+            method: Method::POST,
+            path: "/",
+            headers: &[("content-type", "application/x-www-form-urlencoded; charset=utf-8")],
             body: form(&query).into(),
         };
-        let (status, body) = self.exchange(message).await?;
-        let document = Document(String::from_utf8_lossy(&body).into_owned());
-        if status.is_success() { Ok(document) } else { Err(refusal(status, &document)) }
+        Ok(Document::read(&self.request(request).await?))
     }
 }
 
@@ -56,7 +55,8 @@ fn form(query: &Query<'_>) -> String {
     fields.join("&")
 }
 
-fn refusal(status: StatusCode, document: &Document) -> Error {
+/// Reads an error: of the Query protocol, or S3's, which look the same.
+pub(super) fn refusal(status: StatusCode, document: &Document) -> Error {
     let first = |element| document.texts(element).into_iter().next();
     match first("Code") {
         Some(code) => Error::Refused { code, message: first("Message").unwrap_or_default() },
@@ -65,6 +65,11 @@ fn refusal(status: StatusCode, document: &Document) -> Error {
 }
 
 impl Document {
+    /// The document in the body of an answer.
+    pub(super) fn read(body: &[u8]) -> Self {
+        Self(String::from_utf8_lossy(body).into_owned())
+    }
+
     /// The texts of all elements of that name that hold nothing but text.
     pub fn texts(&self, element: &str) -> Vec<String> {
         let (opening, closing) = (format!("<{element}>"), format!("</{element}>"));

@@ -17,6 +17,8 @@ pub struct Rules {
     pub runtime_validation: RuntimeValidation,
     /// Whether variables that AWS reserves are refused, as AWS does.
     pub reserved_variables: ReservedVariables,
+    /// `BUCKET_MARKER_LOCAL`: as `S3Bucket` it says that `S3Key` is a folder of the engine's machine.
+    pub hot_reload_bucket: String,
 }
 
 /// `LAMBDOCK_RESERVED_VARIABLES`.

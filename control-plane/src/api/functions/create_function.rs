@@ -47,6 +47,7 @@ pub async fn create_function(
     let source = Source {
         zip_file: code.zip_file,
         s3_bucket: code.s3_bucket,
+        s3_key: code.s3_key,
         image_uri: code.image_uri,
         source_kms_key_arn: code.source_kms_key_arn,
     };

@@ -29,6 +29,7 @@ pub async fn update_function_code(
     let source = Source {
         zip_file: input.zip_file,
         s3_bucket: input.s3_bucket,
+        s3_key: input.s3_key,
         image_uri: input.image_uri,
         source_kms_key_arn: input.source_kms_key_arn,
     };

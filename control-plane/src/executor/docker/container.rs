@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, Mount, NetworkingConfig, PortBinding, ResourcesUlimits,
+    ContainerCreateBody, HostConfig, Mount, MountType, NetworkingConfig, PortBinding, ResourcesUlimits,
 };
 
 use super::flags::{Flags, Limit};
 use super::topology::Topology;
 use super::{Ended, init_volume};
-use crate::executor::{ContainerSpec, EnvironmentId, FunctionNames};
+use crate::executor::{ContainerSpec, EnvironmentId, FolderMount, FunctionNames};
 
 /// Label with the control plane that a container belongs to.
 pub(super) const INSTANCE_LABEL: &str = "lambdock.instance";
@@ -116,7 +116,7 @@ fn host_config(spec: &ContainerSpec, init: Mount, fittings: &Fittings<'_>) -> Ho
         memory_swap: Some(memory_swap),
         pids_limit: Some(PIDS_LIMIT),
         ulimits: Some(limits(&flags.limits)),
-        mounts: Some(vec![init]),
+        mounts: Some([init].into_iter().chain(spec.mounts.iter().map(folder)).collect()),
         binds: (!flags.volumes.is_empty()).then(|| flags.volumes.clone()),
         port_bindings: (!ports.is_empty()).then_some(ports),
         dns: (own_network && !dns.is_empty()).then_some(dns),
@@ -126,6 +126,17 @@ fn host_config(spec: &ContainerSpec, init: Mount, fittings: &Fittings<'_>) -> Ho
             Some(other) => format!("container:{}", other.0),
             None => fittings.topology.network.clone(),
         }),
+        ..Default::default()
+    }
+}
+
+/// A folder that is not there is the engine's to complain about; it would be made if it was a `bind`.
+fn folder(mount: &FolderMount) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(mount.source.clone()),
+        target: Some(mount.target.clone()),
+        read_only: Some(true),
         ..Default::default()
     }
 }
@@ -159,6 +170,7 @@ mod tests {
             function: Some(FunctionNames { name: "My_Function".into(), arn: "arn:f".into() }),
             image: ImageRequest { reference: "i".into(), architecture: Architecture::X86_64 },
             memory_size_mb: 128,
+            mounts: vec![FolderMount { source: "/home/me".into(), target: "/var/task".into() }],
             network_of: None,
         }
     }
@@ -197,6 +209,14 @@ mod tests {
         let id = "0123456789abcdef0123456789abcdef";
         assert_eq!(name("p", environment, function.as_ref()), format!("p-lambda-my-function-{id}"));
         assert_eq!(name("p", environment, None), format!("p-lambda-..standby-{id}"));
+    }
+
+    #[test]
+    fn folders_are_mounted_read_only() {
+        let mounts = made(&Flags::default()).host_config.unwrap().mounts.unwrap();
+        assert_eq!(mounts.len(), 2);
+        assert_eq!(mounts[1].source.as_deref(), Some("/home/me"));
+        assert_eq!((mounts[1].typ, mounts[1].read_only), (Some(MountType::BIND), Some(true)));
     }
 
     #[test]
