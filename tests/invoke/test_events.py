@@ -176,7 +176,8 @@ def test_a_long_queue_of_one_function_keeps_no_other_waiting(server, function, w
     later(other)
     witness.wait_for(other.name, 1)
     assert len(witness.ends(busy.name)) < 40
-    assert len(busy.containers()) <= 10
+    # Some may be about to be free when the next begins.
+    assert len(busy.containers()) <= 2 * 10
 
 
 def test_events_of_a_deleted_function_are_gone(function, witness):
