@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod aliases;
+mod archive;
 pub mod capacity_providers;
 pub mod code_signing;
 pub mod concurrency;
@@ -37,6 +38,7 @@ use crate::event_sources::SourceLookup;
 use crate::events::Events;
 use crate::invoke::{Invoker, Throttle};
 use crate::networks::Networks;
+use crate::services::Services;
 use crate::store::{self, Store};
 use crate::transitions::Transitions;
 use crate::wire::Violation;
@@ -53,6 +55,8 @@ pub struct Context {
     pub invoker: Arc<Invoker>,
     /// Ends what requests for event source mappings and capacity providers begin.
     pub transitions: Transitions,
+    /// Calls of other services.
+    pub services: Arc<Services>,
     /// Whether the sources of event source mappings are there.
     pub sources: SourceLookup,
     /// Where functions are that are in a VPC.

@@ -37,7 +37,7 @@ use crate::logs::Console;
 use crate::networks::Networks;
 use crate::pool::{self, Pool};
 use crate::provisioning::Provisioning;
-use crate::services::Services;
+use crate::services::{Credentials, Services};
 use crate::signals::Signals;
 use crate::state::{Persistence, StateFolder};
 use crate::store::Store;
@@ -216,7 +216,10 @@ async fn build(
     );
     let invoker = Arc::new(Invoker::new(store.clone(), Arc::clone(&directory), deployer, pool.clone()));
     store.tell_concurrency().await?;
-    let services = Arc::new(Services::new(config.upstream.clone()));
+    let services = Arc::new(Services::new(
+        config.upstream.clone(),
+        Credentials::of_environment(|name| std::env::var(name).ok()),
+    ));
     let events = Events::start(
         &state.events(),
         if config.persistence { Durability::Disk } else { Durability::Process },
@@ -232,6 +235,7 @@ async fn build(
     let transitions = Transitions::new(store.clone(), config.update_time);
     let context = Context {
         transitions: transitions.clone(),
+        services: Arc::clone(&services),
         sources: SourceLookup::new(Arc::clone(&services)),
         networks: Networks::new(services),
         invoker,

@@ -14,6 +14,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use lambdock_domain::Scope;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::gateway::upstream::{Endpoints, connector};
@@ -80,6 +82,9 @@ pub enum Error {
         /// Its message.
         message: String,
     },
+    /// The answer is larger than was allowed.
+    #[error("its answer is too large")]
+    TooLarge,
     /// The upstream does not answer, or not as the service would.
     #[error("{0}")]
     Unusable(String),
@@ -89,12 +94,15 @@ pub enum Error {
 pub struct Services {
     endpoints: Endpoints,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    credentials: Option<Credentials>,
 }
 
 impl Services {
-    /// Services at `endpoints`; nothing is connected yet.
-    pub fn new(endpoints: Endpoints) -> Self {
-        Self { endpoints, client: Client::builder(TokioExecutor::new()).build(connector()) }
+    /// Services at `endpoints`, asked in the name of accounts here, or with credentials of AWS's; nothing is connected
+    /// yet.
+    pub fn new(endpoints: Endpoints, credentials: Option<Credentials>) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build(connector());
+        Self { endpoints, client, credentials }
     }
 
     /// Calls a service once.
@@ -107,6 +115,7 @@ impl Services {
             scope: call.scope,
             method: Method::POST,
             path: "/",
+            query: "",
             headers: &[("content-type", call.protocol.content_type()), ("x-amz-target", call.target)],
             body: call.input.to_string().into(),
         };
@@ -126,9 +135,48 @@ impl Services {
         if status.is_success() { Ok(body) } else { Err(query::refusal(status, &Document::read(&body))) }
     }
 
+    /// Passes the body of an answer on as it comes.
+    ///
+    /// # Errors
+    /// There is no answer of success, it breaks off, or has more than `limit` bytes; what was passed on until then is
+    /// worth nothing.
+    pub async fn download(
+        &self,
+        request: Http<'_>,
+        limit: u64,
+        pieces: mpsc::Sender<Bytes>,
+    ) -> Result<(), Error> {
+        let endpoint = self.endpoints.of(Some(request.service)).ok_or(Error::NotNamed)?;
+        let request = signed(endpoint, request, self.credentials.as_ref()).map_err(Error::Unusable)?;
+        let unusable = |reason: &str| Error::Unusable(format!("the upstream {endpoint}: {reason}"));
+        let late = |_elapsed| unusable("it does not answer in time");
+        let answer = timeout(ANSWERED_WITHIN, self.client.request(request)).await.map_err(late)?;
+        let answer = answer.map_err(|error| unusable(&in_full(&error)))?;
+        let status = answer.status();
+        let mut body = answer.into_body();
+        if !status.is_success() {
+            let body =
+                timeout(ANSWERED_WITHIN, Limited::new(body, ANSWER_LIMIT).collect()).await.map_err(late)?;
+            let body = body.map_err(|error| unusable(&error.to_string()))?.to_bytes();
+            return Err(query::refusal(status, &Document::read(&body)));
+        }
+        let mut received: u64 = 0;
+        while let Some(frame) = timeout(ANSWERED_WITHIN, body.frame()).await.map_err(late)? {
+            let Ok(piece) = frame.map_err(|error| unusable(&in_full(&error)))?.into_data() else { continue };
+            received += piece.len() as u64;
+            if received > limit {
+                return Err(Error::TooLarge);
+            }
+            if pieces.send(piece).await.is_err() {
+                return Err(unusable("nobody takes its answer"));
+            }
+        }
+        Ok(())
+    }
+
     async fn send(&self, request: Http<'_>) -> Result<(StatusCode, Bytes), Error> {
         let endpoint = self.endpoints.of(Some(request.service)).ok_or(Error::NotNamed)?;
-        let request = signed(endpoint, request).map_err(Error::Unusable)?;
+        let request = signed(endpoint, request, self.credentials.as_ref()).map_err(Error::Unusable)?;
         let answered = async {
             let answer = self.client.request(request).await.map_err(|error| in_full(&error))?;
             let status = answer.status();
@@ -152,35 +200,65 @@ pub struct Http<'a> {
     pub method: Method,
     /// Path below the endpoint, encoded, with its first slash.
     pub path: &'a str,
+    /// Query string, encoded and sorted; mostly empty.
+    pub query: &'a str,
     /// Headers, with names in lower case.
     pub headers: &'a [(&'a str, &'a str)],
     /// Body.
     pub body: Bytes,
 }
 
-fn signed(endpoint: &Uri, request: Http<'_>) -> Result<Request<Full<Bytes>>, String> {
-    let Http { service, scope, method, path, headers, body } = request;
+/// AWS's own, for upstreams that are AWS.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    access_key: String,
+    secret: String,
+    session_token: Option<String>,
+}
+
+impl Credentials {
+    /// Those of the SDKs' variables, if they are of AWS's making: others, such as `test`, are as good as none, and then
+    /// the account stands in their place.
+    pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let access_key = variable("AWS_ACCESS_KEY_ID")?;
+        let real = access_key.len() >= 16 && ["AKIA", "ASIA"].iter().any(|kind| access_key.starts_with(kind));
+        let secret = variable("AWS_SECRET_ACCESS_KEY")?;
+        real.then(|| Self { access_key, secret, session_token: variable("AWS_SESSION_TOKEN") })
+    }
+}
+
+fn signed(
+    endpoint: &Uri,
+    request: Http<'_>,
+    credentials: Option<&Credentials>,
+) -> Result<Request<Full<Bytes>>, String> {
+    let Http { service, scope, method, path, query, headers, body } = request;
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let host = endpoint.authority().map(ToString::to_string).unwrap_or_default();
     let path = format!("{}{path}", endpoint.path().trim_end_matches('/'));
     let mut headers = headers.to_vec();
     headers.extend([("host", &*host), ("x-amz-date", &*time)]);
+    // S3 wants it, and nobody else minds. [AWS: S3, authenticating requests]
+    let digest = Sha256::digest(&body).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    if service == "s3" {
+        headers.push(("x-amz-content-sha256", &*digest));
+    }
+    let token = credentials.and_then(|own| own.session_token.as_deref());
+    headers.extend(token.map(|token| ("x-amz-security-token", token)));
     headers.sort_unstable();
-    let authorization = authorization(
+    let (access_key, secret) = match credentials {
+        Some(own) => (&*own.access_key, &*own.secret),
         // The account is read from the access key, as in calls of clients.
-        signature::Scope { access_key: &scope.account, secret: SECRET, region: &scope.region, service },
-        Unsigned {
-            method: method.as_str(),
-            path: &path,
-            query: "",
-            headers: &headers,
-            body: &body,
-            time: &time,
-        },
+        None => (&*scope.account, SECRET),
+    };
+    let authorization = authorization(
+        signature::Scope { access_key, secret, region: &scope.region, service },
+        Unsigned { method: method.as_str(), path: &path, query, headers: &headers, body: &body, time: &time },
     );
     let mut uri = http::uri::Parts::default();
     uri.scheme = endpoint.scheme().cloned();
     uri.authority = endpoint.authority().cloned();
+    let path = if query.is_empty() { path } else { format!("{path}?{query}") };
     uri.path_and_query = Some(path.parse().map_err(|error| format!("{error}"))?);
     let uri = Uri::from_parts(uri).map_err(|error| error.to_string())?;
     // hyper writes `host`.
@@ -234,15 +312,33 @@ mod tests {
             scope: &scope,
             method: Method::PUT,
             path: "/bucket/a",
+            query: "b=c",
             headers: &[("content-type", "application/json")],
             body: Bytes::from_static(b"{}"),
         };
-        let request = signed(&"http://host:1/below".parse().unwrap(), request).unwrap();
-        assert_eq!(request.uri(), "http://host:1/below/bucket/a");
+        let request = signed(&"http://host:1/below".parse().unwrap(), request, None).unwrap();
+        assert_eq!(request.uri(), "http://host:1/below/bucket/a?b=c");
         let authorization = request.headers()[AUTHORIZATION].to_str().unwrap();
         assert!(authorization.contains("Credential=000000000007/"), "{authorization}");
         assert!(authorization.contains("/eu-west-1/s3/aws4_request"), "{authorization}");
-        assert!(authorization.contains("SignedHeaders=content-type;host;x-amz-date,"), "{authorization}");
+        assert!(
+            authorization.contains("SignedHeaders=content-type;host;x-amz-content-sha256;x-amz-date,"),
+            "{authorization}"
+        );
+    }
+
+    #[test]
+    fn only_credentials_of_aws_are_taken_for_some() {
+        let of = |key: &'static str| {
+            Credentials::of_environment(|name| match name {
+                "AWS_ACCESS_KEY_ID" => Some(key.to_owned()),
+                "AWS_SECRET_ACCESS_KEY" => Some("secret".to_owned()),
+                _ => None,
+            })
+        };
+        assert!(of("AKIAIOSFODNN7EXAMPLE").is_some() && of("ASIAIOSFODNN7EXAMPLE").is_some());
+        assert!(of("test").is_none() && of("000000000000").is_none() && of("AKIA").is_none());
+        assert!(Credentials::of_environment(|_| None).is_none());
     }
 
     #[tokio::test]
@@ -250,6 +346,6 @@ mod tests {
         let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
         let (service, protocol, target) = ("sqs", Protocol::Json1_0, "AmazonSQS.ListQueues");
         let call = Call { service, protocol, target, scope: &scope, input: json!({}) };
-        assert_eq!(Services::new(Endpoints::default()).call(call).await, Err(Error::NotNamed));
+        assert_eq!(Services::new(Endpoints::default(), None).call(call).await, Err(Error::NotNamed));
     }
 }

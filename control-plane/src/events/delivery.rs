@@ -7,7 +7,6 @@ use http::Method;
 use lambdock_domain::{Scope, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::work::{Delivery, Message};
 use crate::ambient::new_id;
@@ -28,7 +27,7 @@ impl From<ServiceError> for Failure {
             ServiceError::NotNamed => {
                 return Self::Final("no upstream plays this service; AWS_ENDPOINT_URL names one".to_owned());
             }
-            ServiceError::Unusable(_) => true,
+            ServiceError::Unusable(_) | ServiceError::TooLarge => true,
             ServiceError::Refused { code, .. } => PASSING.iter().any(|passing| code.contains(passing)),
         };
         if passing { Self::Passing(error.to_string()) } else { Self::Final(error.to_string()) }
@@ -134,7 +133,7 @@ async fn to_topic(
     let headers = [("content-type", kind), (TRACE, &*delivery.trace)];
     let (service, method) = ("sns", Method::POST);
     services
-        .request(Http { service, scope, method, path: "/", headers: &headers, body: form.into() })
+        .request(Http { service, scope, method, path: "/", query: "", headers: &headers, body: form.into() })
         .await?;
     Ok(())
 }
@@ -195,11 +194,12 @@ async fn to_bucket(
     body: &Bytes,
 ) -> Result<(), Failure> {
     let path = format!("/{}/{}", name(&delivery.target), object_key(delivery, &new_id()));
-    let digest = Sha256::digest(body).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-    let headers = [("content-type", "application/json"), ("x-amz-content-sha256", &*digest)];
+    let headers = [("content-type", "application/json")];
     let (service, method) = ("s3", Method::PUT);
     let body = body.clone();
-    services.request(Http { service, scope, method, path: &path, headers: &headers, body }).await?;
+    services
+        .request(Http { service, scope, method, path: &path, query: "", headers: &headers, body })
+        .await?;
     Ok(())
 }
 

@@ -36,6 +36,7 @@ impl Services {
             scope: query.scope,
             method: Method::POST,
             path: "/",
+            query: "",
             headers: &[("content-type", "application/x-www-form-urlencoded; charset=utf-8")],
             body: form(&query).into(),
         };

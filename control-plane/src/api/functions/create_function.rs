@@ -48,11 +48,12 @@ pub async fn create_function(
         zip_file: code.zip_file,
         s3_bucket: code.s3_bucket,
         s3_key: code.s3_key,
+        s3_object_version: code.s3_object_version,
         image_uri: code.image_uri,
         source_kms_key_arn: code.source_kms_key_arn,
     };
     storage::check(context, &id.scope, source.zip_file.as_ref().map_or(0, |zip| zip.len() as u64)).await?;
-    let taken_in = source::take(context, source, configuration.package_type).await?;
+    let taken_in = source::take(context, &id.scope, source, configuration.package_type).await?;
 
     let mut function = Function::create(id.clone(), configuration, taken_in.code, tags, now(), fresh());
     let deployment = function.latest.deployment.clone();

@@ -9,7 +9,7 @@ use crate::store::Usage;
 ///
 /// # Errors
 /// They are too many, or the store failed.
-pub(super) async fn check(context: &Context, scope: &Scope, more: u64) -> Result<(), Error> {
+pub(in crate::api) async fn check(context: &Context, scope: &Scope, more: u64) -> Result<(), Error> {
     let scope = scope.clone();
     let usage = context.store.transact(move |resources| Ok::<_, Error>(resources.usage(&scope)?)).await?;
     Ok(within(&context.rules.limits, usage, more)?)

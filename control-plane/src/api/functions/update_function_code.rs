@@ -30,12 +30,13 @@ pub async fn update_function_code(
         zip_file: input.zip_file,
         s3_bucket: input.s3_bucket,
         s3_key: input.s3_key,
+        s3_object_version: input.s3_object_version,
         image_uri: input.image_uri,
         source_kms_key_arn: input.source_kms_key_arn,
     };
     storage::check(context, &named.id.scope, source.zip_file.as_ref().map_or(0, |zip| zip.len() as u64))
         .await?;
-    let taken = source::take(context, source, package_type).await?;
+    let taken = source::take(context, &named.id.scope, source, package_type).await?;
 
     let architecture = choose::architecture(input.architectures.as_deref());
     let update = move |function: &mut lambdock_domain::Function| {
