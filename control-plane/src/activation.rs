@@ -246,9 +246,12 @@ impl Parts {
                 }
             }
         };
-        prepared
-            .map(|_| ())
-            .map_err(|error| Reason { code: reason_code(&error), text: format!("{PREFIX}{error}") })
+        prepared.map_err(|error| Reason { code: reason_code(&error), text: format!("{PREFIX}{error}") })?;
+        // Nothing that stands by has the folder.
+        if !matches!(code, Code::Folder { .. }) {
+            self.pool.expect(&image, configuration.memory_mb);
+        }
+        Ok(())
     }
 
     async fn report(&self, id: &FunctionId, deployment: &DeploymentId, text: String) {

@@ -6,9 +6,11 @@
 
 pub mod account;
 pub mod aliases;
+pub mod capacity_providers;
 pub mod code_signing;
 pub mod concurrency;
 pub mod event_invoke;
+pub mod event_source_mappings;
 pub mod function_urls;
 pub mod functions;
 pub mod invocations;
@@ -31,9 +33,12 @@ use lambdock_domain::{Error as DomainError, Scope};
 use crate::activation::Activation;
 pub use crate::ambient::{new_id, now};
 use crate::code::Archives;
+use crate::event_sources::SourceLookup;
 use crate::events::Events;
 use crate::invoke::{Invoker, Throttle};
+use crate::networks::Networks;
 use crate::store::{self, Store};
+use crate::transitions::Transitions;
 use crate::wire::Violation;
 
 /// What operations work with.
@@ -46,6 +51,12 @@ pub struct Context {
     pub activation: Activation,
     /// Runs functions.
     pub invoker: Arc<Invoker>,
+    /// Ends what requests for event source mappings and capacity providers begin.
+    pub transitions: Transitions,
+    /// Whether the sources of event source mappings are there.
+    pub sources: SourceLookup,
+    /// Where functions are that are in a VPC.
+    pub networks: Networks,
     /// Runs functions later.
     pub events: Events,
     /// What this installation allows.

@@ -22,6 +22,7 @@ use crate::api::{Context, Creation};
 use crate::code::Archives;
 use crate::config::Config;
 use crate::doctor;
+use crate::event_sources::SourceLookup;
 use crate::events::{self, Durability, Events};
 use crate::executor::docker::{self, Docker, Flags, Hints, InitBinaries, InitBinary, Place, Sources};
 use crate::executor::{EngineDescription, Executor, ImageRequest};
@@ -33,6 +34,7 @@ use crate::gateway::upstream::Upstream;
 use crate::invoke::assignment::{EndpointUrl, Settings};
 use crate::invoke::{Deployer, Directory, Invoker};
 use crate::logs::Console;
+use crate::networks::Networks;
 use crate::pool::{self, Pool};
 use crate::provisioning::Provisioning;
 use crate::services::Services;
@@ -40,6 +42,7 @@ use crate::signals::Signals;
 use crate::state::{Persistence, StateFolder};
 use crate::store::Store;
 use crate::traces::Forwarder;
+use crate::transitions::Transitions;
 use crate::uplink::{ArchiveSource, EnvironmentInfo, TraceSink, Tunnel, TunnelSink, Uplink};
 use crate::{VERSION, init_binaries};
 
@@ -51,6 +54,7 @@ struct App {
     uplink: Uplink,
     traces: Arc<Forwarder>,
     activation: Activation,
+    transitions: Transitions,
     events: Events,
     tunnels: mpsc::Receiver<Tunnel>,
 }
@@ -66,7 +70,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
     let persistence = if config.persistence { Persistence::Kept } else { Persistence::Volatile };
     let instance = instance(&config);
     let state = StateFolder::take(&config.state_dir, persistence, &instance)?;
-    let App { server, executor, pool, uplink, traces, activation, events, mut tunnels } =
+    let App { server, executor, pool, uplink, traces, activation, transitions, events, mut tunnels } =
         build(&config, in_container, &state, &instance, &listeners).await?;
 
     for listener in listeners {
@@ -80,6 +84,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
         }
     });
     activation.resume().await.context("cannot take up what was being prepared")?;
+    transitions.resume().await.context("cannot take up what resources were becoming")?;
     let (described, pool_at_start) = (Arc::clone(&executor), pool.clone());
     let engine = timeout(DESCRIBED_WITHIN, described.describe()).await;
     let engine = match engine {
@@ -114,6 +119,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
         if timeout(CLOSED_WITHIN, server.stopped()).await.is_err() {
             warn!("some clients have not read their answers");
         }
+        transitions.stopped().await;
         if timeout(CLOSED_WITHIN, activation.stopped()).await.is_err() {
             warn!("some functions are still being prepared; that goes on at the next start");
         }
@@ -175,6 +181,8 @@ async fn build(
     );
     let settings = pool::Settings {
         keep_alive: config.keep_alive,
+        standby: config.standby,
+        standby_networks: config.standby_networks,
         environment_timeout: config.environment_timeout,
         parallel_starts: pool::Settings::parallel_starts_here(),
     };
@@ -215,13 +223,17 @@ async fn build(
         events::Settings { retry_base: config.retry_base, parallel: config.event_concurrency },
         Arc::clone(&invoker),
         store.clone(),
-        services,
+        Arc::clone(&services),
     )
     .with_context(|| format!("cannot use {}", state.events().display()))?;
     let provisioning = Provisioning::new(store.clone(), directory, Arc::clone(&invoker), pool.clone());
     // Orders to a pool that is shutting down are nobody's any more.
     tokio::spawn(provisioning.run());
+    let transitions = Transitions::new(store.clone(), config.update_time);
     let context = Context {
+        transitions: transitions.clone(),
+        sources: SourceLookup::new(Arc::clone(&services)),
+        networks: Networks::new(services),
         invoker,
         events: events.clone(),
         store,
@@ -234,6 +246,7 @@ async fn build(
             } else {
                 RuntimeValidation::Lenient
             },
+            hot_reload_bucket: config.hot_reload_bucket.clone(),
             reserved_variables: if config.reserved_variables {
                 ReservedVariables::Refused
             } else {
@@ -250,7 +263,7 @@ async fn build(
         upstream: Upstream::new(config.upstream.clone()),
         origins: config.origins.clone(),
     });
-    Ok(App { server, executor, pool, uplink, traces, activation, events, tunnels })
+    Ok(App { server, executor, pool, uplink, traces, activation, transitions, events, tunnels })
 }
 
 /// The container engine, which is looked for when it is first needed.

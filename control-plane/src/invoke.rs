@@ -20,7 +20,9 @@ pub use concurrency::{Concurrency, Permit, Throttle};
 pub use directory::Directory;
 
 use crate::ambient;
+use crate::executor::FolderMount;
 use crate::executor::ImageRequest;
+use crate::hot_reload;
 use crate::pool::{self, Deployment, Pool, Provision};
 use crate::store::{self, Store};
 
@@ -100,7 +102,7 @@ impl Deployer {
     ) -> Result<ImageRequest, String> {
         let reference = match code {
             Code::Image { uri, .. } => uri.clone(),
-            Code::Zip { .. } => {
+            Code::Zip { .. } | Code::Folder { .. } => {
                 let name = configuration.runtime.as_deref().unwrap_or_default();
                 let runtime =
                     Runtime::find(name).ok_or_else(|| format!("there is no image for runtime {name:?}"))?;
@@ -126,6 +128,13 @@ impl Deployer {
             version: version.to_owned(),
             image,
             memory_size_mb: serving.configuration.memory_mb,
+            mounts: match &serving.code {
+                Code::Folder { path } => vec![FolderMount {
+                    source: hot_reload::expanded(path, hot_reload::variable),
+                    target: assignment::TASK_ROOT.to_owned(),
+                }],
+                Code::Zip { .. } | Code::Image { .. } => Vec::new(),
+            },
             assignment: assignment::assignment(id, version, serving, &self.settings),
         })
     }

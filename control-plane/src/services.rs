@@ -1,5 +1,7 @@
 //! Calls of our own to other services, at the upstreams that the user names.
 
+mod query;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +18,8 @@ use tokio::time::timeout;
 
 use crate::gateway::upstream::{Endpoints, connector};
 use crate::traces::signature::{self, Unsigned, authorization};
+
+pub use query::{Document, Query};
 
 /// Time that a service has to answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
@@ -119,7 +123,7 @@ impl Services {
     /// There is no answer of success. Errors are read as those of the query protocols and of S3.
     pub async fn request(&self, request: Http<'_>) -> Result<Bytes, Error> {
         let (status, body) = self.send(request).await?;
-        if status.is_success() { Ok(body) } else { Err(xml_refusal(status, &body)) }
+        if status.is_success() { Ok(body) } else { Err(query::refusal(status, &Document::read(&body))) }
     }
 
     async fn send(&self, request: Http<'_>) -> Result<(StatusCode, Bytes), Error> {
@@ -188,19 +192,6 @@ fn signed(endpoint: &Uri, request: Http<'_>) -> Result<Request<Full<Bytes>>, Str
         .map_err(|error| error.to_string())
 }
 
-/// Reads an error in XML: of the query protocols, or S3's.
-fn xml_refusal(status: StatusCode, body: &[u8]) -> Error {
-    let text = String::from_utf8_lossy(body);
-    let element = |name: &str| {
-        let (_, rest) = text.split_once(&format!("<{name}>"))?;
-        Some(rest.split_once("</")?.0.trim().to_owned())
-    };
-    match element("Code") {
-        Some(code) => Error::Refused { code, message: element("Message").unwrap_or_default() },
-        None => Error::Unusable(format!("the upstream answers {status} without a type of error")),
-    }
-}
-
 /// Reads an error of a JSON protocol.
 fn refusal(status: StatusCode, body: &Value) -> Error {
     let text = |names: [&str; 2]| names.into_iter().find_map(|name| body.get(name)?.as_str());
@@ -233,14 +224,6 @@ mod tests {
         let body = json!({ "__type": "ResourceNotFoundException", "Message": "m" });
         assert_eq!(read(body), refused("ResourceNotFoundException", "m"));
         assert!(matches!(read(json!([])), Error::Unusable(_)));
-    }
-
-    #[test]
-    fn errors_in_xml_are_read() {
-        let body = "<ErrorResponse><Error><Type>Sender</Type><Code>NotFound</Code><Message>no topic</Message></Error></ErrorResponse>";
-        let expected = Error::Refused { code: "NotFound".into(), message: "no topic".into() };
-        assert_eq!(xml_refusal(StatusCode::NOT_FOUND, body.as_bytes()), expected);
-        assert!(matches!(xml_refusal(StatusCode::BAD_GATEWAY, b"<html>"), Error::Unusable(_)));
     }
 
     #[test]

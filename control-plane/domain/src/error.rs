@@ -26,6 +26,9 @@ pub enum Error {
     /// The state of the resource does not allow it now.
     #[error("{0}")]
     Conflict(String),
+    /// Another change of the resource is not finished.
+    #[error("{0}")]
+    InUse(String),
     /// The resource has changed since the client saw it.
     #[error(
         "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to \

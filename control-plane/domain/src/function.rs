@@ -333,10 +333,7 @@ impl Function {
     pub fn archives(&self) -> impl Iterator<Item = &crate::code::Digest> {
         let codes =
             std::iter::once(&self.latest.code).chain(self.serving.iter().map(|serving| &serving.code));
-        codes.filter_map(|code| match code {
-            Code::Zip { digest, .. } => Some(digest),
-            Code::Image { .. } => None,
-        })
+        codes.filter_map(Code::archive)
     }
 }
 

@@ -71,6 +71,22 @@ pub const VARIABLES: &[Variable] = &[
         "Milliseconds that an idle container is kept for the next invocation; 0: every invocation starts one.",
     ),
     variable(
+        "LAMBDOCK_STANDBY_CONTAINERS",
+        "3",
+        "Containers at most that are started before a function needs one, so that cold starts are quick; 0: none. \
+         Each takes some 20 MB.",
+    ),
+    variable(
+        "LAMBDOCK_STANDBY_NETWORKS",
+        "2",
+        "Containers at most whose networks are made before others need them, which then start in half the time; 0: none.",
+    ),
+    variable(
+        "BUCKET_MARKER_LOCAL",
+        "hot-reload",
+        "The S3Bucket that stands for none: S3Key then is a folder of the engine's machine, whose code runs as it is.",
+    ),
+    variable(
         "LAMBDA_RETRY_BASE_DELAY_SECONDS",
         "60",
         "Seconds until an asynchronous invocation that failed is tried again, 300 at most; the second time takes twice \

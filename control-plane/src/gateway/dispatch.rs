@@ -22,8 +22,9 @@ use super::{foreign, origin};
 use crate::api::functions::{self, archive_at};
 use crate::api::invocations::{self, Invocation};
 use crate::api::{
-    Caller, Context, Error, account, aliases, code_signing, concurrency, event_invoke, function_urls, new_id,
-    permissions, provisioned_concurrency, recursion, runtime_management, scaling, tags, versions,
+    Caller, Context, Error, account, aliases, capacity_providers, code_signing, concurrency, event_invoke,
+    event_source_mappings, function_urls, new_id, permissions, provisioned_concurrency, recursion,
+    runtime_management, scaling, tags, versions,
 };
 use crate::wire::operations as op;
 use crate::wire::{self, Decoded, ErrorCode, Labels, Operation, OperationShape, ServiceError, Violation};
@@ -346,6 +347,42 @@ impl Gateway {
             Operation::GetFunctionScalingConfig => {
                 call!(op::GetFunctionScalingConfig, scaling::get_function_scaling_config)
             }
+            Operation::CreateEventSourceMapping => {
+                call!(op::CreateEventSourceMapping, event_source_mappings::create_event_source_mapping)
+            }
+            Operation::GetEventSourceMapping => {
+                call!(op::GetEventSourceMapping, event_source_mappings::get_event_source_mapping)
+            }
+            Operation::UpdateEventSourceMapping => {
+                call!(op::UpdateEventSourceMapping, event_source_mappings::update_event_source_mapping)
+            }
+            Operation::DeleteEventSourceMapping => {
+                call!(op::DeleteEventSourceMapping, event_source_mappings::delete_event_source_mapping)
+            }
+            Operation::ListEventSourceMappings => {
+                call!(op::ListEventSourceMappings, event_source_mappings::list_event_source_mappings)
+            }
+            Operation::CreateCapacityProvider => {
+                call!(op::CreateCapacityProvider, capacity_providers::create_capacity_provider)
+            }
+            Operation::GetCapacityProvider => {
+                call!(op::GetCapacityProvider, capacity_providers::get_capacity_provider)
+            }
+            Operation::UpdateCapacityProvider => {
+                call!(op::UpdateCapacityProvider, capacity_providers::update_capacity_provider)
+            }
+            Operation::DeleteCapacityProvider => {
+                call!(op::DeleteCapacityProvider, capacity_providers::delete_capacity_provider)
+            }
+            Operation::ListCapacityProviders => {
+                call!(op::ListCapacityProviders, capacity_providers::list_capacity_providers)
+            }
+            Operation::ListFunctionVersionsByCapacityProvider => {
+                call!(
+                    op::ListFunctionVersionsByCapacityProvider,
+                    capacity_providers::list_function_versions_by_capacity_provider
+                )
+            }
             Operation::Invoke => {
                 let trace_id = trace_id(parts);
                 self.call::<op::Invoke, _>(&request, |mut input, violations| {
@@ -478,6 +515,7 @@ fn refusal(error: Error) -> ServiceError {
                         .without_type();
                 }
                 Domain::Conflict(_) => ErrorCode::ResourceConflictException,
+                Domain::InUse(_) => ErrorCode::ResourceInUseException,
                 Domain::RevisionMismatch => ErrorCode::PreconditionFailedException,
                 Domain::PolicyRevisionMismatch => ErrorCode::PreconditionFailedException,
                 Domain::PolicyTooLong(_) => ErrorCode::PolicyLengthExceededException,

@@ -35,6 +35,9 @@ pub enum EndpointUrl {
     Absent,
 }
 
+/// Where the code is in a container. [AWS: `LAMBDA_TASK_ROOT`]
+pub const TASK_ROOT: &str = "/var/task";
+
 /// AWS's limit of the init phase of on-demand functions, in milliseconds. [AWS: Lambda execution environment]
 const ON_DEMAND_INIT_LIMIT_MS: u64 = 10_000;
 
@@ -78,7 +81,10 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
         segments: true,
         logging,
         runtime_version: configuration.runtime.as_ref().map(|name| runtime_version::of(name, &id.scope)),
-        hot_reload_paths: Vec::new(),
+        hot_reload_paths: match &serving.code {
+            Code::Folder { .. } => vec![TASK_ROOT.to_owned()],
+            Code::Zip { .. } | Code::Image { .. } => Vec::new(),
+        },
         gateway_port: Some(settings.gateway_port),
     }
 }
@@ -96,9 +102,9 @@ fn initialization(configuration: &Configuration, version: &str) -> Initializatio
 fn archives(code: &Code) -> Vec<Archive> {
     match code {
         Code::Zip { digest, size, .. } => {
-            vec![Archive { digest: digest.0.clone(), size: *size, target: "/var/task".to_owned() }]
+            vec![Archive { digest: digest.0.clone(), size: *size, target: TASK_ROOT.to_owned() }]
         }
-        Code::Image { .. } => Vec::new(),
+        Code::Folder { .. } | Code::Image { .. } => Vec::new(),
     }
 }
 
@@ -153,7 +159,7 @@ fn environment(
         ("AWS_ACCESS_KEY_ID", &id.scope.account),
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("AWS_SESSION_TOKEN", "test"),
-        ("LAMBDA_TASK_ROOT", "/var/task"),
+        ("LAMBDA_TASK_ROOT", TASK_ROOT),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
         ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000"),

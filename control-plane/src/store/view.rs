@@ -11,8 +11,8 @@ use super::Error;
 
 /// Reads what belongs to one function.
 pub struct FunctionView<'a> {
-    connection: &'a Connection,
-    id: &'a FunctionId,
+    pub(super) connection: &'a Connection,
+    pub(super) id: &'a FunctionId,
 }
 
 impl<'a> FunctionView<'a> {

@@ -181,6 +181,8 @@ pub fn code_sha256(code: &Code) -> Option<String> {
                 .collect();
             Some(BASE64.encode(bytes?))
         }
+        // [LocalStack]
+        Code::Folder { .. } => Some("hot-reloading-hash-not-available".to_owned()),
         Code::Image { digest, .. } => {
             digest.as_ref().map(|digest| digest.trim_start_matches("sha256:").to_owned())
         }
@@ -200,6 +202,11 @@ pub fn location(code: &Code, code_url: impl FnOnce(&str) -> String) -> shapes::F
             repository_type: Some("S3".to_owned()),
             location: Some(code_url(&digest.0)),
             source_kms_key_arn: source_kms_key_arn.clone(),
+            ..Default::default()
+        },
+        Code::Folder { path } => shapes::FunctionCodeLocation {
+            repository_type: Some("S3".to_owned()),
+            location: Some(format!("file://{path}")),
             ..Default::default()
         },
         Code::Image { uri, digest } => shapes::FunctionCodeLocation {

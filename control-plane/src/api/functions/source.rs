@@ -6,6 +6,7 @@ use lambdock_domain::{Code, Error as DomainError, PackageType};
 
 use crate::api::{Context, Error};
 use crate::code::{Fault, Lease, inspect};
+use crate::hot_reload;
 
 /// What CreateFunction's `Code` and UpdateFunctionCode have in common.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +15,8 @@ pub(super) struct Source {
     pub(super) zip_file: Option<bytes::Bytes>,
     /// `S3Bucket`.
     pub(super) s3_bucket: Option<String>,
+    /// `S3Key`.
+    pub(super) s3_key: Option<String>,
     /// `ImageUri`.
     pub(super) image_uri: Option<String>,
     /// `SourceKMSKeyArn`.
@@ -39,6 +42,9 @@ pub(super) async fn take(
 ) -> Result<Taken, Error> {
     match package_type {
         PackageType::Zip => {
+            if source.s3_bucket.as_ref() == Some(&context.rules.hot_reload_bucket) {
+                return folder(source.s3_key.unwrap_or_default());
+            }
             let Some(zip) = source.zip_file else {
                 return Err(without_zip(&source));
             };
@@ -55,6 +61,16 @@ pub(super) async fn take(
             None => Err(DomainError::InvalidParameter(NO_SOURCE.to_owned()).into()),
         },
     }
+}
+
+fn folder(path: String) -> Result<Taken, Error> {
+    if !hot_reload::is_absolute(&hot_reload::expanded(&path, hot_reload::variable)) {
+        return Err(DomainError::InvalidParameter(format!(
+            "When using hot reloading, the archive key has to be an absolute path! Your archive key: {path}"
+        ))
+        .into());
+    }
+    Ok(Taken { code: Code::Folder { path }, lease: None })
 }
 
 /// [AWS: CreateFunction and UpdateFunctionCode without any source]

@@ -1,7 +1,7 @@
 use lambdock_domain::{Error as DomainError, PackageType};
 
 use super::source::{self, Source};
-use super::{changed, choose, named, show};
+use super::{changed, choose, named, show, storage};
 use crate::api::resolve::Reach;
 use crate::api::versions::{self, check_publish_to};
 use crate::api::{Caller, Context, Error, fresh, now};
@@ -29,9 +29,12 @@ pub async fn update_function_code(
     let source = Source {
         zip_file: input.zip_file,
         s3_bucket: input.s3_bucket,
+        s3_key: input.s3_key,
         image_uri: input.image_uri,
         source_kms_key_arn: input.source_kms_key_arn,
     };
+    storage::check(context, &named.id.scope, source.zip_file.as_ref().map_or(0, |zip| zip.len() as u64))
+        .await?;
     let taken = source::take(context, source, package_type).await?;
 
     let architecture = choose::architecture(input.architectures.as_deref());
