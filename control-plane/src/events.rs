@@ -15,7 +15,7 @@ mod schedule;
 mod work;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -59,6 +59,9 @@ const LOOKS: Duration = Duration::from_secs(30);
 
 /// Time between two looks for room.
 const LOOKS_FOR_ROOM: Duration = Duration::from_secs(1);
+
+/// Milliseconds between two warnings that something is tried again.
+const WARNINGS_MS: i64 = 1000;
 
 /// Time that the last changes have to be written when the process ends.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
@@ -124,6 +127,8 @@ struct Shared {
     store: Store,
     services: Arc<Services>,
     counters: Counters,
+    /// When somebody was last told that things are tried again.
+    warned: AtomicI64,
     tasks: TaskTracker,
     closing: CancellationToken,
 }
@@ -177,6 +182,7 @@ impl Events {
             store,
             services,
             counters: Counters::default(),
+            warned: AtomicI64::new(0),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         });
@@ -292,6 +298,13 @@ impl Shared {
                 self.tell(&place, number, delivery, body).await;
             }
         }
+    }
+
+    /// Whether to say that something is tried again: with a long queue and no engine there is a lot of that.
+    fn may_warn(&self) -> bool {
+        let (now, last) = (now().0, self.warned.load(Ordering::Relaxed));
+        now.saturating_sub(last) >= WARNINGS_MS
+            && self.warned.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Writes what has become of something; what cannot be written is done again later.

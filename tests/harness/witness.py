@@ -1,5 +1,6 @@
 """What functions have done, seen from outside: they write it down in a folder of the host."""
 
+import itertools
 import json
 import time
 from pathlib import Path
@@ -61,6 +62,12 @@ class Witness:
     def ends(self, function: str) -> list[dict]:
         """What it has finished, in that order."""
         return [note for note in self._notes(function) if "ended" in note]
+
+    def crowd(self, function: str) -> int:
+        """The most runs that there were at the same time, until now."""
+        steps = [(run["time"], 1) for run in self.runs(function)]
+        steps += [(end["ended"], -1) for end in self.ends(function)]
+        return max(itertools.accumulate(step for _, step in sorted(steps)), default=0)
 
     def wait_for(self, function: str, count: int, timeout: float = 30) -> list[dict]:
         """Its runs, once there are so many that have ended."""

@@ -69,9 +69,7 @@ class Queue:
         """The next message, once there is one."""
 
         def messages() -> list:
-            answer = self._sqs.receive_message(
-                QueueUrl=self.url, AttributeNames=["All"], MessageAttributeNames=["All"]
-            )
+            answer = self._sqs.receive_message(QueueUrl=self.url, AttributeNames=["All"], MessageAttributeNames=["All"])
             return answer.get("Messages", [])
 
         (message,) = wait_until(messages, timeout, f"a message in {self.arn}")
@@ -237,9 +235,7 @@ def test_a_topic_hears_and_takes_dead_letters(one, queue, moto):
 def test_a_record_that_is_too_large_for_a_topic_comes_without_payloads(one, queue, moto):
     sns = aws(moto, "sns")
     topic = sns.create_topic(Name=one.name)["TopicArn"]
-    sns.subscribe(
-        TopicArn=topic, Protocol="sqs", Endpoint=queue.arn, Attributes={"RawMessageDelivery": "true"}
-    )
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn, Attributes={"RawMessageDelivery": "true"})
     tell(one, success=topic)
     request_id = later(one, {"x": "x" * 300_000})
     record = json.loads(queue.receive()["Body"])
@@ -292,9 +288,9 @@ def test_a_bucket_keeps_failures(one, moto):
     request_id = later(one, {"fail": True})
     (found,) = wait_until(lambda: s3.list_objects_v2(Bucket=one.name).get("Contents"), 30)
     prefix = f"aws/lambda/async/{one.name}/"
-    assert re.fullmatch(
-        prefix + r"(\d{4})/(\d\d)/(\d\d)/\1-\2-\3T\d\d\.\d\d\.\d\d-[0-9a-f-]{36}", found["Key"]
-    ), found["Key"]
+    assert re.fullmatch(prefix + r"(\d{4})/(\d\d)/(\d\d)/\1-\2-\3T\d\d\.\d\d\.\d\d-[0-9a-f-]{36}", found["Key"]), found[
+        "Key"
+    ]
     record = json.loads(s3.get_object(Bucket=one.name, Key=found["Key"])["Body"].read())
     assert record["requestContext"] == context(one, request_id, "RetriesExhausted", 1)
 
@@ -333,11 +329,12 @@ def test_an_upstream_that_hangs_keeps_no_other_waiting(own_server, moto, witness
         tell(hanging, success=f"arn:aws:sns:{REGION}:{ACCOUNT}:t")
         queue = Queue(moto, other.name)
         tell(other, success=queue.arn)
+        other.invoke({})
         for number in range(30):
             later(hanging, {"number": number})
         witness.wait_for(hanging.name, 30)
         later(other)
-        assert queue.receive(5)
+        assert queue.receive(8), "sooner than the time that an upstream has to answer"
         assert hanging.invoke({"number": 31}).value() == {"did": 31}
 
 
@@ -354,9 +351,7 @@ def test_an_upstream_that_comes_back_hears_after_all(own_server, witness):
         queue = Queue(moto, one.name)
         sns = aws(moto, "sns")
         topic = sns.create_topic(Name=one.name)["TopicArn"]
-        sns.subscribe(
-            TopicArn=topic, Protocol="sqs", Endpoint=queue.arn, Attributes={"RawMessageDelivery": "true"}
-        )
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn, Attributes={"RawMessageDelivery": "true"})
         server.start()
         heard = {json.loads(queue.receive()["Body"])["requestContext"]["requestId"] for _ in sent}
         assert heard == set(sent)

@@ -69,7 +69,7 @@ def test_killed_at_any_moment_it_loses_no_event(own_server, tmp_path):
     kills = 4
     for round_ in range(kills):
         with Senders(server, one.name, round_ * 1_000_000) as senders:
-            wait_until(lambda: len(senders.accepted) >= 800)  # noqa: B023
+            wait_until(lambda: len(senders.accepted) >= 800)
             time.sleep(moments.uniform(0, 0.3))
             server.kill()
         accepted |= senders.accepted

@@ -92,7 +92,7 @@ impl Shared {
                 let condition = match self.after(failed, &event, version).await {
                     Ok(condition) => condition,
                     Err((event, due)) => {
-                        if failed == Failed::System {
+                        if failed == Failed::System && self.may_warn() {
                             warn!(reason, "an event could not be run; it is tried again");
                         }
                         return self.postpone(&place, number, due, Work::Event(*event)).await;
@@ -247,7 +247,7 @@ impl Shared {
             Err(Failure::Passing(reason)) => match schedule::delivery_due(failures, now()) {
                 None => reason,
                 Some(due) => {
-                    if delivery.failures == 0 {
+                    if delivery.failures == 0 && self.may_warn() {
                         warn!(
                             target = delivery.target,
                             reason, "a destination was not told; it is tried again"

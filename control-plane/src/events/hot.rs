@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
+
 use super::queue::Number;
 use super::work::Item;
 
@@ -28,7 +30,9 @@ impl Hot {
         let size = size(&item);
         if self.bytes + size <= BYTES {
             self.bytes += size;
-            self.items.insert(number, item);
+            // What came over a connection is a part of a larger buffer, which would be kept whole.
+            let body = Bytes::copy_from_slice(&item.body);
+            self.items.insert(number, Item { body, ..item });
         }
     }
 
@@ -42,7 +46,6 @@ impl Hot {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use lambdock_domain::{FunctionId, Scope, Timestamp};
 
     use super::super::work::{Event, Work};
