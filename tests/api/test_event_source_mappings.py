@@ -10,7 +10,6 @@ import pytest
 from harness.archives import PROBE
 from harness.clients import refused
 from harness.deployment import deploy, fresh_name
-from harness.moto import Moto
 from harness.waiting import wait_until
 from harness.wire import Refusal, refusal, send
 
@@ -635,13 +634,6 @@ def test_a_transition_admits_no_other_and_goes_on_after_a_restart(own_server):
     server.kill()
     server.start()
     wait_until(lambda: mappings.is_gone(uuid), 15, "the mapping is gone")
-
-
-@pytest.fixture(scope="module")
-def moto():
-    """A moto server for all of these tests."""
-    with Moto() as one:
-        yield one
 
 
 @pytest.fixture

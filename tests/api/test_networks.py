@@ -6,15 +6,7 @@ import pytest
 from harness.archives import PROBE
 from harness.clients import refused
 from harness.deployment import create, deploy
-from harness.moto import Moto
 from harness.wire import Refusal
-
-
-@pytest.fixture(scope="module")
-def moto():
-    """A moto server for all of these tests."""
-    with Moto() as one:
-        yield one
 
 
 @pytest.fixture

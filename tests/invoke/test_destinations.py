@@ -20,12 +20,6 @@ TIMESTAMP = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 @pytest.fixture(scope="module")
-def moto():
-    with Moto() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def witness(tmp_path_factory) -> Witness:
     return Witness(tmp_path_factory.mktemp("witness"))
 
