@@ -127,10 +127,15 @@ impl Activation {
     pub async fn versions_deleted(&self, versions: &[PublishedVersion]) {
         for version in versions {
             self.parts.pool.retire(&version.version.deployment);
-            if let Some(digest) = version.archive() {
+            for digest in version.archives() {
                 self.parts.discard(digest).await;
             }
         }
+    }
+
+    /// Lets go of an archive that had one more use.
+    pub async fn unused(&self, digest: &lambdock_domain::code::Digest) {
+        self.parts.discard(digest).await;
     }
 
     /// Waits for preparations that are going on, which end by themselves once the engine answers or its time is up.

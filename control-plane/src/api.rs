@@ -15,6 +15,7 @@ pub mod event_source_mappings;
 pub mod function_urls;
 pub mod functions;
 pub mod invocations;
+pub mod layers;
 mod page;
 pub mod permissions;
 pub mod provisioned_concurrency;

@@ -8,6 +8,7 @@ mod attachments;
 mod capacity_providers;
 mod code_signing;
 mod event_source_mappings;
+mod layers;
 mod resources;
 mod schema;
 mod usage;

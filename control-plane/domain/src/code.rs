@@ -17,6 +17,9 @@ pub enum Code {
         digest: Digest,
         /// Bytes of the archive.
         size: u64,
+        /// Bytes of what is in it.
+        #[serde(default)]
+        unzipped: u64,
         /// `SourceKMSKeyArn`: stored and shown, nothing is encrypted with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         source_kms_key_arn: Option<String>,
@@ -41,6 +44,14 @@ impl Code {
     pub fn size(&self) -> u64 {
         match self {
             Self::Zip { size, .. } => *size,
+            Self::Folder { .. } | Self::Image { .. } => 0,
+        }
+    }
+
+    /// Bytes that it has when it is unpacked, as far as that is for us to know.
+    pub fn unzipped(&self) -> u64 {
+        match self {
+            Self::Zip { unzipped, .. } => *unzipped,
             Self::Folder { .. } | Self::Image { .. } => 0,
         }
     }

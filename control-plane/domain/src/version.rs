@@ -62,9 +62,9 @@ impl PublishedVersion {
         }
     }
 
-    /// The digest of its archive, which must be kept for this version to run.
-    pub fn archive(&self) -> Option<&crate::code::Digest> {
-        self.version.code.archive()
+    /// Digests of the archives that must be kept for this version to run.
+    pub fn archives(&self) -> impl Iterator<Item = &crate::code::Digest> {
+        crate::function::archives(&self.version.code, &self.version.configuration)
     }
 }
 

@@ -13,6 +13,17 @@ use super::{Context, Error};
 use crate::code::{Fault, Lease, inspect};
 use crate::services::{self, Http};
 
+/// [AWS: CreateFunction and UpdateFunctionCode without any source]
+pub(super) const NO_SOURCE: &str = "Please provide a source for function code.";
+
+/// An archive that is here.
+pub(super) struct Kept {
+    /// Keeps it until a resource refers to it.
+    pub(super) lease: Lease,
+    /// Bytes of what is in it.
+    pub(super) unzipped: u64,
+}
+
 /// An object in S3.
 #[derive(Debug, Clone)]
 pub(super) struct Object {
@@ -35,7 +46,7 @@ const ENCODED_PATH: &AsciiSet = &ENCODED.remove(b'/');
 ///
 /// # Errors
 /// AWS's, if it is too large or not an archive; ours, if the disk refuses.
-pub(super) async fn keep(context: &Context, zip: Bytes) -> Result<Lease, Error> {
+pub(super) async fn keep(context: &Context, zip: Bytes) -> Result<Kept, Error> {
     let limits = &context.rules.limits;
     if zip.len() as u64 > limits.code_size_zipped {
         let message = format!("Zipped size must be smaller than {} bytes", limits.code_size_zipped);
@@ -43,8 +54,8 @@ pub(super) async fn keep(context: &Context, zip: Bytes) -> Result<Lease, Error> 
     }
     let (archives, unzipped) = (context.archives.clone(), limits.code_size_unzipped);
     on_disk(move || {
-        inspect(Cursor::new(&zip), unzipped).map_err(refused)?;
-        archives.put(&zip).map_err(disk)
+        let unzipped = inspect(Cursor::new(&zip), unzipped).map_err(refused)?;
+        Ok(Kept { lease: archives.put(&zip).map_err(disk)?, unzipped })
     })
     .await
 }
@@ -53,7 +64,7 @@ pub(super) async fn keep(context: &Context, zip: Bytes) -> Result<Lease, Error> 
 ///
 /// # Errors
 /// AWS's, if S3 does not give it, if it is too large or not an archive; ours, if the disk refuses or nobody plays S3.
-pub(super) async fn fetch(context: &Context, scope: &Scope, object: &Object) -> Result<Lease, Error> {
+pub(super) async fn fetch(context: &Context, scope: &Scope, object: &Object) -> Result<Kept, Error> {
     let limits = &context.rules.limits;
     let archives = context.archives.clone();
     let (pieces, mut arriving) = mpsc::channel::<Bytes>(PIECES);
@@ -90,13 +101,13 @@ pub(super) async fn fetch(context: &Context, scope: &Scope, object: &Object) -> 
         (Ok(()), Ok(draft)) => draft,
     };
     let unzipped = limits.code_size_unzipped;
-    let lease = on_disk(move || {
-        inspect(BufReader::new(draft.file()), unzipped).map_err(refused)?;
-        draft.keep().map_err(disk)
+    let kept = on_disk(move || {
+        let unzipped = inspect(BufReader::new(draft.file()), unzipped).map_err(refused)?;
+        Ok(Kept { lease: draft.keep().map_err(disk)?, unzipped })
     })
     .await?;
-    storage::check(context, scope, lease.size).await?;
-    Ok(lease)
+    storage::check(context, scope, kept.lease.size).await?;
+    Ok(kept)
 }
 
 fn not_fetched(error: services::Error, limit: u64) -> Error {

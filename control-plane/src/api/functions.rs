@@ -14,6 +14,7 @@ mod update_function_configuration;
 
 pub use create_function::create_function;
 pub use delete_function::delete_function;
+pub(in crate::api) use get_function::code_url;
 pub use get_function::{archive_at, get_function};
 pub use get_function_configuration::get_function_configuration;
 pub use list_functions::list_functions;

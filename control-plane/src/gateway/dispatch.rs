@@ -23,7 +23,7 @@ use crate::api::functions::{self, archive_at};
 use crate::api::invocations::{self, Invocation};
 use crate::api::{
     Caller, Context, Error, account, aliases, capacity_providers, code_signing, concurrency, event_invoke,
-    event_source_mappings, function_urls, new_id, permissions, provisioned_concurrency, recursion,
+    event_source_mappings, function_urls, layers, new_id, permissions, provisioned_concurrency, recursion,
     runtime_management, scaling, tags, versions,
 };
 use crate::wire::operations as op;
@@ -243,6 +243,23 @@ impl Gateway {
             Operation::AddPermission => call!(op::AddPermission, permissions::add_permission),
             Operation::GetPolicy => call!(op::GetPolicy, permissions::get_policy),
             Operation::RemovePermission => call!(op::RemovePermission, permissions::remove_permission),
+            Operation::PublishLayerVersion => call!(op::PublishLayerVersion, layers::publish_layer_version),
+            Operation::GetLayerVersion => call!(op::GetLayerVersion, layers::get_layer_version),
+            Operation::GetLayerVersionByArn => {
+                call!(op::GetLayerVersionByArn, layers::get_layer_version_by_arn)
+            }
+            Operation::ListLayerVersions => call!(op::ListLayerVersions, layers::list_layer_versions),
+            Operation::ListLayers => call!(op::ListLayers, layers::list_layers),
+            Operation::DeleteLayerVersion => call!(op::DeleteLayerVersion, layers::delete_layer_version),
+            Operation::AddLayerVersionPermission => {
+                call!(op::AddLayerVersionPermission, layers::add_layer_version_permission)
+            }
+            Operation::GetLayerVersionPolicy => {
+                call!(op::GetLayerVersionPolicy, layers::get_layer_version_policy)
+            }
+            Operation::RemoveLayerVersionPermission => {
+                call!(op::RemoveLayerVersionPermission, layers::remove_layer_version_permission)
+            }
             Operation::TagResource => call!(op::TagResource, tags::tag_resource),
             Operation::UntagResource => call!(op::UntagResource, tags::untag_resource),
             Operation::ListTags => call!(op::ListTags, tags::list_tags),
@@ -517,7 +534,10 @@ fn refusal(error: Error) -> ServiceError {
                 Domain::Conflict(_) => ErrorCode::ResourceConflictException,
                 Domain::InUse(_) => ErrorCode::ResourceInUseException,
                 Domain::RevisionMismatch => ErrorCode::PreconditionFailedException,
-                Domain::PolicyRevisionMismatch => ErrorCode::PreconditionFailedException,
+                Domain::PolicyRevisionMismatch | Domain::LayerPolicyRevisionMismatch => {
+                    ErrorCode::PreconditionFailedException
+                }
+                Domain::NotAuthorized(_) => ErrorCode::AccessDeniedException,
                 Domain::PolicyTooLong(_) => ErrorCode::PolicyLengthExceededException,
                 Domain::CodeSigningConfigNotFound(_) => ErrorCode::CodeSigningConfigNotFoundException,
                 Domain::ProvisionedConcurrencyConfigNotFound => {

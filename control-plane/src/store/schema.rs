@@ -142,6 +142,32 @@ pub(super) const MIGRATIONS: &[&str] = &[
         WHERE account = OLD.account AND region = OLD.region;
     END;
 ",
+    "
+    CREATE TABLE layers (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        -- The number of its last version, whether or not that is still there.
+        last INTEGER NOT NULL,
+        PRIMARY KEY (account, region, name)
+    ) WITHOUT ROWID;
+    CREATE TABLE layer_versions (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        layer TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (account, region, layer, number)
+    ) WITHOUT ROWID;
+    CREATE TRIGGER layer_version_added AFTER INSERT ON layer_versions BEGIN
+        INSERT INTO usage VALUES (NEW.account, NEW.region, 0, json_extract(NEW.document, '$.size'))
+        ON CONFLICT DO UPDATE SET code_size = code_size + excluded.code_size;
+    END;
+    CREATE TRIGGER layer_version_removed AFTER DELETE ON layer_versions BEGIN
+        UPDATE usage SET code_size = code_size - json_extract(OLD.document, '$.size')
+        WHERE account = OLD.account AND region = OLD.region;
+    END;
+",
 ];
 
 /// Statements that stay prepared: more than there are.

@@ -35,7 +35,7 @@ fn function(name: &str, digest: &str) -> Function {
         log_format: LogFormat::Text,
         log_group: format!("/aws/lambda/{name}"),
     };
-    let code = Code::Zip { digest: Digest(digest.into()), size: 1, source_kms_key_arn: None };
+    let code = Code::Zip { digest: Digest(digest.into()), size: 1, unzipped: 2, source_kms_key_arn: None };
     Function::create(id(name), configuration, code, BTreeMap::new(), Timestamp(0), fresh(name))
 }
 
@@ -367,7 +367,7 @@ async fn usage_counts_functions_once_and_code_for_every_version() {
     let f = id("f");
     let changed = store.change(&f, |changing| {
         changing.function.latest.code =
-            Code::Zip { digest: Digest("c".into()), size: 5, source_kms_key_arn: None };
+            Code::Zip { digest: Digest("c".into()), size: 5, unzipped: 9, source_kms_key_arn: None };
         Ok(())
     });
     changed.await.unwrap();

@@ -243,7 +243,7 @@ pub(super) fn write_version(
             settled,
             serde_json::to_string(version)?
         ])?;
-    super::write_archive_uses(transaction, &owner(id, version), version.archive())
+    super::write_archive_uses(transaction, &owner(id, version), version.archives())
 }
 
 /// Removes all versions and aliases of the function `id`; returns the versions.

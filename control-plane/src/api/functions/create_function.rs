@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lambdock_domain::{Error as DomainError, Function, FunctionId, tags};
+use lambdock_domain::{Error as DomainError, Function, FunctionId, layer, tags};
 
 use super::source::{self, Source};
 use super::{choose, found, named, network, show, storage};
 use crate::api::resolve::{Named, Reach};
 use crate::api::versions::check_publish_to;
-use crate::api::{Caller, Context, Creation, Error, code_signing, fresh, new_id, now};
+use crate::api::{Caller, Context, Creation, Error, code_signing, fresh, layers, new_id, now};
 use crate::store::CreateError;
 use crate::wire::{Violation, shapes};
 
@@ -38,6 +38,8 @@ pub async fn create_function(
     if context.store.function(&id).await?.is_some() {
         return Err(taken(&id));
     }
+    let layers = input.layers.clone().unwrap_or_default();
+    configuration.layers = layers::attached(context, caller, &id.scope, layers).await?;
     configuration.vpc = network(context, &id.scope, input.vpc_config.as_ref()).await?;
     let code_signing = match input.code_signing_config_arn {
         Some(arn) => Some(code_signing::attachable(context, caller, arn).await?),
@@ -55,6 +57,8 @@ pub async fn create_function(
     storage::check(context, &id.scope, source.zip_file.as_ref().map_or(0, |zip| zip.len() as u64)).await?;
     let taken_in = source::take(context, &id.scope, source, configuration.package_type).await?;
 
+    let unzipped = taken_in.code.unzipped();
+    layer::check_size(unzipped, &configuration.layers, context.rules.limits.code_size_unzipped)?;
     let mut function = Function::create(id.clone(), configuration, taken_in.code, tags, now(), fresh());
     let deployment = function.latest.deployment.clone();
     let published = (input.publish == Some(true))

@@ -2,7 +2,7 @@
 
 use lambdock_domain::{Code, Error as DomainError, PackageType, Scope};
 
-use crate::api::archive::{self, Object};
+use crate::api::archive::{self, Kept, NO_SOURCE, Object};
 use crate::api::{Context, Error};
 use crate::code::Lease;
 use crate::hot_reload;
@@ -47,7 +47,7 @@ pub(super) async fn take(
             if source.s3_bucket.as_ref() == Some(&context.rules.hot_reload_bucket) {
                 return folder(source.s3_key.unwrap_or_default());
             }
-            let lease = match (source.zip_file, source.s3_bucket, source.s3_key) {
+            let Kept { lease, unzipped } = match (source.zip_file, source.s3_bucket, source.s3_key) {
                 (Some(zip), _, _) => archive::keep(context, zip).await?,
                 (None, Some(bucket), Some(key)) => {
                     let object = Object { bucket, key, version: source.s3_object_version };
@@ -58,6 +58,7 @@ pub(super) async fn take(
             let code = Code::Zip {
                 digest: lease.digest().clone(),
                 size: lease.size,
+                unzipped,
                 source_kms_key_arn: source.source_kms_key_arn,
             };
             Ok(Taken { code, lease: Some(lease) })
@@ -78,6 +79,3 @@ fn folder(path: String) -> Result<Taken, Error> {
     }
     Ok(Taken { code: Code::Folder { path }, lease: None })
 }
-
-/// [AWS: CreateFunction and UpdateFunctionCode without any source]
-const NO_SOURCE: &str = "Please provide a source for function code.";

@@ -1,4 +1,4 @@
-use lambdock_domain::{Error as DomainError, PackageType};
+use lambdock_domain::{Error as DomainError, PackageType, layer};
 
 use super::source::{self, Source};
 use super::{changed, choose, named, show, storage};
@@ -38,9 +38,11 @@ pub async fn update_function_code(
         .await?;
     let taken = source::take(context, &named.id.scope, source, package_type).await?;
 
+    let unzipped_limit = context.rules.limits.code_size_unzipped;
     let architecture = choose::architecture(input.architectures.as_deref());
     let update = move |function: &mut lambdock_domain::Function| {
         let mut configuration = function.latest.configuration.clone();
+        layer::check_size(taken.code.unzipped(), &configuration.layers, unzipped_limit)?;
         configuration.architecture = architecture.unwrap_or(configuration.architecture);
         function.update(configuration, taken.code, input.revision_id.as_deref(), now(), fresh())
     };

@@ -1,6 +1,8 @@
+use lambdock_domain::layer;
+
 use super::{changed, choose, named, network, show};
 use crate::api::resolve::Reach;
-use crate::api::{Caller, Context, Error, fresh, now};
+use crate::api::{Caller, Context, Error, fresh, layers, now};
 use crate::wire::{Violation, shapes};
 
 /// UpdateFunctionConfiguration: changes `$LATEST` at once and serves it once it is prepared.
@@ -21,13 +23,19 @@ pub async fn update_function_configuration(
         }
         None => None,
     };
+    let layers = match input.layers.clone() {
+        Some(arns) => Some(layers::attached(context, caller, &named.id.scope, arns).await?),
+        None => None,
+    };
     let rules = context.rules.clone();
     let (function, ()) = context
         .store
         .change_function(&named.id, move |function| {
             let mut configuration = choose::update(&input, &function.latest.configuration, &rules)?;
             configuration.vpc = vpc.or(configuration.vpc);
+            configuration.layers = layers.unwrap_or(configuration.layers);
             let code = function.latest.code.clone();
+            layer::check_size(code.unzipped(), &configuration.layers, rules.limits.code_size_unzipped)?;
             function.update(configuration, code, input.revision_id.as_deref(), now(), fresh())
         })
         .await
