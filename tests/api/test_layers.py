@@ -76,6 +76,14 @@ def test_lists_are_of_the_newest_first_and_filtered(client):
     assert latest(CompatibleRuntime="ruby3.3") is None
 
 
+def test_layers_may_be_for_runtimes_that_functions_can_have_no_more(client):
+    old = ["nodejs14.x", "java8", "python3.7", "go1.x", "provided"]
+    assert publish(client, fresh_name("layer"), CompatibleRuntimes=old)["CompatibleRuntimes"] == old
+    code, message = refused(publish, client=client, name="x", CompatibleRuntimes=["nobody1.x"])
+    assert code == "ValidationException"
+    assert "Value '[nobody1.x]' at 'compatibleRuntimes' failed to satisfy constraint" in message
+
+
 def test_numbers_that_no_version_has(client):
     name = fresh_name("layer")
     publish(client, name)

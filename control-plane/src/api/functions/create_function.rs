@@ -35,11 +35,11 @@ pub async fn create_function(
     let mut configuration = choose::create(&input, &id.name, &context.rules)?;
     let tags: BTreeMap<String, String> = input.tags.into_iter().flatten().collect();
     tags::check(&tags, context.rules.limits.tags)?;
+    let layers = input.layers.clone().unwrap_or_default();
+    configuration.layers = layers::attached(context, caller, &id.scope, layers).await?;
     if context.store.function(&id).await?.is_some() {
         return Err(taken(&id));
     }
-    let layers = input.layers.clone().unwrap_or_default();
-    configuration.layers = layers::attached(context, caller, &id.scope, layers).await?;
     configuration.vpc = network(context, &id.scope, input.vpc_config.as_ref()).await?;
     let code_signing = match input.code_signing_config_arn {
         Some(arn) => Some(code_signing::attachable(context, caller, arn).await?),
