@@ -5,6 +5,7 @@ pub mod dispatch;
 pub mod endpoints;
 mod foreign;
 pub mod origin;
+mod response_stream;
 mod runtimes;
 pub mod scope;
 pub mod server;

@@ -4,6 +4,8 @@ mod answer;
 pub mod assignment;
 mod concurrency;
 mod directory;
+mod parts;
+mod streamed;
 
 use std::sync::Arc;
 
@@ -16,6 +18,8 @@ use lambdock_protocol::Invoke;
 pub use answer::{Answer, LogType, Lost, Outcome};
 pub use concurrency::{Concurrency, Permit, Throttle};
 pub use directory::Directory;
+pub use parts::{End, Failure, Part, Start};
+pub use streamed::Streamed;
 
 use crate::executor::ImageRequest;
 use crate::pool::{self, Deployment, Pool, Provision};
@@ -174,23 +178,47 @@ impl Invoker {
         request: Request,
         payload: Bytes,
     ) -> Result<Answer, Error> {
-        let invoke = Invoke {
-            request_id: request.request_id,
-            invoked_function_arn: request.invoked_arn,
-            timeout_ms: deployment.assignment.timeout_ms,
-            trace_id: request.trace_id,
-            client_context: request.client_context,
-            cognito_identity: None,
-            tenant_id: None,
-            content_type: None,
-        };
-        let mut running = self.pool.invoke(deployment, invoke, payload).await?;
-        let mut collector = answer::Collector::new(request.log_type);
+        let log_type = request.log_type;
+        let mut running = self.pool.invoke(deployment, message(deployment, request), payload).await?;
+        let mut collector = answer::Collector::new(log_type, deployment.assignment.payload_limit);
         loop {
             let event = running.next().await.ok_or_else(|| Lost("it ended without an answer".to_owned()))?;
             if let Some(answer) = collector.event(event)? {
                 return Ok(answer);
             }
         }
+    }
+
+    /// Runs `deployment` once and gives its answer as it comes, once there is something of it. `limit`: bytes that a
+    /// stream may have. The permit is given back when the answer is over.
+    ///
+    /// # Errors
+    /// No environment could be had, or it was lost before the function answered. That the function failed is a part of
+    /// the answer.
+    pub async fn stream(
+        &self,
+        deployment: &Arc<Deployment>,
+        request: Request,
+        payload: Bytes,
+        permit: Permit,
+        limit: u64,
+    ) -> Result<Streamed, Error> {
+        let log_type = request.log_type;
+        let running = self.pool.invoke(deployment, message(deployment, request), payload).await?;
+        Ok(Streamed::begin(running, permit, log_type, limit).await?)
+    }
+}
+
+/// What an environment is told of an invocation.
+fn message(deployment: &Deployment, request: Request) -> Invoke {
+    Invoke {
+        request_id: request.request_id,
+        invoked_function_arn: request.invoked_arn,
+        timeout_ms: deployment.assignment.timeout_ms,
+        trace_id: request.trace_id,
+        client_context: request.client_context,
+        cognito_identity: None,
+        tenant_id: None,
+        content_type: None,
     }
 }

@@ -55,7 +55,7 @@ pub async fn invoke(
         _ => {}
     }
     check(context, &payload, "RequestResponse")?;
-    let log_type = if input.log_type.as_deref() == Some("Tail") { LogType::Tail } else { LogType::None };
+    let log_type = log_type(input.log_type.as_deref());
     let request = run::Request {
         function: named.id.clone(),
         invoked_arn: named.arn(),
@@ -81,7 +81,8 @@ pub async fn invoke(
     })
 }
 
-async fn serving(context: &Context, named: &Named) -> Result<Arc<Deployment>, Error> {
+/// What runs.
+pub(super) async fn serving(context: &Context, named: &Named) -> Result<Arc<Deployment>, Error> {
     let qualifier = named.qualifier.as_deref().unwrap_or(LATEST);
     match context.invoker.find(&named.id, qualifier).await {
         Ok(deployment) => Ok(deployment),
@@ -91,6 +92,18 @@ async fn serving(context: &Context, named: &Named) -> Result<Arc<Deployment>, Er
         Err(run::Error::Refused(error)) => Err(error.into()),
         Err(error) => Err(Error::Service(error.to_string())),
     }
+}
+
+/// When an answer is complete whose caller said this of its log.
+pub(super) fn log_type(given: Option<&str>) -> LogType {
+    if given == Some("Tail") { LogType::Tail } else { LogType::None }
+}
+
+/// The event of a synchronous invocation with this payload.
+pub(super) fn checked(context: &Context, payload: Bytes) -> Result<Bytes, Error> {
+    let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
+    check(context, &payload, "RequestResponse")?;
+    Ok(payload)
 }
 
 fn check(context: &Context, event: &[u8], invocation_type: &str) -> Result<(), Error> {
@@ -110,7 +123,8 @@ fn check(context: &Context, event: &[u8], invocation_type: &str) -> Result<(), E
 /// Most that a client context may be, in characters of base64. [AWS: Invoke]
 const CLIENT_CONTEXT_LIMIT: usize = 3583;
 
-fn client_context(encoded: Option<&str>) -> Result<Option<String>, Error> {
+/// The JSON of a client context.
+pub(super) fn client_context(encoded: Option<&str>) -> Result<Option<String>, Error> {
     let Some(encoded) = encoded else { return Ok(None) };
     let invalid = |why: &str| {
         Error::RequestContent(format!("Client context must be a valid Base64-encoded JSON object: {why}"))
@@ -129,7 +143,7 @@ fn client_context(encoded: Option<&str>) -> Result<Option<String>, Error> {
 }
 
 /// [LocalStack: texts that its users know, with the cause behind them]
-fn failure(error: run::Error, named: &Named, caller: &Caller) -> Error {
+pub(super) fn failure(error: run::Error, named: &Named, caller: &Caller) -> Error {
     let id = &caller.request_id;
     let function = format!("{}:{}", named.id.name, named.qualifier.as_deref().unwrap_or(LATEST));
     tracing::error!(request_id = %id, function.arn = %named.id.arn(), %error, "the invocation failed");
