@@ -18,6 +18,9 @@ use crate::gateway::upstream::Endpoints;
 pub use table::{VARIABLES, Variable};
 pub use value::{Fault, Source};
 
+/// The secret that functions sign with, and LocalStack's users. (LocalStack)
+const FUNCTIONS_SECRET: &str = "test";
+
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -77,6 +80,10 @@ pub struct Config {
     pub reserved_variables: bool,
     /// Account ids are decoded from `AKIA…` and `ASIA…` keys too.
     pub parity_access_keys: bool,
+    /// Function URLs are open only to those whom policies allow, and signatures must be right.
+    pub enforce_iam: bool,
+    /// Secrets that make right signatures.
+    pub secrets: Vec<String>,
     /// Length at which lines of functions are cut on the console.
     pub truncate_stdout: usize,
     /// Quotas.
@@ -159,6 +166,11 @@ impl Config {
             runtime_validation: source.flag("LAMBDA_RUNTIME_VALIDATION"),
             reserved_variables: source.flag("LAMBDOCK_RESERVED_VARIABLES"),
             parity_access_keys: source.flag("PARITY_AWS_ACCESS_KEY_ID"),
+            enforce_iam: source.flag("ENFORCE_IAM"),
+            secrets: {
+                let own = source.text("AWS_SECRET_ACCESS_KEY").filter(|own| own != FUNCTIONS_SECRET);
+                [FUNCTIONS_SECRET.to_owned()].into_iter().chain(own).collect()
+            },
             truncate_stdout: source.number("LAMBDA_TRUNCATE_STDOUT").unwrap_or(2000),
             limits: Limits {
                 code_size_zipped: source

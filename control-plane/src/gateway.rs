@@ -4,6 +4,7 @@ mod body;
 pub mod dispatch;
 pub mod endpoints;
 mod foreign;
+pub mod function_urls;
 pub mod origin;
 mod response_stream;
 mod runtimes;

@@ -14,6 +14,7 @@ use tracing::{Instrument, debug, debug_span, error, warn};
 
 use super::body;
 use super::endpoints::{self, Process};
+use super::function_urls::FunctionUrls;
 use super::response_stream;
 use super::runtimes;
 use super::scope::{Credential, KeyDecoding, default_scope};
@@ -26,6 +27,7 @@ use crate::api::{
     Caller, Context, Error, account, aliases, code_signing, concurrency, event_invoke, function_urls, new_id,
     permissions, provisioned_concurrency, recursion, runtime_management, scaling, tags, versions,
 };
+use crate::function_url::host::Address;
 use crate::wire::operations as op;
 use crate::wire::{self, Decoded, ErrorCode, Labels, Operation, OperationShape, ServiceError, Violation};
 
@@ -41,6 +43,8 @@ pub struct Gateway {
     pub upstream: Upstream,
     /// Which web pages may use the API.
     pub origins: origin::Rules,
+    /// Serves function URLs.
+    pub urls: FunctionUrls,
 }
 
 /// Told in every answer, under AWS's name and under LocalStack's.
@@ -54,6 +58,10 @@ const TRACE_ID: &str = "x-amzn-trace-id";
 
 impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        // Which pages may call it, each function URL says itself.
+        if let Some(address) = Address::find(request.uri(), request.headers()) {
+            return self.function_url(address, request).await;
+        }
         if !self.origins.admit(request.headers()) {
             let origin = request.headers().get(ORIGIN).or_else(|| request.headers().get(REFERER));
             warn!(?origin, "a web page was kept from using the API; EXTRA_CORS_ALLOWED_ORIGINS lets it");
@@ -458,7 +466,7 @@ fn not_implemented(message: &str) -> ServiceError {
 }
 
 /// The one place where errors become AWS's types.
-fn refusal(error: Error) -> ServiceError {
+pub(super) fn refusal(error: Error) -> ServiceError {
     use lambdock_domain::Error as Domain;
     match error {
         Error::Domain(domain) => {

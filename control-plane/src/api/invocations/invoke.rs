@@ -106,7 +106,8 @@ pub(super) fn checked(context: &Context, payload: Bytes) -> Result<Bytes, Error>
     Ok(payload)
 }
 
-fn check(context: &Context, event: &[u8], invocation_type: &str) -> Result<(), Error> {
+/// Refuses an event that is too large.
+pub(super) fn within_limit(context: &Context, event: &[u8], invocation_type: &str) -> Result<(), Error> {
     let limit = context.rules.limits.request_payload;
     if event.len() as u64 > limit {
         return Err(Error::PayloadTooLarge(format!(
@@ -114,6 +115,11 @@ fn check(context: &Context, event: &[u8], invocation_type: &str) -> Result<(), E
             event.len()
         )));
     }
+    Ok(())
+}
+
+fn check(context: &Context, event: &[u8], invocation_type: &str) -> Result<(), Error> {
+    within_limit(context, event, invocation_type)?;
     let refused = |malformed| {
         format!("Could not parse request body into json: Could not parse payload into json: {malformed}")
     };
