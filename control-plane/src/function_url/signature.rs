@@ -2,6 +2,8 @@
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -111,12 +113,8 @@ impl Signature {
     }
 
     fn is_good(&self, now: Timestamp) -> bool {
-        let Ok(time) = jiff::fmt::strtime::parse("%Y%m%dT%H%M%S%Z", &self.time.replace('Z', "UTC"))
-            .and_then(|parsed| parsed.to_datetime())
-            .and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC))
-        else {
-            return false;
-        };
+        let time = DateTime::strptime("%Y%m%dT%H%M%SZ", &self.time);
+        let Ok(time) = time.and_then(|time| time.to_zoned(TimeZone::UTC)) else { return false };
         let age = now.duration_since(time.timestamp());
         age >= -SKEW && age <= self.lifetime
     }

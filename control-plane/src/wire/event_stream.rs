@@ -93,9 +93,9 @@ mod tests {
     #[test]
     fn headers_are_text_with_lengths() {
         let message = message(&[(":a", "bc")], b"d");
-        assert_eq!(&message[..8], &[0, 0, 0, 24, 0, 0, 0, 7]);
-        assert_eq!(&message[12..20], b"\x02:a\x07\x00\x02bcd"[..8].as_ref());
-        assert_eq!(message.len(), 24);
+        assert_eq!(&message[..8], &[0, 0, 0, 25, 0, 0, 0, 8]);
+        assert_eq!(&message[PRELUDE..21], b"\x02:a\x07\x00\x02bcd");
+        assert_eq!(message.len(), 25);
     }
 
     #[test]
