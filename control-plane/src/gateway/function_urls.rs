@@ -28,7 +28,7 @@ use crate::function_url::prelude::{self, Prelude};
 use crate::function_url::response::{self, Head};
 use crate::function_url::signature::{Signature, Signed};
 use crate::function_url::{Directory, Found, Target, cors};
-use crate::invoke::{LATEST, Outcome, Part, Start, Streamed};
+use crate::invoke::{End, LATEST, Outcome, Part, Start, Streamed};
 use crate::wire::error::ERROR_TYPE;
 use crate::wire::{ErrorCode, ServiceError};
 
@@ -321,8 +321,11 @@ fn pieces(first: Bytes, answer: Streamed) -> Body {
             return match answer.next().await? {
                 Part::Start(_) => continue,
                 Part::Chunk(piece) => Some((Ok(piece), (None, answer))),
-                Part::End(end) => {
-                    end.error.map(|_| (Err("the function failed midway".into()), (None, answer)))
+                Part::End(End { error: None, .. }) => None,
+                Part::End(End { error: Some(_), .. }) => {
+                    // What is not on its way yet would be lost with the connection.
+                    tokio::task::yield_now().await;
+                    Some((Err("the function failed midway".into()), (None, answer)))
                 }
             };
         }
