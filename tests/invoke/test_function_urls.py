@@ -81,10 +81,10 @@ def test_a_request_is_an_event_in_format_2_0(server, echo):
         ("X-Twice", "2"),
         ("Connection", "keep-alive"),
     ]
-    reply = echo.call("POST", "/pa2%Fth/1?q=query&m=foo&m=%2Fbar", '{"foo": "bar"}', headers)
+    reply = echo.call("POST", "/pa2%25Fth/1?q=query&m=foo&m=%2Fbar", '{"foo": "bar"}', headers)
     event = reply.json()
     assert (event["version"], event["routeKey"]) == ("2.0", "$default")
-    assert (event["rawPath"], event["rawQueryString"]) == ("/pa2%Fth/1", "q=query&m=foo&m=%2Fbar")
+    assert (event["rawPath"], event["rawQueryString"]) == ("/pa2%25Fth/1", "q=query&m=foo&m=%2Fbar")
     assert event["queryStringParameters"] == {"q": "query", "m": "foo,/bar"}
     assert event["cookies"] == ["a=1", "b=2"]
     assert (event["body"], event["isBase64Encoded"]) == ('{"foo": "bar"}', False)

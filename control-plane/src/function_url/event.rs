@@ -1,11 +1,14 @@
 //! Pure: HTTP requests as events in payload format 2.0. [AWS: invoking function URLs; details recorded]
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{CONNECTION, CONTENT_TYPE, COOKIE, TRANSFER_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Version};
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::host::Address;
@@ -67,7 +70,7 @@ struct Event<'a> {
     query_string_parameters: IndexMap<String, String>,
     request_context: RequestContext<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<std::borrow::Cow<'a, str>>,
+    body: Option<Cow<'a, str>>,
     is_base64_encoded: bool,
 }
 
@@ -109,7 +112,8 @@ struct Iam<'a> {
 #[serde(rename_all = "camelCase")]
 struct Http<'a> {
     method: &'a str,
-    path: &'a str,
+    /// Decoded, unlike `rawPath`. [AWS: recorded]
+    path: Cow<'a, str>,
     protocol: String,
     source_ip: &'a str,
     user_agent: String,
@@ -155,7 +159,7 @@ impl Request<'_> {
                 domain_prefix: id,
                 http: Http {
                     method: self.method.as_str(),
-                    path: self.path,
+                    path: percent_decode_str(self.path).decode_utf8_lossy(),
                     protocol: format!("{:?}", self.version),
                     source_ip: self.source_ip,
                     user_agent: self.headers.get(USER_AGENT).map(text).unwrap_or_default(),
@@ -230,7 +234,7 @@ fn parameters(query: Option<&str>) -> IndexMap<String, String> {
 }
 
 /// As it is where it is text by its media type and by its bytes, else in base64. [AWS: multipart forms recorded]
-fn body<'a>(headers: &HeaderMap, body: &'a [u8]) -> (Option<std::borrow::Cow<'a, str>>, bool) {
+fn body<'a>(headers: &HeaderMap, body: &'a [u8]) -> (Option<Cow<'a, str>>, bool) {
     if body.is_empty() {
         return (None, false);
     }
@@ -307,11 +311,11 @@ mod tests {
             ("content-type", "application/json"),
             ("x-forwarded-for", "198.51.100.7"),
         ];
-        let given = event(&Method::POST, "/pa2%Fth/1?q=a&q=%2Fb+c&e", &headers, br#"{"foo":"bar"}"#, None);
+        let given = event(&Method::POST, "/pa2%25Fth/1?q=a&q=%2Fb+c&e", &headers, br#"{"foo":"bar"}"#, None);
         let expected = json!({
             "version": "2.0",
             "routeKey": "$default",
-            "rawPath": "/pa2%Fth/1",
+            "rawPath": "/pa2%25Fth/1",
             "rawQueryString": "q=a&q=%2Fb+c&e",
             "cookies": ["a=1", "b=2"],
             "headers": {
