@@ -10,6 +10,7 @@ from harness.archives import PROBE
 from harness.deployment import Function, deploy, deployed
 from harness.engine_proxy import EngineProxy
 from harness.extensions import Sandbox
+from harness.moto import Moto
 from harness.registry import Registry
 from harness.server import BINARY, Lambdock
 
@@ -24,6 +25,13 @@ def pytest_sessionstart() -> None:
 def server(tmp_path_factory) -> Iterator[Lambdock]:
     """One server with default settings for all tests of a process that do not mind the company."""
     with Lambdock(tmp_path_factory.mktemp("server")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Moto]:
+    """A moto server for all tests of a module."""
+    with Moto() as one:
         yield one
 
 

@@ -127,10 +127,15 @@ impl Activation {
     pub async fn versions_deleted(&self, versions: &[PublishedVersion]) {
         for version in versions {
             self.parts.pool.retire(&version.version.deployment);
-            if let Some(digest) = version.archive() {
+            for digest in version.archives() {
                 self.parts.discard(digest).await;
             }
         }
+    }
+
+    /// Lets go of an archive that had one more use.
+    pub async fn unused(&self, digest: &lambdock_domain::code::Digest) {
+        self.parts.discard(digest).await;
     }
 
     /// Waits for preparations that are going on, which end by themselves once the engine answers or its time is up.
@@ -246,9 +251,12 @@ impl Parts {
                 }
             }
         };
-        prepared
-            .map(|_| ())
-            .map_err(|error| Reason { code: reason_code(&error), text: format!("{PREFIX}{error}") })
+        prepared.map_err(|error| Reason { code: reason_code(&error), text: format!("{PREFIX}{error}") })?;
+        // Nothing that stands by has the folder.
+        if !matches!(code, Code::Folder { .. }) {
+            self.pool.expect(&image, configuration.memory_mb);
+        }
+        Ok(())
     }
 
     async fn report(&self, id: &FunctionId, deployment: &DeploymentId, text: String) {

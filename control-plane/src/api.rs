@@ -6,12 +6,16 @@
 
 pub mod account;
 pub mod aliases;
+mod archive;
+pub mod capacity_providers;
 pub mod code_signing;
 pub mod concurrency;
 pub mod event_invoke;
+pub mod event_source_mappings;
 pub mod function_urls;
 pub mod functions;
 pub mod invocations;
+pub mod layers;
 mod page;
 pub mod permissions;
 pub mod provisioned_concurrency;
@@ -31,8 +35,13 @@ use lambdock_domain::{Error as DomainError, Scope};
 use crate::activation::Activation;
 pub use crate::ambient::{new_id, now};
 use crate::code::Archives;
+use crate::event_sources::SourceLookup;
+use crate::events::Events;
 use crate::invoke::{Invoker, Throttle};
+use crate::networks::Networks;
+use crate::services::Services;
 use crate::store::{self, Store};
+use crate::transitions::Transitions;
 use crate::wire::Violation;
 
 /// What operations work with.
@@ -45,6 +54,16 @@ pub struct Context {
     pub activation: Activation,
     /// Runs functions.
     pub invoker: Arc<Invoker>,
+    /// Ends what requests for event source mappings and capacity providers begin.
+    pub transitions: Transitions,
+    /// Calls of other services.
+    pub services: Arc<Services>,
+    /// Whether the sources of event source mappings are there.
+    pub sources: SourceLookup,
+    /// Where functions are that are in a VPC.
+    pub networks: Networks,
+    /// Runs functions later.
+    pub events: Events,
     /// What this installation allows.
     pub rules: functions::choose::Rules,
     /// Whether CreateFunction waits until the function is Active or Failed.
@@ -93,6 +112,9 @@ pub enum Error {
     /// The function or the account has no execution left. The text is AWS's `Reason`.
     #[error("{}", .0.as_str())]
     Throttled(Throttle),
+    /// A chain of requests has led to the function once too often.
+    #[error("{0}")]
+    Recursive(String),
     /// We, the engine or the disk are at fault. The text is for the client and says what to do.
     #[error("{0}")]
     Service(String),

@@ -23,6 +23,8 @@ use crate::api::{Context, Creation};
 use crate::code::Archives;
 use crate::config::Config;
 use crate::doctor;
+use crate::event_sources::SourceLookup;
+use crate::events::{self, Durability, Events};
 use crate::executor::docker::{self, Docker, Flags, Hints, InitBinaries, InitBinary, Place, Sources};
 use crate::executor::{EngineDescription, Executor, ImageRequest};
 use crate::function_url;
@@ -35,12 +37,15 @@ use crate::gateway::upstream::Upstream;
 use crate::invoke::assignment::{EndpointUrl, Settings};
 use crate::invoke::{Deployer, Directory, Invoker};
 use crate::logs::Console;
+use crate::networks::Networks;
 use crate::pool::{self, Pool};
 use crate::provisioning::Provisioning;
+use crate::services::{Credentials, Services};
 use crate::signals::Signals;
 use crate::state::{Persistence, StateFolder};
 use crate::store::{Observer, Store};
 use crate::traces::Forwarder;
+use crate::transitions::Transitions;
 use crate::uplink::{ArchiveSource, EnvironmentInfo, TraceSink, Tunnel, TunnelSink, Uplink};
 use crate::{VERSION, init_binaries};
 
@@ -52,6 +57,8 @@ struct App {
     uplink: Uplink,
     traces: Arc<Forwarder>,
     activation: Activation,
+    transitions: Transitions,
+    events: Events,
     tunnels: mpsc::Receiver<Tunnel>,
 }
 
@@ -66,7 +73,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
     let persistence = if config.persistence { Persistence::Kept } else { Persistence::Volatile };
     let instance = instance(&config);
     let state = StateFolder::take(&config.state_dir, persistence, &instance)?;
-    let App { server, executor, pool, uplink, traces, activation, mut tunnels } =
+    let App { server, executor, pool, uplink, traces, activation, transitions, events, mut tunnels } =
         build(&config, in_container, &state, &instance, &listeners).await?;
 
     for listener in listeners {
@@ -80,6 +87,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
         }
     });
     activation.resume().await.context("cannot take up what was being prepared")?;
+    transitions.resume().await.context("cannot take up what resources were becoming")?;
     let (described, pool_at_start) = (Arc::clone(&executor), pool.clone());
     let engine = timeout(DESCRIBED_WITHIN, described.describe()).await;
     let engine = match engine {
@@ -98,7 +106,15 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
     info!(signal, grace_s = config.shutdown_grace.as_secs(), "stopping; invocations in flight may finish");
     let stopping = async {
         server.stop();
+        events.stop();
         pool.shutdown(config.shutdown_grace).await;
+        match (events.stopped().await, persistence) {
+            (0, _) => {}
+            (left, Persistence::Kept) => info!(left, "asynchronous invocations go on at the next start"),
+            (left, Persistence::Volatile) => {
+                warn!(left, "asynchronous invocations are lost; PERSISTENCE=1 keeps them");
+            }
+        }
         uplink.stop().await;
         if timeout(CLOSED_WITHIN, traces.flush()).await.is_err() {
             warn!("some traces were not taken in time and are lost");
@@ -106,6 +122,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
         if timeout(CLOSED_WITHIN, server.stopped()).await.is_err() {
             warn!("some clients have not read their answers");
         }
+        transitions.stopped().await;
         if timeout(CLOSED_WITHIN, activation.stopped()).await.is_err() {
             warn!("some functions are still being prepared; that goes on at the next start");
         }
@@ -168,6 +185,8 @@ async fn build(
     );
     let settings = pool::Settings {
         keep_alive: config.keep_alive,
+        standby: config.standby,
+        standby_networks: config.standby_networks,
         environment_timeout: config.environment_timeout,
         parallel_starts: pool::Settings::parallel_starts_here(),
     };
@@ -201,11 +220,30 @@ async fn build(
     );
     let invoker = Arc::new(Invoker::new(store.clone(), Arc::clone(&directory), deployer, pool.clone()));
     store.tell_concurrency().await?;
+    let services = Arc::new(Services::new(
+        config.upstream.clone(),
+        Credentials::of_environment(|name| std::env::var(name).ok()),
+    ));
+    let events = Events::start(
+        &state.events(),
+        if config.persistence { Durability::Disk } else { Durability::Process },
+        events::Settings { retry_base: config.retry_base, parallel: config.event_concurrency },
+        Arc::clone(&invoker),
+        store.clone(),
+        Arc::clone(&services),
+    )
+    .with_context(|| format!("cannot use {}", state.events().display()))?;
     let provisioning = Provisioning::new(store.clone(), directory, Arc::clone(&invoker), pool.clone());
     // Orders to a pool that is shutting down are nobody's any more.
     tokio::spawn(provisioning.run());
+    let transitions = Transitions::new(store.clone(), config.update_time);
     let context = Context {
+        transitions: transitions.clone(),
+        services: Arc::clone(&services),
+        sources: SourceLookup::new(Arc::clone(&services)),
+        networks: Networks::new(services),
         invoker,
+        events: events.clone(),
         store,
         archives,
         activation: activation.clone(),
@@ -216,6 +254,7 @@ async fn build(
             } else {
                 RuntimeValidation::Lenient
             },
+            hot_reload_bucket: config.hot_reload_bucket.clone(),
             reserved_variables: if config.reserved_variables {
                 ReservedVariables::Refused
             } else {
@@ -240,7 +279,7 @@ async fn build(
             },
         },
     });
-    Ok(App { server, executor, pool, uplink, traces, activation, tunnels })
+    Ok(App { server, executor, pool, uplink, traces, activation, transitions, events, tunnels })
 }
 
 /// The container engine, which is looked for when it is first needed.

@@ -60,6 +60,14 @@ pub struct Config {
     pub main_container_name: String,
     /// How long an idle environment is kept; zero: every invocation is cold.
     pub keep_alive: Duration,
+    /// `LAMBDOCK_STANDBY_CONTAINERS`.
+    pub standby: usize,
+    /// `LAMBDOCK_STANDBY_NETWORKS`.
+    pub standby_networks: usize,
+    /// Time before the first retry of an asynchronous invocation.
+    pub retry_base: Duration,
+    /// Asynchronous invocations of one function at the same time.
+    pub event_concurrency: usize,
     /// How long an environment may take to become ready.
     pub environment_timeout: Duration,
     /// User of functions inside their containers; `None`: the one of `LAMBDA_DOCKER_FLAGS`, else `sbx_user1051`.
@@ -78,6 +86,8 @@ pub struct Config {
     pub runtime_validation: bool,
     /// Refuse variables of functions that AWS reserves.
     pub reserved_variables: bool,
+    /// `BUCKET_MARKER_LOCAL`.
+    pub hot_reload_bucket: String,
     /// Account ids are decoded from `AKIA…` and `ASIA…` keys too.
     pub parity_access_keys: bool,
     /// Function URLs are open only to those whom policies allow, and signatures must be right.
@@ -154,6 +164,13 @@ impl Config {
             remove_containers: source.unless_denied("LAMBDA_REMOVE_CONTAINERS"),
             main_container_name: source.text("MAIN_CONTAINER_NAME").unwrap_or_else(|| "lambdock".to_owned()),
             keep_alive: source.milliseconds("LAMBDA_KEEPALIVE_MS").unwrap_or(Duration::from_millis(600_000)),
+            standby: source.number("LAMBDOCK_STANDBY_CONTAINERS").unwrap_or(3),
+            standby_networks: source.number("LAMBDOCK_STANDBY_NETWORKS").unwrap_or(2),
+            retry_base: source
+                .parsed("LAMBDA_RETRY_BASE_DELAY_SECONDS", value::retry_base)
+                .or(source.parsed("LAMBDA_RETRY_BASE_DELAY", value::retry_base))
+                .unwrap_or(Duration::from_secs(60)),
+            event_concurrency: source.parsed("LAMBDOCK_EVENT_CONCURRENCY", value::at_least_one).unwrap_or(10),
             environment_timeout: source
                 .seconds("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT")
                 .unwrap_or(Duration::from_secs(20)),
@@ -165,6 +182,7 @@ impl Config {
             update_time: source.milliseconds("LAMBDOCK_UPDATE_MS").unwrap_or_default(),
             runtime_validation: source.flag("LAMBDA_RUNTIME_VALIDATION"),
             reserved_variables: source.flag("LAMBDOCK_RESERVED_VARIABLES"),
+            hot_reload_bucket: source.text("BUCKET_MARKER_LOCAL").unwrap_or_else(|| "hot-reload".to_owned()),
             parity_access_keys: source.flag("PARITY_AWS_ACCESS_KEY_ID"),
             enforce_iam: source.flag("ENFORCE_IAM"),
             secrets: {

@@ -94,14 +94,44 @@ pub struct ContainerSpec {
     pub secret: String,
     /// Host and port of the uplink as the container reaches it.
     pub uplink: String,
-    /// Name of the function, for people.
-    pub function_name: String,
-    /// ARN of the version, for people.
-    pub function_arn: String,
+    /// The function it is for, for people; none is known of a sandbox that is started before it is needed.
+    pub function: Option<FunctionNames>,
     /// What it runs.
     pub image: ImageRequest,
     /// `MemorySize` in MB; more is not to be had.
     pub memory_size_mb: u32,
+    /// Folders of the engine's machine that it sees, and cannot write to.
+    pub mounts: Vec<FolderMount>,
+    /// The sandbox whose network it is to be in, instead of one of its own, which takes an engine most of the time of
+    /// a start.
+    pub network_of: Option<ContainerId>,
+}
+
+/// A folder of the engine's machine in a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderMount {
+    /// Where it is there.
+    pub source: String,
+    /// Where it is in the sandbox.
+    pub target: String,
+}
+
+/// Memory of a sandbox in MB, that it has and that its function is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// `MemorySize` that it was started with.
+    pub has_mb: u32,
+    /// `MemorySize` of the function.
+    pub wanted_mb: u32,
+}
+
+/// What a sandbox's function is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionNames {
+    /// Its name.
+    pub name: String,
+    /// ARN of the version.
+    pub arn: String,
 }
 
 /// How containers reach this process.
@@ -248,6 +278,19 @@ pub trait Executor: Send + Sync + 'static {
 
     /// Starts a sandbox. On an error nothing is left behind.
     fn start<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<ContainerId, Error>>;
+
+    /// Whether a sandbox may be started before its function is known. It may not where containers take something that
+    /// only one can have, such as a port of this machine.
+    fn may_start_ahead(&self) -> bool;
+
+    /// Gives a sandbox that was started for nobody to a function: it gets the name and the memory.
+    fn dedicate<'a>(
+        &'a self,
+        container: &'a ContainerId,
+        environment: EnvironmentId,
+        function: &'a FunctionNames,
+        memory: Memory,
+    ) -> BoxFuture<'a, Result<(), Error>>;
 
     /// What became of a container that ended by itself.
     fn post_mortem<'a>(&'a self, container: &'a ContainerId) -> BoxFuture<'a, PostMortem>;

@@ -6,14 +6,16 @@ mod concurrency;
 mod directory;
 mod parts;
 mod streamed;
+pub mod trace;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use lambdock_domain::function::{DeploymentId, Serving};
+use lambdock_domain::recursion::RecursiveLoop;
 use lambdock_domain::runtime::ImageMapping;
 use lambdock_domain::{Code, FunctionId, Runtime};
-use lambdock_protocol::Invoke;
+use lambdock_protocol::{Invoke, TracingMode};
 
 pub use answer::{Answer, LogType, Lost, Outcome};
 pub use concurrency::{Concurrency, Permit, Throttle};
@@ -21,8 +23,11 @@ pub use directory::Directory;
 pub use parts::{End, Failure, Part, Start};
 pub use streamed::Streamed;
 
+use crate::ambient;
+use crate::executor::FolderMount;
 use crate::executor::ImageRequest;
-use crate::pool::{self, Deployment, Pool, Provision};
+use crate::hot_reload;
+use crate::pool::{self, Deployment, Pool, Provision, Running};
 use crate::store::{self, Store};
 
 /// The version that unqualified invocations run.
@@ -39,7 +44,7 @@ pub struct Request {
     pub request_id: String,
     /// JSON of the client context.
     pub client_context: Option<String>,
-    /// `X-Amzn-Trace-Id` as the function sees it.
+    /// `X-Amzn-Trace-Id` of the request. The function sees it completed, one turn further.
     pub trace_id: Option<String>,
     /// When the answer is complete.
     pub log_type: LogType,
@@ -57,6 +62,11 @@ pub enum Error {
     /// No environment could be had.
     #[error(transparent)]
     Pool(#[from] pool::Error),
+    /// A chain of requests has led to the function once too often. [AWS: RecursiveInvocationException]
+    #[error(
+        "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services resources and stopped your function's invocation."
+    )]
+    Recursive,
     /// The environment was lost with the invocation.
     #[error(transparent)]
     Lost(#[from] Lost),
@@ -96,7 +106,7 @@ impl Deployer {
     ) -> Result<ImageRequest, String> {
         let reference = match code {
             Code::Image { uri, .. } => uri.clone(),
-            Code::Zip { .. } => {
+            Code::Zip { .. } | Code::Folder { .. } => {
                 let name = configuration.runtime.as_deref().unwrap_or_default();
                 let runtime =
                     Runtime::find(name).ok_or_else(|| format!("there is no image for runtime {name:?}"))?;
@@ -122,6 +132,13 @@ impl Deployer {
             version: version.to_owned(),
             image,
             memory_size_mb: serving.configuration.memory_mb,
+            mounts: match &serving.code {
+                Code::Folder { path } => vec![FolderMount {
+                    source: hot_reload::expanded(path, hot_reload::variable),
+                    target: assignment::TASK_ROOT.to_owned(),
+                }],
+                Code::Zip { .. } | Code::Image { .. } => Vec::new(),
+            },
             assignment: assignment::assignment(id, version, serving, &self.settings),
         })
     }
@@ -163,6 +180,11 @@ impl Invoker {
         self.directory.executions().enter(id, &deployment.version, ready)
     }
 
+    /// Executions that the function has reserved, if it has; with none at all nobody may run it.
+    pub fn reserved(&self, id: &FunctionId) -> Option<u32> {
+        self.directory.executions().reserved(id)
+    }
+
     /// What is kept ready of a deployment.
     pub fn provisioned(&self, id: &DeploymentId) -> Option<Provision> {
         self.pool.provisioned(id)
@@ -171,7 +193,8 @@ impl Invoker {
     /// Runs `deployment` once and waits for the answer.
     ///
     /// # Errors
-    /// No environment could be had, or it was lost. That the function failed is no error but an [`Answer`].
+    /// No environment could be had, or it was lost; the function calls itself round and round. That the function
+    /// failed is no error but an [`Answer`].
     pub async fn invoke(
         &self,
         deployment: &Arc<Deployment>,
@@ -179,7 +202,7 @@ impl Invoker {
         payload: Bytes,
     ) -> Result<Answer, Error> {
         let log_type = request.log_type;
-        let mut running = self.pool.invoke(deployment, message(deployment, request), payload).await?;
+        let mut running = self.start(deployment, request, payload).await?;
         let mut collector = answer::Collector::new(log_type, deployment.assignment.payload_limit);
         loop {
             let event = running.next().await.ok_or_else(|| Lost("it ended without an answer".to_owned()))?;
@@ -204,21 +227,48 @@ impl Invoker {
         limit: u64,
     ) -> Result<Streamed, Error> {
         let log_type = request.log_type;
-        let running = self.pool.invoke(deployment, message(deployment, request), payload).await?;
+        let running = self.start(deployment, request, payload).await?;
         Ok(Streamed::begin(running, permit, log_type, limit).await?)
+    }
+
+    async fn start(
+        &self,
+        deployment: &Arc<Deployment>,
+        request: Request,
+        payload: Bytes,
+    ) -> Result<Running, Error> {
+        let header = complete_trace(request.trace_id.as_deref(), deployment);
+        let entered = trace::enter(&header, &request.function);
+        if entered.turns >= trace::TURNS && self.ends_loops(&request.function).await? {
+            return Err(Error::Recursive);
+        }
+        let invoke = Invoke {
+            request_id: request.request_id,
+            invoked_function_arn: request.invoked_arn,
+            timeout_ms: deployment.assignment.timeout_ms,
+            trace_id: Some(entered.header),
+            client_context: request.client_context,
+            cognito_identity: None,
+            tenant_id: None,
+            content_type: None,
+        };
+        Ok(self.pool.invoke(deployment, invoke, payload).await?)
+    }
+
+    async fn ends_loops(&self, function: &FunctionId) -> Result<bool, store::Error> {
+        let function = function.clone();
+        let configured: Option<RecursiveLoop> =
+            self.store.transact(move |resources| resources.attached(&function, LATEST)).await?;
+        Ok(configured.unwrap_or_default() == RecursiveLoop::Terminate)
     }
 }
 
-/// What an environment is told of an invocation.
-fn message(deployment: &Deployment, request: Request) -> Invoke {
-    Invoke {
-        request_id: request.request_id,
-        invoked_function_arn: request.invoked_arn,
-        timeout_ms: deployment.assignment.timeout_ms,
-        trace_id: request.trace_id,
-        client_context: request.client_context,
-        cognito_identity: None,
-        tenant_id: None,
-        content_type: None,
-    }
+/// The header of a request with `header` for `deployment`, with a trace in it.
+pub fn complete_trace(header: Option<&str>, deployment: &Deployment) -> String {
+    let sampling = match deployment.assignment.tracing {
+        TracingMode::Active => trace::Sampling::Sampled,
+        TracingMode::PassThrough => trace::Sampling::NotSampled,
+    };
+    let fresh = trace::Fresh { seconds: ambient::now().0 / 1000, random: rand::random() };
+    trace::complete(header, sampling, fresh)
 }

@@ -6,6 +6,8 @@
 mod group;
 mod life;
 mod machine;
+mod sandbox;
+mod standby;
 mod starts;
 
 use std::collections::HashMap;
@@ -23,11 +25,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, warn};
 
-use crate::executor::{self, Death, EnvironmentId, Executor, ImageRequest};
+use crate::executor::{self, Death, EnvironmentId, Executor, FolderMount, ImageRequest};
 use crate::uplink::Uplink;
 pub use crate::uplink::{InvocationEvent, Running};
 
 use group::Group;
+use standby::Standbys;
 use starts::Starts;
 
 /// One code with one configuration, ready to be run. Environments of one deployment never run another.
@@ -45,6 +48,8 @@ pub struct Deployment {
     pub image: ImageRequest,
     /// `MemorySize` in MB.
     pub memory_size_mb: u32,
+    /// Folders that it is started with.
+    pub mounts: Vec<FolderMount>,
     /// What its environments are told. Each gets its own log stream, and the operator's variables on top.
     pub assignment: Assignment,
 }
@@ -90,6 +95,10 @@ pub struct Settings {
     /// Containers that are created and started at the same time. More only make all of them slower: measured, four
     /// at a time on two cores start as many per second as eight.
     pub parallel_starts: NonZeroUsize,
+    /// `LAMBDOCK_STANDBY_CONTAINERS`: containers that are started before anybody needs them, at most.
+    pub standby: usize,
+    /// `LAMBDOCK_STANDBY_NETWORKS`: the same for networks of containers.
+    pub standby_networks: usize,
 }
 
 impl Settings {
@@ -167,6 +176,7 @@ struct Shared {
     /// Who is to be told when a container dies. Environments are here before their container exists.
     alive: Mutex<HashMap<EnvironmentId, Option<oneshot::Sender<Death>>>>,
     starts: Starts,
+    standbys: Standbys,
     lives: TaskTracker,
     /// No new work.
     closing: CancellationToken,
@@ -184,7 +194,13 @@ impl Pool {
     /// A pool without environments. Needs a Tokio runtime around it, where it looks after itself until
     /// [`Pool::shutdown`].
     pub fn new(settings: Settings, executor: Arc<dyn Executor>, uplink: Uplink) -> Self {
+        let standbys = if executor.may_start_ahead() {
+            Standbys::new(settings.standby, settings.standby_networks)
+        } else {
+            Standbys::new(0, 0)
+        };
         let shared = Arc::new(Shared {
+            standbys,
             starts: Starts::new(settings.parallel_starts.get()),
             settings,
             executor,
@@ -198,6 +214,8 @@ impl Pool {
         tokio::spawn(shared.clone().keep_time());
         tokio::spawn(shared.clone().hear_of_deaths());
         tokio::spawn(shared.clone().look_for_leftovers());
+        let keeper = shared.clone();
+        shared.lives.spawn(async move { keeper.standbys.keep(&keeper).await });
         Self { shared }
     }
 
@@ -237,6 +255,11 @@ impl Pool {
         if let Some(group) = group {
             group.retire(&self.shared);
         }
+    }
+
+    /// A function of this size that runs in the image will soon be invoked, as far as anybody can tell.
+    pub fn expect(&self, image: &ImageRequest, memory_size_mb: u32) {
+        self.shared.standbys.expect(image, memory_size_mb);
     }
 
     /// Keeps environments of a deployment ready, beyond those that invocations need.
@@ -298,6 +321,7 @@ impl Pool {
                 "environments could not be ended; their containers may be left"
             );
         }
+        shared.standbys.end(shared).await;
     }
 }
 
@@ -379,6 +403,14 @@ impl Shared {
 
     async fn remove_leftovers(&self) -> Result<usize, executor::Error> {
         self.executor.remove_leftovers(&|id| self.known(id)).await
+    }
+
+    /// The name of a new environment of the deployment: that of a sandbox that stands by, if there is one.
+    fn fresh(&self, deployment: &Deployment) -> EnvironmentId {
+        // What is mounted is mounted when a container is created.
+        let claimed = (deployment.mounts.is_empty())
+            .then(|| self.standbys.claim(&deployment.image, deployment.memory_size_mb));
+        claimed.flatten().unwrap_or_else(EnvironmentId::random)
     }
 
     fn known(&self, id: EnvironmentId) -> bool {

@@ -72,16 +72,27 @@ impl StateFolder {
         (self.persistence == Persistence::Kept).then(|| self.folder.join("lambdock.db"))
     }
 
+    /// The journal of asynchronous invocations.
+    pub fn events(&self) -> PathBuf {
+        self.folder.join("events.db")
+    }
+
     /// The folder of code archives.
     pub fn code(&self) -> PathBuf {
         self.folder.join("code")
     }
 
     fn empty(&self) -> io::Result<()> {
-        match fs::remove_dir_all(self.code()) {
+        let missing_is_fine = |removed: io::Result<()>| match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
+        };
+        missing_is_fine(fs::remove_dir_all(self.code()))?;
+        // SQLite's own names for what belongs to a database.
+        for suffix in ["", "-wal", "-shm"] {
+            missing_is_fine(fs::remove_file(self.folder.join(format!("events.db{suffix}"))))?;
         }
+        Ok(())
     }
 }
 
@@ -137,8 +148,11 @@ mod tests {
         let left = root.path().join("volatile").join("i").join("code").join("old.zip");
         fs::create_dir_all(left.parent().unwrap()).unwrap();
         fs::write(&left, b"x").unwrap();
+        let journal = root.path().join("volatile").join("i").join("events.db");
+        fs::write(&journal, b"x").unwrap();
         let state = StateFolder::take(root.path(), Persistence::Volatile, "i").unwrap();
-        assert!(!left.exists());
+        assert!(!left.exists() && !journal.exists());
+        assert_eq!(state.events(), journal);
         assert_eq!(state.database(), None);
         drop(state);
         assert!(!root.path().join("volatile").join("i").exists());

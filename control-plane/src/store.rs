@@ -5,7 +5,10 @@
 //! in [`crate::code::Archives`]; the store knows which of them are in use.
 
 mod attachments;
+mod capacity_providers;
 mod code_signing;
+mod event_source_mappings;
+mod layers;
 mod resources;
 mod schema;
 mod usage;
@@ -22,6 +25,7 @@ use lambdock_domain::{Function, FunctionId, PublishedVersion, Scope, Version};
 use rusqlite::{Connection, Transaction, params};
 
 pub use attachments::{Attached, Attachment};
+pub use event_source_mappings::MappingFilter;
 pub use resources::Resources;
 pub use usage::Usage;
 pub use view::{FunctionChange, FunctionView};

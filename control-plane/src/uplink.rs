@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info};
 use uuid::Uuid;
 
+pub use admission::Arrival;
 pub use link::{Connection, Heard, InvocationEvent, Link, Lost, Observer, Reader, Running};
 pub use tunnel::Tunnel;
 
@@ -80,9 +81,10 @@ const MAX_TUNNELS: usize = 256;
 /// An environment that is or will be connected.
 struct Expected {
     secret: String,
-    info: Arc<EnvironmentInfo>,
+    /// Once it is known whose environment it is.
+    info: Option<Arc<EnvironmentInfo>>,
     /// Taken by the first control connection.
-    arrival: Option<oneshot::Sender<Connection>>,
+    arrival: Option<oneshot::Sender<Arrival>>,
     tunnels: Arc<Semaphore>,
 }
 
@@ -154,13 +156,12 @@ impl Uplink {
     }
 
     /// Expects an environment. It is admitted from now on, until the registration is dropped.
-    pub fn register(&self, info: Arc<EnvironmentInfo>) -> Registration {
+    pub fn register(&self, id: EnvironmentId) -> Registration {
         let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let (sender, arrival) = oneshot::channel();
-        let id = info.id;
         let expected = Expected {
             secret: secret.clone(),
-            info,
+            info: None,
             arrival: Some(sender),
             tunnels: Arc::new(Semaphore::new(MAX_TUNNELS)),
         };
@@ -210,7 +211,7 @@ pub struct Registration {
     shared: Arc<Shared>,
     id: EnvironmentId,
     secret: String,
-    arrival: oneshot::Receiver<Connection>,
+    arrival: oneshot::Receiver<Arrival>,
 }
 
 impl Registration {
@@ -221,8 +222,17 @@ impl Registration {
 
     /// Waits for the environment's control connection. `None`: it came and was lost while it was being welcomed, and
     /// since a secret works once, nobody else comes.
-    pub async fn arrived(&mut self) -> Option<Connection> {
+    pub async fn arrived(&mut self) -> Option<Arrival> {
         (&mut self.arrival).await.ok()
+    }
+
+    /// Says whose environment it is, from when on its connections are good for something. `info` has the id that was
+    /// registered.
+    pub fn connect(&self, arrival: Arrival, info: Arc<EnvironmentInfo>) -> Connection {
+        if let Some(expected) = self.shared.expected().get_mut(&self.id) {
+            expected.info = Some(Arc::clone(&info));
+        }
+        arrival.connect(info)
     }
 }
 

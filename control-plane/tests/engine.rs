@@ -16,7 +16,7 @@ use bytes::Bytes;
 use lambdock::executor::docker::{
     Docker, Ended, Flags, Hints, InitBinaries, InitBinary, Place, Platforms, Settings, Sources,
 };
-use lambdock::executor::{self, ContainerSpec, EnvironmentId, Executor, ImageRequest};
+use lambdock::executor::{self, ContainerSpec, EnvironmentId, Executor, FunctionNames, ImageRequest};
 use lambdock::init_binaries::{AARCH64, X86_64};
 use lambdock::pool::{self, Deployment, EnvironmentStatus, InvocationEvent, Phase, Pool};
 use lambdock::uplink::{ArchiveSource, EnvironmentInfo, LogSink, TraceSink, Tunnel, TunnelSink, Uplink};
@@ -114,6 +114,8 @@ fn bench_with(docker: Docker, instance: String, environment_timeout: Duration) -
         keep_alive: Duration::from_secs(600),
         environment_timeout,
         parallel_starts: pool::Settings::parallel_starts_here(),
+        standby: 0,
+        standby_networks: 1,
     };
     let pool = Pool::new(settings, Arc::new(docker), uplink);
     let assignment = Assignment {
@@ -136,6 +138,7 @@ fn bench_with(docker: Docker, instance: String, environment_timeout: Duration) -
         version: "$LATEST".into(),
         image: ImageRequest { reference: IMAGE.into(), architecture: Architecture::X86_64 },
         memory_size_mb: 256,
+        mounts: Vec::new(),
         assignment,
     };
     Bench { instance, pool, deployment: Arc::new(deployment) }
@@ -292,10 +295,11 @@ fn spec(reference: &str, architecture: Architecture) -> ContainerSpec {
         secret: "s".into(),
         // Nobody listens there.
         uplink: "127.0.0.1:1".into(),
-        function_name: "f".into(),
-        function_arn: "arn".into(),
+        function: Some(FunctionNames { name: "f".into(), arn: "arn".into() }),
         image: ImageRequest { reference: reference.into(), architecture },
         memory_size_mb: 128,
+        mounts: Vec::new(),
+        network_of: None,
     }
 }
 

@@ -57,6 +57,22 @@ def test_an_arn_names_another_accounts_function(server, elsewhere):
     assert client.invoke(FunctionName=arn)["StatusCode"] == 200
 
 
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("eusc-de-east-1", "aws-eusc"), ("af-south-1", "aws")],
+)
+def test_arns_are_of_the_regions_partition(server, region, partition):
+    one = create(server, WHO, client=server.client(region=region)).wait_active()
+    shown = one.configuration()
+    arn = f"arn:{partition}:lambda:{region}:000000000000:function:{one.name}"
+    assert shown["FunctionArn"] == arn
+    version = shown["RuntimeVersionConfig"]["RuntimeVersionArn"]
+    assert version.startswith(f"arn:{partition}:lambda:{region}::runtime:")
+    assert one.client.get_function_configuration(FunctionName=arn)["FunctionName"] == one.name
+    assert one.invoke(1).value() == [1, region, "000000000000", arn]
+    one.client.delete_function(FunctionName=arn)
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_an_arn_of_another_region_is_out_of_reach(server, method):
     arn = "arn:aws:lambda:eu-west-1:000000000000:function:f"

@@ -83,6 +83,10 @@ def test_functions_have_one_or_none(server, function, config):
     assert attached() == {"CodeSigningConfigArn": arn, "FunctionName": one.name}
     functions = client.list_functions_by_code_signing_config(CodeSigningConfigArn=arn)["FunctionArns"]
     assert set(functions) == {f"{SCOPE}:function:{each.name}" for each in (one, other)}
+    pages = client.get_paginator("list_functions_by_code_signing_config").paginate(
+        CodeSigningConfigArn=arn, PaginationConfig={"PageSize": 1}
+    )
+    assert [len(page["FunctionArns"]) for page in pages] == [1, 1]
     in_use = refused(lambda: client.delete_code_signing_config(CodeSigningConfigArn=arn))
     assert (in_use.status, in_use.code) == (409, "ResourceConflictException")
     client.delete_function_code_signing_config(FunctionName=one.name)

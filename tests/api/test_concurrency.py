@@ -193,6 +193,19 @@ def test_provisioned_environments_are_ready_before_they_are_needed(function):
     wait_until(lambda: len(one.containers()) == 1, 30, "only the environment of $LATEST is left")
 
 
+def test_what_is_provisioned_moves_with_its_alias(function):
+    one = publish(function(TYPE))
+    provision(one, "live")
+    wait_provisioned(one, "live")
+    one.configure(Description="second")
+    one.client.publish_version(FunctionName=one.name)
+    one.client.update_alias(FunctionName=one.name, Name="live", FunctionVersion="2")
+    wait_provisioned(one, "live")
+    assert one.invoke(Qualifier="2").value() == "provisioned-concurrency"
+    assert one.invoke(Qualifier="live").version == "2"
+    wait_until(lambda: one.invoke(Qualifier="1").value() == "on-demand", 30, "version 1 has none any more")
+
+
 def test_what_is_provisioned_is_all_that_is_left_of_a_reservation(function):
     one = publish(function(TYPE))
     reserve(one, 1)
@@ -230,6 +243,19 @@ def test_a_version_is_provisioned_under_one_name(published):
     )
     listed = published.client.list_provisioned_concurrency_configs(FunctionName=published.name)
     assert listed["ProvisionedConcurrencyConfigs"] == []
+
+
+def test_provisioned_configurations_are_listed_in_pages(function):
+    one = publish(function())
+    one.configure(Description="second")
+    one.client.publish_version(FunctionName=one.name)
+    provision(one, "live")
+    provision(one, "2")
+    pages = one.client.get_paginator("list_provisioned_concurrency_configs").paginate(
+        FunctionName=one.name, PaginationConfig={"PageSize": 1}
+    )
+    listed = [[config["FunctionArn"] for config in page["ProvisionedConcurrencyConfigs"]] for page in pages]
+    assert sorted(listed) == [[f"{SCOPE}:{one.name}:2"], [f"{SCOPE}:{one.name}:live"]]
 
 
 def test_what_cannot_be_provisioned(server, published):
@@ -310,3 +336,20 @@ def test_account_settings_tell_limits_and_usage(own_server):
     client.delete_function(FunctionName=one.name)
     assert usage() == {"TotalCodeSize": 0, "FunctionCount": 0}
     assert server.client("000000000002").get_account_settings()["AccountUsage"]["FunctionCount"] == 0
+
+
+def test_code_of_an_account_has_a_quota(own_server):
+    size = len(PROBE)
+    server = own_server(LAMBDA_LIMITS_TOTAL_CODE_SIZE=3 * size)
+    client = server.client()
+    full = Refusal(400, "CodeStorageExceededException", "Code storage limit exceeded.")
+    one, other = deploy(server), deploy(server)
+    client.publish_version(FunctionName=one.name)
+    assert refused(lambda: deploy(server)) == full
+    assert refused(lambda: client.publish_version(FunctionName=other.name)) == full
+    assert refused(lambda: client.update_function_code(FunctionName=other.name, ZipFile=PROBE)) == full
+    assert client.publish_version(FunctionName=one.name)["Version"] == "1", "nothing new takes no room"
+    assert client.get_account_settings()["AccountUsage"] == {"TotalCodeSize": 3 * size, "FunctionCount": 2}
+    client.delete_function(FunctionName=one.name)
+    client.publish_version(FunctionName=other.name)
+    deploy(server)

@@ -167,7 +167,10 @@ def test_retired_runtimes_are_accepted_by_default(created):
     assert created(Runtime="java8")["Runtime"] == "java8"
 
 
-@pytest.mark.parametrize("runtime", ["java8", "go1.x", "provided", "ruby2.7", "nodejs14.x", "python3.7"])
+@pytest.mark.parametrize(
+    "runtime",
+    ["java8", "go1.x", "provided", "ruby2.7", "nodejs14.x", "nodejs12.x", "python3.7", "dotnetcore3.1"],
+)
 def test_retired_runtimes_are_refused_when_runtimes_are_validated(validating_server, runtime):
     message = (
         f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. "

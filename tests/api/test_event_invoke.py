@@ -97,6 +97,20 @@ def test_versions_and_aliases_have_their_own(published):
     assert get(published, Qualifier="1")["MaximumRetryAttempts"] == 1
 
 
+def test_configurations_go_with_aliases_and_versions(published):
+    client, arn = published.client, f"{SCOPE}:{published.name}"
+    for qualifier in ["1", "live"]:
+        put(published, MaximumRetryAttempts=1, Qualifier=qualifier)
+    client.delete_alias(FunctionName=published.name, Name="live")
+    client.create_alias(FunctionName=published.name, Name="live", FunctionVersion="1")
+    assert refused(lambda: get(published, Qualifier="live")) == no_config(f"{arn}:live")
+    assert get(published, Qualifier="1")["MaximumRetryAttempts"] == 1
+    client.delete_alias(FunctionName=published.name, Name="live")
+    client.delete_function(FunctionName=published.name, Qualifier="1")
+    assert refused(lambda: get(published, Qualifier="1")) == no_config(f"{arn}:1")
+    assert client.list_function_event_invoke_configs(FunctionName=published.name)["FunctionEventInvokeConfigs"] == []
+
+
 def test_publishing_copies_none(function):
     one = function()
     put(one, MaximumRetryAttempts=1)

@@ -10,7 +10,12 @@ from harness.waiting import wait_until
 
 @pytest.fixture
 def server(own_server, registry):
-    return own_server(LAMBDA_RUNTIME_IMAGE_MAPPING=f"{registry.address}/team/<runtime>")
+    return own_server(
+        LAMBDA_RUNTIME_IMAGE_MAPPING=f"{registry.address}/team/<runtime>",
+        # What stands by holds on to the image that a test removes.
+        LAMBDOCK_STANDBY_CONTAINERS=0,
+        LAMBDOCK_STANDBY_NETWORKS=0,
+    )
 
 
 def failed(one) -> dict:

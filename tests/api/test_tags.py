@@ -148,6 +148,16 @@ def test_what_is_no_taggable_resource(server, arn):
     )
 
 
+def test_a_deleted_function_has_no_tags(server, function):
+    one = function(Tags={"k": "v"})
+    arn = one.configuration()["FunctionArn"]
+    one.client.delete_function(FunctionName=one.name)
+    missing = Refusal(404, "ResourceNotFoundException", f"Function not found: {arn}")
+    assert refused(lambda: server.client().list_tags(Resource=arn)) == missing
+    function(name=one.name)
+    assert server.client().list_tags(Resource=arn)["Tags"] == {}
+
+
 def test_tags_wait_for_updates(own_server, engine_proxy):
     server = own_server(DOCKER_HOST=engine_proxy.host)
     one = create(server).wait_active()

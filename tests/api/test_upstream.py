@@ -8,7 +8,6 @@ import botocore.exceptions
 import pytest
 
 from harness.deployment import deploy
-from harness.moto import Moto
 from harness.server import Lambdock, free_port
 
 
@@ -22,13 +21,6 @@ def client(server: Lambdock, service: str):
         aws_secret_access_key="test",
         config=botocore.config.Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
     )
-
-
-@pytest.fixture(scope="module")
-def moto():
-    """One moto server for all of these tests."""
-    with Moto() as one:
-        yield one
 
 
 @pytest.fixture

@@ -132,8 +132,9 @@ def create(
 ) -> Function:
     """Creates a function and waits for nothing."""
     function = Function(server, client or server.client(), name or fresh_name())
-    options = {"Runtime": PYTHON, "Role": ROLE, "Handler": "index.handler", **options}
-    function.client.create_function(FunctionName=function.name, Code={"ZipFile": archive}, **options)
+    code = {"ZipFile": archive}
+    options = {"Runtime": PYTHON, "Role": ROLE, "Handler": "index.handler", "Code": code, **options}
+    function.client.create_function(FunctionName=function.name, **options)
     return function
 
 

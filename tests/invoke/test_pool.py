@@ -30,6 +30,25 @@ def handler(event, context):
 )
 
 
+# Ends when as many are under way as there are to be, of which each leaves a tag.
+TOGETHER = python(
+    """
+import json
+import os
+import time
+import urllib.request
+
+def handler(event, context):
+    url = os.environ["AWS_ENDPOINT_URL"] + "/2017-03-31/tags/" + context.invoked_function_arn
+    mark = json.dumps({"Tags": {str(event["number"]): ""}}).encode()
+    urllib.request.urlopen(urllib.request.Request(url, mark, method="POST"))
+    while len(json.load(urllib.request.urlopen(url))["Tags"]) < event["crowd"]:
+        time.sleep(0.05)
+    return {"number": event["number"], "stream": os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]}
+"""
+)
+
+
 def test_one_invocation_after_the_other_uses_one_environment(function):
     one = function()
     answers = [one.run(WHERE).value() for _ in range(4)]
@@ -39,12 +58,11 @@ def test_one_invocation_after_the_other_uses_one_environment(function):
 
 
 def test_simultaneous_invocations_use_an_environment_each(function):
-    one = function(CROWDED, Timeout=60)
+    one = function(TOGETHER, Timeout=60)
     number = 5
     with ThreadPoolExecutor(number) as pool:
-        answers = list(pool.map(lambda n: one.invoke({"number": n, "seconds": 3}).value(), range(number)))
+        answers = list(pool.map(lambda n: one.invoke({"number": n, "crowd": number}).value(), range(number)))
     assert [answer["number"] for answer in answers] == list(range(number))
-    assert {answer["crowd"] for answer in answers} == {1}
     assert len({answer["stream"] for answer in answers}) == number
     assert len(one.containers()) == number
 
@@ -148,8 +166,9 @@ def begun(container) -> bool:
     return "/tmp/begun" in changed
 
 
-def test_containers_have_labels_and_telling_names(function, server):
-    one = function(name="Named_Function")
+def test_containers_have_labels_and_telling_names(own_server):
+    server = own_server(LAMBDOCK_STANDBY_CONTAINERS=0)
+    one = deploy(server, name="Named_Function")
     one.run("return 1")
     (container,) = server.containers("named-function")
     assert re.fullmatch(rf"{server.name}-lambda-named-function-[0-9a-f]{{32}}", container.name)
@@ -157,6 +176,32 @@ def test_containers_have_labels_and_telling_names(function, server):
     assert labels["lambdock.instance"]
     assert "Named_Function" in labels["lambdock.function"]
     assert container.name.endswith(labels["lambdock.environment"])
+
+
+def standing_by(server) -> list:
+    return server.containers("..standby", running=True)
+
+
+def test_a_container_that_stands_by_becomes_the_function_s(own_server):
+    server = own_server(LAMBDOCK_STANDBY_CONTAINERS=1)
+    one = deploy(server, MemorySize=192)
+    (before,) = wait_until(lambda: standing_by(server), what="a container stands by")
+    other = deploy(server, MemorySize=320)
+    assert other.run(WHERE).value()[1] == 1
+    (container,) = other.containers()
+    assert container.id == before.id
+    assert container.inspect()["HostConfig"]["Memory"] == 320 << 20
+    (after,) = wait_until(lambda: standing_by(server), what="another container stands by")
+    assert after.id != before.id
+    one.run(WHERE)
+    assert [each.id for each in one.containers()] == [after.id]
+
+
+def test_a_container_that_stood_by_and_was_removed_is_not_missed(own_server):
+    server = own_server(LAMBDOCK_STANDBY_CONTAINERS=1)
+    one = deploy(server)
+    engine.remove(wait_until(lambda: standing_by(server), what="a container stands by"))
+    assert one.run(WHERE).value()[1] == 1
 
 
 def test_memory_is_limited_by_the_engine(function):

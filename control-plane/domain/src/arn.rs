@@ -82,17 +82,14 @@ impl FunctionReference {
     /// optional part counts as present when it looks like one *and* something is left to be the name, so that the
     /// bare word `function` is a function of that name, as on AWS.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts: Vec<&str> = text.split(':').collect();
-        if parts.iter().any(|part| part.is_empty()) {
+        let parts: Vec<&str> = text.split(':').collect();
+        let mut rest = match parts.as_slice() {
+            ["arn", partition, "lambda", rest @ ..] if is_partition(partition) && !rest.is_empty() => rest,
+            all => all,
+        };
+        if rest.iter().any(|part| part.is_empty()) {
             return None;
         }
-        if parts.first() == Some(&"arn") {
-            if parts.len() < 4 || parts.get(2) != Some(&"lambda") {
-                return None;
-            }
-            parts.drain(..3);
-        }
-        let mut rest = parts.as_slice();
         let mut take = |looks_right: fn(&str) -> bool| match rest {
             [first, second, tail @ ..]
                 if looks_right(first) && !(second.starts_with('$') && tail.is_empty()) =>
@@ -122,6 +119,13 @@ impl FunctionReference {
 /// 12 digits.
 pub fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `(aws[a-zA-Z-]*)?`, the partition as AWS's name patterns have it.
+fn is_partition(text: &str) -> bool {
+    let rest = text.strip_prefix("aws");
+    text.is_empty()
+        || rest.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-'))
 }
 
 /// `(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}`, the region as AWS's name patterns have it.
@@ -230,6 +234,21 @@ mod tests {
     }
 
     #[test]
+    fn the_word_arn_can_be_a_name() {
+        check("arn", Some((None, None, "arn", None)));
+        check("arn:live", Some((None, None, "arn", Some("live"))));
+        check("function:arn:1", Some((None, None, "arn", Some("1"))));
+    }
+
+    #[test]
+    fn an_arn_may_leave_out_what_a_partial_one_may() {
+        check("arn:aws:lambda:f", Some((None, None, "f", None)));
+        check("arn::lambda:us-east-1:f:1", Some((Some("us-east-1"), None, "f", Some("1"))));
+        check("arn:aws-iso-b:lambda:function:f", Some((None, None, "f", None)));
+        check("arn:other:lambda:us-east-1:123456789012:function:f", None);
+    }
+
+    #[test]
     fn other_shapes_are_refused() {
         for text in
             ["", ":", "f:", "arn:aws:s3:::bucket", "arn:aws:lambda", "function:f:1:2", "a:b:c", "f::1"]
@@ -282,7 +301,11 @@ mod tests {
         #[test]
         fn no_text_panics(text in ".*") {
             let _ = FunctionReference::parse(&text);
-            let _ = Qualifier::parse(&text);
+        }
+
+        #[test]
+        fn a_qualifier_is_written_as_it_was_read(text in "[0-9]{1,25}|\\$LATEST(\\.PUBLISHED)?|.*") {
+            prop_assert_eq!(Qualifier::parse(&text).to_string(), text);
         }
     }
 }

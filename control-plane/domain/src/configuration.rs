@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::code::Digest;
+
 /// `Architectures`: exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -132,6 +134,10 @@ pub struct LayerUse {
     pub arn: String,
     /// Bytes of its archive.
     pub code_size: u64,
+    /// Bytes of what is in it.
+    pub unzipped: u64,
+    /// Name of the archive.
+    pub digest: Digest,
 }
 
 /// Everything about a version that its owner chose, apart from the code.

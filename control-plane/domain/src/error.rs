@@ -26,6 +26,9 @@ pub enum Error {
     /// The state of the resource does not allow it now.
     #[error("{0}")]
     Conflict(String),
+    /// Another change of the resource is not finished.
+    #[error("{0}")]
+    InUse(String),
     /// The resource has changed since the client saw it.
     #[error(
         "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to \
@@ -38,6 +41,12 @@ pub enum Error {
          latest Revision Id"
     )]
     PolicyRevisionMismatch,
+    /// The policy of a layer version has changed since the client saw it.
+    #[error(
+        "The Revision Id provided does not match the latest Revision Id. Call the GetLayerPolicy API to retrieve the \
+         latest Revision Id"
+    )]
+    LayerPolicyRevisionMismatch,
     /// A policy would be longer than it may be. `0`: what it would be, in bytes.
     #[error("The final policy size ({0}) is bigger than the limit ({limit}).", limit = crate::policy::SIZE_LIMIT)]
     PolicyTooLong(usize),
@@ -47,6 +56,9 @@ pub enum Error {
     /// The account's code storage is used up.
     #[error("Code storage limit exceeded.")]
     CodeStorageExceeded,
+    /// Nobody has allowed it.
+    #[error("{0}")]
+    NotAuthorized(String),
     /// The resource belongs to an account that this request may not act for.
     #[error("access denied")]
     ForeignAccount,

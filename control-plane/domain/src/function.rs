@@ -331,13 +331,19 @@ impl Function {
 
     /// Everything that must be kept for this function to run: digests of its archives.
     pub fn archives(&self) -> impl Iterator<Item = &crate::code::Digest> {
-        let codes =
-            std::iter::once(&self.latest.code).chain(self.serving.iter().map(|serving| &serving.code));
-        codes.filter_map(|code| match code {
-            Code::Zip { digest, .. } => Some(digest),
-            Code::Image { .. } => None,
-        })
+        let serving = self.serving.iter();
+        std::iter::once((&self.latest.code, &self.latest.configuration))
+            .chain(serving.map(|serving| (&serving.code, &serving.configuration)))
+            .flat_map(|(code, configuration)| archives(code, configuration))
     }
+}
+
+/// Archives of code and layers.
+pub(crate) fn archives<'a>(
+    code: &'a Code,
+    configuration: &'a Configuration,
+) -> impl Iterator<Item = &'a crate::code::Digest> {
+    code.archive().into_iter().chain(configuration.layers.iter().map(|layer| &layer.digest))
 }
 
 /// [AWS: Lambda function states]

@@ -5,14 +5,17 @@
 
 pub mod alias;
 pub mod arn;
+pub mod capacity_provider;
 pub mod code;
 pub mod code_signing;
 pub mod concurrency;
 pub mod configuration;
 pub mod error;
 pub mod event_invoke;
+pub mod event_source_mapping;
 pub mod function;
 pub mod function_url;
+pub mod layer;
 pub mod limits;
 pub mod policy;
 pub mod recursion;
@@ -23,10 +26,13 @@ pub mod version;
 
 pub use alias::Alias;
 pub use arn::{FunctionId, FunctionReference, Qualifier, Scope};
+pub use capacity_provider::CapacityProvider;
 pub use code::Code;
 pub use configuration::{Architecture, Configuration, PackageType};
 pub use error::Error;
+pub use event_source_mapping::EventSourceMapping;
 pub use function::{Function, LastUpdate, Reason, ReasonCode, State, Version};
+pub use layer::{LayerId, LayerVersion};
 pub use limits::Limits;
 pub use runtime::Runtime;
 pub use version::{Publication, PublishedVersion};

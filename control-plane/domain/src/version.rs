@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::function::{DeploymentId, Fresh, Serving, wrong_state};
-use crate::{Code, Error, Function, LastUpdate, Reason, State, Version};
+use crate::{Error, Function, LastUpdate, Reason, State, Version};
 
 /// A published version of a function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,12 +62,9 @@ impl PublishedVersion {
         }
     }
 
-    /// The digest of its archive, which must be kept for this version to run.
-    pub fn archive(&self) -> Option<&crate::code::Digest> {
-        match &self.version.code {
-            Code::Zip { digest, .. } => Some(digest),
-            Code::Image { .. } => None,
-        }
+    /// Digests of the archives that must be kept for this version to run.
+    pub fn archives(&self) -> impl Iterator<Item = &crate::code::Digest> {
+        crate::function::archives(&self.version.code, &self.version.configuration)
     }
 }
 

@@ -8,11 +8,13 @@ mod get_function_configuration;
 mod list_functions;
 pub mod show;
 mod source;
+pub(in crate::api) mod storage;
 mod update_function_code;
 mod update_function_configuration;
 
 pub use create_function::create_function;
 pub use delete_function::delete_function;
+pub(in crate::api) use get_function::code_url;
 pub use get_function::{archive_at, get_function};
 pub use get_function_configuration::get_function_configuration;
 pub use list_functions::list_functions;
@@ -20,12 +22,13 @@ pub use update_function_code::update_function_code;
 pub use update_function_configuration::update_function_configuration;
 
 use lambdock_domain::alias::Target;
-use lambdock_domain::{Function, PublishedVersion, Qualifier};
+use lambdock_domain::configuration::VpcConfig;
+use lambdock_domain::{Function, PublishedVersion, Qualifier, Scope};
 
 use super::resolve::{Named, Reach, resolve};
 use super::{Caller, Context, Error};
 use crate::store::{ChangeError, FunctionView};
-use crate::wire::Violation;
+use crate::wire::{Violation, shapes};
 
 /// Finds the function that an operation is asked for.
 ///
@@ -89,6 +92,21 @@ fn target(view: &FunctionView<'_>, kind: Qualifier) -> Result<Option<Target>, Er
         Qualifier::Alias(name) => view.alias(&name)?.map(|alias| alias.target),
         Qualifier::LatestPublished | Qualifier::Nothing(_) => None,
     })
+}
+
+/// The VPC that a function is to be in, if a request says one, with what EC2 knows of it.
+///
+/// # Errors
+/// AWS's, for what does not exist.
+async fn network(
+    context: &Context,
+    scope: &Scope,
+    chosen: Option<&shapes::VpcConfig>,
+) -> Result<Option<VpcConfig>, Error> {
+    match chosen {
+        Some(chosen) => Ok(Some(context.networks.settle(scope, choose::vpc(chosen)).await?)),
+        None => Ok(None),
+    }
 }
 
 /// Turns the store's answer to a change into the operation's.

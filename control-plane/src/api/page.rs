@@ -6,7 +6,7 @@ use lambdock_domain::Error as DomainError;
 
 use super::Error;
 
-/// Functions, versions or aliases of a page. [AWS: 50, even when more are asked for]
+/// Items of a page of most lists. [AWS: 50, even when more are asked for]
 const LARGEST: usize = 50;
 
 /// Which part of a list is asked for.
@@ -24,12 +24,24 @@ impl Page {
     /// # Errors
     /// A marker that is none of ours.
     pub(super) fn read(marker: Option<&str>, max_items: Option<i64>) -> Result<Self, Error> {
+        Self::read_at_most(LARGEST, marker, max_items)
+    }
+
+    /// The same for a list whose pages have up to `largest` items.
+    ///
+    /// # Errors
+    /// A marker that is none of ours.
+    pub(super) fn read_at_most(
+        largest: usize,
+        marker: Option<&str>,
+        max_items: Option<i64>,
+    ) -> Result<Self, Error> {
         let after = marker.map(|marker| {
             let key = MARKER.decode(marker).ok().and_then(|bytes| String::from_utf8(bytes).ok());
             key.ok_or_else(|| invalid(marker))
         });
-        let asked = max_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(LARGEST);
-        Ok(Self { after: after.transpose()?, size: asked.clamp(1, LARGEST) })
+        let asked = max_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(largest);
+        Ok(Self { after: after.transpose()?, size: asked.clamp(1, largest) })
     }
 
     /// Items to look for: one more than the page has, to know whether there is a next page.

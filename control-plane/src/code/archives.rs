@@ -69,16 +69,18 @@ impl Archives {
     /// # Errors
     /// The disk is full or fails; then nothing is left behind.
     pub fn put(&self, bytes: &[u8]) -> io::Result<Lease> {
-        let digest = digest_of(bytes);
-        let lease = self.lease(&digest, bytes.len() as u64);
-        let path = self.path(&digest);
-        if !path.exists() {
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            file.write_all(bytes)?;
-            file.as_file().sync_data()?;
-            file.persist(path).map_err(|error| error.error)?;
-        }
-        Ok(lease)
+        let mut draft = self.draft()?;
+        draft.write(bytes)?;
+        draft.keep()
+    }
+
+    /// Begins an archive whose bytes are still to come.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn draft(&self) -> io::Result<Draft> {
+        let file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        Ok(Draft { archives: self.clone(), file, hash: Sha256::new(), size: 0 })
     }
 
     fn lease(&self, digest: &Digest, size: u64) -> Lease {
@@ -136,12 +138,50 @@ impl Archives {
 
 const EXTENSION: &str = "zip";
 
-fn digest_of(bytes: &[u8]) -> Digest {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        write!(hex, "{byte:02x}").expect("a String takes everything");
+/// An archive that is being received. Dropped, it is gone. Everything here blocks on the disk.
+#[derive(Debug)]
+pub struct Draft {
+    archives: Archives,
+    file: tempfile::NamedTempFile,
+    hash: Sha256,
+    size: u64,
+}
+
+impl Draft {
+    /// Adds bytes at its end.
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hash.update(bytes);
+        self.size += bytes.len() as u64;
+        self.file.write_all(bytes)
     }
-    Digest(hex)
+
+    /// The file, to read what there is.
+    pub fn file(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Keeps it as it is.
+    ///
+    /// # Errors
+    /// The disk is full or fails; then nothing is left behind.
+    pub fn keep(self) -> io::Result<Lease> {
+        let Self { archives, file, hash, size } = self;
+        let mut hex = String::with_capacity(64);
+        for byte in hash.finalize() {
+            write!(hex, "{byte:02x}").expect("a String takes everything");
+        }
+        let digest = Digest(hex);
+        let lease = archives.lease(&digest, size);
+        let path = archives.path(&digest);
+        if !path.exists() {
+            file.as_file().sync_data()?;
+            file.persist(path).map_err(|error| error.error)?;
+        }
+        Ok(lease)
+    }
 }
 
 #[cfg(test)]

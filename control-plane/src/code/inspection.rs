@@ -22,11 +22,11 @@ pub enum Fault {
     TooLarge(u64),
 }
 
-/// Checks an archive by its directory, without unpacking it.
+/// Checks an archive by its directory, without unpacking it. Gives the bytes of what is in it.
 ///
 /// # Errors
 /// The archive cannot be used.
-pub fn inspect(archive: impl Read + Seek, unzipped_limit: u64) -> Result<(), Fault> {
+pub fn inspect(archive: impl Read + Seek, unzipped_limit: u64) -> Result<u64, Fault> {
     let mut archive = open(archive)?;
     let mut total: u64 = 0;
     let mut layout = Layout::default();
@@ -41,7 +41,7 @@ pub fn inspect(archive: impl Read + Seek, unzipped_limit: u64) -> Result<(), Fau
         total = total.saturating_add(entry.size());
     }
     layout.check().map_err(|_| Fault::Unreadable)?;
-    if total >= unzipped_limit { Err(Fault::TooLarge(unzipped_limit)) } else { Ok(()) }
+    if total >= unzipped_limit { Err(Fault::TooLarge(unzipped_limit)) } else { Ok(total) }
 }
 
 /// Unpacks the whole archive into nowhere: finds damaged data, and directories that lie about sizes.
@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn check(bytes: &[u8], expected: Result<(), Fault>) {
-        assert_eq!(inspect(Cursor::new(bytes), LIMIT), expected);
+        assert_eq!(inspect(Cursor::new(bytes), LIMIT).map(|_unzipped| ()), expected);
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
         // The uncompressed size in the central directory, 24 bytes into the entry's header.
         let directory = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
         bytes[directory + 24..directory + 28].copy_from_slice(&100_u32.to_le_bytes());
-        assert_eq!(inspect(Cursor::new(&bytes), LIMIT), Ok(()));
+        assert_eq!(inspect(Cursor::new(&bytes), LIMIT), Ok(100));
         assert!(verify(Cursor::new(&bytes), LIMIT).is_err());
     }
 

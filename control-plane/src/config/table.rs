@@ -27,7 +27,11 @@ pub const VARIABLES: &[Variable] = &[
         "localhost.localstack.cloud:<port>",
         "Host, and port if it differs, in URLs that clients are given.",
     ),
-    variable("PERSISTENCE", "0", "1: functions and their code survive a restart, in LAMBDOCK_STATE_DIR."),
+    variable(
+        "PERSISTENCE",
+        "0",
+        "1: functions, their code and asynchronous invocations survive a restart, in LAMBDOCK_STATE_DIR.",
+    ),
     variable(
         "LAMBDOCK_STATE_DIR",
         "$XDG_STATE_HOME/lambdock or ~/.local/state/lambdock, in a container /var/lib/lambdock",
@@ -65,6 +69,34 @@ pub const VARIABLES: &[Variable] = &[
         "LAMBDA_KEEPALIVE_MS",
         "600000",
         "Milliseconds that an idle container is kept for the next invocation; 0: every invocation starts one.",
+    ),
+    variable(
+        "LAMBDOCK_STANDBY_CONTAINERS",
+        "3",
+        "Containers at most that are started before a function needs one, so that cold starts are quick; 0: none. \
+         Each takes some 20 MB.",
+    ),
+    variable(
+        "LAMBDOCK_STANDBY_NETWORKS",
+        "2",
+        "Containers at most whose networks are made before others need them, which then start in half the time; 0: none.",
+    ),
+    variable(
+        "BUCKET_MARKER_LOCAL",
+        "hot-reload",
+        "The S3Bucket that stands for none: S3Key then is a folder of the engine's machine, whose code runs as it is.",
+    ),
+    variable(
+        "LAMBDA_RETRY_BASE_DELAY_SECONDS",
+        "60",
+        "Seconds until an asynchronous invocation that failed is tried again, 300 at most; the second time takes twice \
+         as long.",
+    ),
+    variable("LAMBDA_RETRY_BASE_DELAY", "", "Another name of LAMBDA_RETRY_BASE_DELAY_SECONDS, which wins."),
+    variable(
+        "LAMBDOCK_EVENT_CONCURRENCY",
+        "10",
+        "Asynchronous invocations of one function that run at the same time, at most.",
     ),
     variable(
         "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT",

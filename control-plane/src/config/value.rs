@@ -199,6 +199,16 @@ pub(super) fn image_mapping(text: &str) -> Result<ImageMapping, String> {
     Ok(ImageMapping::PerRuntime(images.into_iter().collect()))
 }
 
+/// [LocalStack: 300 s at most]
+pub(super) fn retry_base(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=300.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number of seconds, 300 at most".to_owned())
+}
+
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a whole number, at least 1".to_owned())
+}
+
 pub(super) fn init_log_level(text: &str) -> Result<String, String> {
     const LEVELS: [&str; 7] = ["trace", "debug", "info", "warn", "error", "fatal", "panic"];
     if LEVELS.contains(&text) { Ok(text.to_owned()) } else { Err(format!("one of {}", LEVELS.join(", "))) }

@@ -34,8 +34,8 @@ use init_volume::InitVolumes;
 use topology::{Topology, Wishes};
 
 use super::{
-    ContainerId, ContainerSpec, Death, EngineDescription, EnvironmentId, Error, Executor, ImagePlace,
-    ImageRequest, PostMortem, PreparedImage, Progress, Reach,
+    ContainerId, ContainerSpec, Death, EngineDescription, EnvironmentId, Error, Executor, FunctionNames,
+    ImagePlace, ImageRequest, Memory, PostMortem, PreparedImage, Progress, Reach,
 };
 
 /// Whether the function's architecture is asked for.
@@ -237,6 +237,27 @@ impl Executor for Docker {
             let engine = self.engine().await?;
             let started = self.start_on(&engine, spec).await;
             self.heard(&engine, started)
+        })
+    }
+
+    fn may_start_ahead(&self) -> bool {
+        let flags = &self.settings.flags;
+        let network = self.settings.networks.first().map(String::as_str);
+        flags.ports.is_empty() && network != Some("host") && self.settings.ended == Ended::Removed
+    }
+
+    fn dedicate<'a>(
+        &'a self,
+        container: &'a ContainerId,
+        environment: EnvironmentId,
+        function: &'a FunctionNames,
+        memory: Memory,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let engine = self.engine().await?;
+            let name = self.name(environment, Some(function));
+            let dedicated = self.dedicate_on(&engine, container, &name, memory).await;
+            self.heard(&engine, dedicated)
         })
     }
 

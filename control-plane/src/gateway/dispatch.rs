@@ -24,8 +24,9 @@ use super::{foreign, origin};
 use crate::api::functions::{self, archive_at};
 use crate::api::invocations::{self, Invocation, StreamingInvocation};
 use crate::api::{
-    Caller, Context, Error, account, aliases, code_signing, concurrency, event_invoke, function_urls, new_id,
-    permissions, provisioned_concurrency, recursion, runtime_management, scaling, tags, versions,
+    Caller, Context, Error, account, aliases, capacity_providers, code_signing, concurrency, event_invoke,
+    event_source_mappings, function_urls, layers, new_id, permissions, provisioned_concurrency, recursion,
+    runtime_management, scaling, tags, versions,
 };
 use crate::function_url::host::Address;
 use crate::wire::operations as op;
@@ -55,6 +56,13 @@ const REQUEST_ID: [HeaderName; 2] =
 const LOCALSTACK: HeaderName = HeaderName::from_static("x-localstack");
 
 const TRACE_ID: &str = "x-amzn-trace-id";
+
+const INVOCATION_TYPE: &str = "x-amz-invocation-type";
+
+/// The trace header of a request.
+fn trace_id(parts: &Parts) -> Option<String> {
+    parts.headers.get(TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
 
 impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
@@ -206,7 +214,7 @@ impl Gateway {
     ) -> Result<Response<Body>, ServiceError> {
         let body = body::read(body, self.limit(operation))
             .await
-            .map_err(|fault| self.unreadable(operation, fault))?;
+            .map_err(|fault| self.unreadable(operation, parts, fault))?;
         let request = wire::Request { labels, query: parts.uri.query(), headers: &parts.headers, body };
         let context = &self.context;
         macro_rules! call {
@@ -242,6 +250,23 @@ impl Gateway {
             Operation::AddPermission => call!(op::AddPermission, permissions::add_permission),
             Operation::GetPolicy => call!(op::GetPolicy, permissions::get_policy),
             Operation::RemovePermission => call!(op::RemovePermission, permissions::remove_permission),
+            Operation::PublishLayerVersion => call!(op::PublishLayerVersion, layers::publish_layer_version),
+            Operation::GetLayerVersion => call!(op::GetLayerVersion, layers::get_layer_version),
+            Operation::GetLayerVersionByArn => {
+                call!(op::GetLayerVersionByArn, layers::get_layer_version_by_arn)
+            }
+            Operation::ListLayerVersions => call!(op::ListLayerVersions, layers::list_layer_versions),
+            Operation::ListLayers => call!(op::ListLayers, layers::list_layers),
+            Operation::DeleteLayerVersion => call!(op::DeleteLayerVersion, layers::delete_layer_version),
+            Operation::AddLayerVersionPermission => {
+                call!(op::AddLayerVersionPermission, layers::add_layer_version_permission)
+            }
+            Operation::GetLayerVersionPolicy => {
+                call!(op::GetLayerVersionPolicy, layers::get_layer_version_policy)
+            }
+            Operation::RemoveLayerVersionPermission => {
+                call!(op::RemoveLayerVersionPermission, layers::remove_layer_version_permission)
+            }
             Operation::TagResource => call!(op::TagResource, tags::tag_resource),
             Operation::UntagResource => call!(op::UntagResource, tags::untag_resource),
             Operation::ListTags => call!(op::ListTags, tags::list_tags),
@@ -346,9 +371,44 @@ impl Gateway {
             Operation::GetFunctionScalingConfig => {
                 call!(op::GetFunctionScalingConfig, scaling::get_function_scaling_config)
             }
+            Operation::CreateEventSourceMapping => {
+                call!(op::CreateEventSourceMapping, event_source_mappings::create_event_source_mapping)
+            }
+            Operation::GetEventSourceMapping => {
+                call!(op::GetEventSourceMapping, event_source_mappings::get_event_source_mapping)
+            }
+            Operation::UpdateEventSourceMapping => {
+                call!(op::UpdateEventSourceMapping, event_source_mappings::update_event_source_mapping)
+            }
+            Operation::DeleteEventSourceMapping => {
+                call!(op::DeleteEventSourceMapping, event_source_mappings::delete_event_source_mapping)
+            }
+            Operation::ListEventSourceMappings => {
+                call!(op::ListEventSourceMappings, event_source_mappings::list_event_source_mappings)
+            }
+            Operation::CreateCapacityProvider => {
+                call!(op::CreateCapacityProvider, capacity_providers::create_capacity_provider)
+            }
+            Operation::GetCapacityProvider => {
+                call!(op::GetCapacityProvider, capacity_providers::get_capacity_provider)
+            }
+            Operation::UpdateCapacityProvider => {
+                call!(op::UpdateCapacityProvider, capacity_providers::update_capacity_provider)
+            }
+            Operation::DeleteCapacityProvider => {
+                call!(op::DeleteCapacityProvider, capacity_providers::delete_capacity_provider)
+            }
+            Operation::ListCapacityProviders => {
+                call!(op::ListCapacityProviders, capacity_providers::list_capacity_providers)
+            }
+            Operation::ListFunctionVersionsByCapacityProvider => {
+                call!(
+                    op::ListFunctionVersionsByCapacityProvider,
+                    capacity_providers::list_function_versions_by_capacity_provider
+                )
+            }
             Operation::Invoke => {
-                let trace_id =
-                    parts.headers.get(TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned);
+                let trace_id = trace_id(parts);
                 self.call::<op::Invoke, _>(&request, |mut input, violations| {
                     let payload = input.payload.take().unwrap_or_default();
                     let invocation = Invocation { input, payload, trace_id };
@@ -356,13 +416,18 @@ impl Gateway {
                 })
                 .await
             }
+            Operation::InvokeAsync => {
+                let trace_id = trace_id(parts);
+                self.call::<op::InvokeAsync, _>(&request, |input, violations| {
+                    invocations::invoke_async(context, caller, input, trace_id, violations)
+                })
+                .await
+            }
             Operation::InvokeWithResponseStream => {
                 let Decoded { mut input, violations } =
                     wire::decode::<op::InvokeWithResponseStream>(&request)?;
-                let trace_id =
-                    parts.headers.get(TRACE_ID).and_then(|value| value.to_str().ok()).map(str::to_owned);
                 let payload = input.payload.take().unwrap_or_default();
-                let invocation = StreamingInvocation { input, payload, trace_id };
+                let invocation = StreamingInvocation { input, payload, trace_id: trace_id(parts) };
                 let answered =
                     invocations::invoke_with_response_stream(context, caller, invocation, violations).await;
                 response_stream::render(answered.map_err(refusal)?)
@@ -397,27 +462,37 @@ impl Gateway {
             Operation::CreateFunction | Operation::UpdateFunctionCode | Operation::PublishLayerVersion => {
                 limits.create_function_request
             }
-            Operation::Invoke | Operation::InvokeWithResponseStream => limits.request_payload,
+            Operation::Invoke | Operation::InvokeAsync | Operation::InvokeWithResponseStream => {
+                limits.request_payload
+            }
             _ => ORDINARY_REQUEST,
         }
     }
 
-    fn unreadable(&self, operation: Operation, fault: body::Fault) -> ServiceError {
+    fn unreadable(&self, operation: Operation, parts: &Parts, fault: body::Fault) -> ServiceError {
+        let limits = &self.context.rules.limits;
         let limit = self.limit(operation);
+        let is_event = parts.headers.get(INVOCATION_TYPE).is_some_and(|value| value == "Event");
         match fault {
             body::Fault::Incomplete => {
                 let message = "The request's body did not arrive completely.";
                 ServiceError::new(ErrorCode::SerializationException, message)
             }
             body::Fault::TooLarge(bytes)
-                if matches!(operation, Operation::Invoke | Operation::InvokeWithResponseStream) =>
+                if matches!(
+                    operation,
+                    Operation::Invoke | Operation::InvokeAsync | Operation::InvokeWithResponseStream
+                ) =>
             {
-                ServiceError::new(
-                    ErrorCode::RequestTooLargeException,
-                    format!(
-                        "{bytes} byte payload is too large for the RequestResponse invocation type (limit {limit} bytes)"
-                    ),
-                )
+                let (kind, limit) = if is_event || operation == Operation::InvokeAsync {
+                    ("Event", limits.event_payload)
+                } else {
+                    ("RequestResponse", limit)
+                };
+                let message = format!(
+                    "{bytes} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
+                );
+                ServiceError::new(ErrorCode::RequestTooLargeException, message)
             }
             body::Fault::TooLarge(_) => ServiceError::new(
                 ErrorCode::RequestEntityTooLargeException,
@@ -478,8 +553,12 @@ pub(super) fn refusal(error: Error) -> ServiceError {
                         .without_type();
                 }
                 Domain::Conflict(_) => ErrorCode::ResourceConflictException,
+                Domain::InUse(_) => ErrorCode::ResourceInUseException,
                 Domain::RevisionMismatch => ErrorCode::PreconditionFailedException,
-                Domain::PolicyRevisionMismatch => ErrorCode::PreconditionFailedException,
+                Domain::PolicyRevisionMismatch | Domain::LayerPolicyRevisionMismatch => {
+                    ErrorCode::PreconditionFailedException
+                }
+                Domain::NotAuthorized(_) => ErrorCode::AccessDeniedException,
                 Domain::PolicyTooLong(_) => ErrorCode::PolicyLengthExceededException,
                 Domain::CodeSigningConfigNotFound(_) => ErrorCode::CodeSigningConfigNotFoundException,
                 Domain::ProvisionedConcurrencyConfigNotFound => {
@@ -511,6 +590,7 @@ pub(super) fn refusal(error: Error) -> ServiceError {
             ServiceError::new(ErrorCode::TooManyRequestsException, "Rate Exceeded.")
                 .with_member("Reason", throttle.as_str())
         }
+        Error::Recursive(message) => ServiceError::new(ErrorCode::RecursiveInvocationException, message),
         Error::Service(message) => ServiceError::new(ErrorCode::ServiceException, message),
         Error::NotImplemented(message) => not_implemented(&message),
     }

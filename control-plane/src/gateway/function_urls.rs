@@ -28,6 +28,7 @@ use crate::function_url::prelude::{self, Prelude};
 use crate::function_url::response::{self, Head};
 use crate::function_url::signature::{Signature, Signed};
 use crate::function_url::{Directory, Found, Target, cors};
+use crate::invoke::trace::Fresh;
 use crate::invoke::{End, LATEST, Outcome, Part, Start, Streamed};
 use crate::wire::error::ERROR_TYPE;
 use crate::wire::{ErrorCode, ServiceError};
@@ -85,7 +86,7 @@ impl Gateway {
     pub(super) async fn function_url(&self, address: Address, request: Request<Incoming>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let request_id = new_id();
-        let trace_id = trace_id(&parts.headers, &request_id);
+        let trace_id = trace_id(&parts.headers);
         let mut response = match self.urls.directory.find(&self.context.store, &address).await {
             Ok(Found::Target(target)) => {
                 let (request_id, trace_id) = (request_id.as_str(), trace_id.as_str());
@@ -336,13 +337,13 @@ fn wants_web_socket(headers: &HeaderMap) -> bool {
     headers.get_all(UPGRADE).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// The trace that the caller is part of, or a new one. [AWS: X-Ray, tracing header]
-fn trace_id(headers: &HeaderMap, request_id: &str) -> String {
+/// The trace that the caller is part of, or a new one.
+fn trace_id(headers: &HeaderMap) -> String {
     let given = headers.get(TRACE_ID).and_then(|value| value.to_str().ok());
     given.map_or_else(
         || {
-            let digits: String = request_id.chars().filter(char::is_ascii_hexdigit).take(24).collect();
-            format!("Root=1-{:08x}-{digits}", Timestamp::now().as_second())
+            let fresh = Fresh { seconds: Timestamp::now().as_second(), random: rand::random() };
+            format!("Root={}", fresh.root())
         },
         str::to_owned,
     )

@@ -68,16 +68,7 @@ pub struct Upstream {
 impl Upstream {
     /// The way to `endpoints`; nothing is connected yet.
     pub fn new(endpoints: Endpoints) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        Self { endpoints, client: Client::builder(TokioExecutor::new()).build(connector) }
+        Self { endpoints, client: Client::builder(TokioExecutor::new()).build(connector()) }
     }
 
     /// Whether nobody is named for anything.
@@ -114,6 +105,15 @@ impl Upstream {
         strip_hop_by_hop(&mut parts.headers);
         Ok(Response::from_parts(parts, body.map_err(Into::into).boxed_unsync()))
     }
+}
+
+/// Connects to upstreams, with TLS where their URLs say so.
+pub(crate) fn connector() -> HttpsConnector<HttpConnector> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.enforce_http(false);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(connector)
 }
 
 /// `uri`'s path and query at `endpoint`.

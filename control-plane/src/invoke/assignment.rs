@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lambdock_domain::code::Digest;
 use lambdock_domain::configuration::{Configuration, LogFormat, TracingMode};
 use lambdock_domain::function::Serving;
 use lambdock_domain::{Code, FunctionId};
@@ -34,6 +35,12 @@ pub enum EndpointUrl {
     /// To AWS, unless the function says otherwise.
     Absent,
 }
+
+/// Where the code is in a container. [AWS: `LAMBDA_TASK_ROOT`]
+pub const TASK_ROOT: &str = "/var/task";
+
+/// Where layers are in a container. [AWS: Lambda layers]
+const LAYER_ROOT: &str = "/opt";
 
 /// AWS's limit of the init phase of on-demand functions, in milliseconds. [AWS: Lambda execution environment]
 const ON_DEMAND_INIT_LIMIT_MS: u64 = 10_000;
@@ -68,7 +75,7 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
         working_directory: configuration.image_config.working_directory.clone(),
         user: settings.user.clone(),
         environment: environment(id, version, configuration, &logging, settings),
-        archives: archives(&serving.code),
+        archives: archives(&serving.code, configuration),
         modes: Vec::new(),
         payload_limit: settings.response_limit,
         tracing: match configuration.tracing {
@@ -78,7 +85,10 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
         segments: true,
         logging,
         runtime_version: configuration.runtime.as_ref().map(|name| runtime_version::of(name, &id.scope)),
-        hot_reload_paths: Vec::new(),
+        hot_reload_paths: match &serving.code {
+            Code::Folder { .. } => vec![TASK_ROOT.to_owned()],
+            Code::Zip { .. } | Code::Image { .. } => Vec::new(),
+        },
         gateway_port: Some(settings.gateway_port),
     }
 }
@@ -93,13 +103,19 @@ fn initialization(configuration: &Configuration, version: &str) -> Initializatio
     }
 }
 
-fn archives(code: &Code) -> Vec<Archive> {
-    match code {
-        Code::Zip { digest, size, .. } => {
-            vec![Archive { digest: digest.0.clone(), size: *size, target: "/var/task".to_owned() }]
-        }
-        Code::Image { .. } => Vec::new(),
-    }
+/// Layers in their order, each over the one before, and the code.
+fn archives(code: &Code, configuration: &Configuration) -> Vec<Archive> {
+    let archive = |digest: &Digest, size: u64, target: &str| Archive {
+        digest: digest.0.clone(),
+        size,
+        target: target.to_owned(),
+    };
+    let layers = configuration.layers.iter().map(|layer| archive(&layer.digest, layer.code_size, LAYER_ROOT));
+    let code = match code {
+        Code::Zip { digest, size, .. } => Some(archive(digest, *size, TASK_ROOT)),
+        Code::Folder { .. } | Code::Image { .. } => None,
+    };
+    layers.chain(code).collect()
 }
 
 fn logging(configuration: &Configuration) -> Logging {
@@ -153,7 +169,7 @@ fn environment(
         ("AWS_ACCESS_KEY_ID", &id.scope.account),
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("AWS_SESSION_TOKEN", "test"),
-        ("LAMBDA_TASK_ROOT", "/var/task"),
+        ("LAMBDA_TASK_ROOT", TASK_ROOT),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
         ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000"),

@@ -99,6 +99,11 @@ impl Concurrency {
         account.kept.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
     }
 
+    /// What the function has reserved, if it has.
+    pub fn reserved(&self, id: &FunctionId) -> Option<u32> {
+        self.account(&id.scope).function(&id.name).books().reserved
+    }
+
     /// Lets one more execution of a version run. `provisioned`: environments that are ready for it.
     ///
     /// # Errors

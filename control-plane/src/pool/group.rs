@@ -88,7 +88,7 @@ impl Group {
             {
                 return Ok(Lease::new(self, shared, id, link));
             }
-            let effects = inner.machine.wait(sender, allowance, now, EnvironmentId::random);
+            let effects = inner.machine.wait(sender, allowance, now, || shared.fresh(&self.deployment));
             inner.actions(effects)
         };
         self.perform(shared, actions, None);
@@ -111,7 +111,7 @@ impl Group {
             }
             let now = Instant::now();
             let mut effects = if failed {
-                inner.machine.init_failed(id, now, EnvironmentId::random)
+                inner.machine.init_failed(id, now, || shared.fresh(&self.deployment))
             } else {
                 Effects::new()
             };
@@ -133,14 +133,14 @@ impl Group {
         let actions = {
             let mut inner = self.inner();
             inner.members.remove(&id);
-            let effects = inner.machine.lost(id, Instant::now(), EnvironmentId::random);
+            let effects = inner.machine.lost(id, Instant::now(), || shared.fresh(&self.deployment));
             inner.actions(effects)
         };
         self.perform(shared, actions, Some(cause));
     }
 
     pub(super) fn tick(self: &Arc<Self>, shared: &Arc<Shared>) {
-        self.update(shared, |inner| inner.machine.tick(Instant::now(), EnvironmentId::random));
+        self.update(shared, |inner| inner.machine.tick(Instant::now(), || shared.fresh(&self.deployment)));
     }
 
     /// Keeps environments ready. The same order twice is one.
@@ -151,7 +151,7 @@ impl Group {
             }
             inner.order = order;
             let wanted = order.map_or(0, |order| order.environments);
-            inner.machine.provision(wanted, EnvironmentId::random)
+            inner.machine.provision(wanted, || shared.fresh(&self.deployment))
         });
     }
 

@@ -1,19 +1,19 @@
 //! What one environment goes through, as one task: container, connection, assignment, init, invocations, end.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use lambdock_protocol::{Assignment, InitializationType, Initialized, Shutdown, ShutdownReason, Status};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use super::group::{End, Group};
+use super::sandbox::{LAST_WORDS, Obstacle, Presence, Sandbox, Wanted, dies};
 use super::{Error, Shared};
-use crate::executor::{ContainerId, ContainerSpec, Death, EnvironmentId, PostMortem};
-use crate::uplink::{Connection, EnvironmentInfo, Heard, Link, Observer, Reader, Registration};
+use crate::executor::{ContainerId, EnvironmentId, FunctionNames, Memory};
+use crate::uplink::{Connection, EnvironmentInfo, Heard, Link, Observer, Reader};
 
 /// Time for extensions to say good-bye when an environment is no longer needed. [AWS: Extensions API, shutdown
 /// phase with registered extensions]
@@ -21,12 +21,6 @@ const SHUTDOWN_BUDGET: Duration = Duration::from_secs(2);
 
 /// What the agent may take beyond its budget, then the container is ended from outside.
 const SHUTDOWN_MARGIN: Duration = Duration::from_millis(250);
-
-/// A container has died, its connection has to end too; what it wrote last is read until then.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// The engine may take this long to tell what became of a container.
-const POST_MORTEM: Duration = Duration::from_secs(2);
 
 /// What an invocation may take beyond the function's timeout and init limit, which the agent enforces by itself:
 /// then the agent is taken for hung.
@@ -42,12 +36,6 @@ pub(super) struct Life {
     shared: Arc<Shared>,
     group: Arc<Group>,
     id: EnvironmentId,
-}
-
-/// What is heard of an environment apart from its connection.
-struct Fate {
-    end: oneshot::Receiver<End>,
-    died: oneshot::Receiver<Death>,
 }
 
 /// Frees the environment in the books before anybody else hears that it is free.
@@ -67,20 +55,20 @@ impl Observer for Books<'_> {
     }
 }
 
-/// A start that went wrong.
-struct Stillborn {
-    cause: Error,
-    container: Option<ContainerId>,
+/// An environment that takes invocations.
+struct Settled {
+    presence: Presence,
+    container: ContainerId,
+    connection: Connection,
+    /// How its init phase ended, with the error's JSON if it failed.
+    initialized: (Initialized, Bytes),
 }
 
-/// What keeps a container from becoming an environment.
-enum Obstacle {
-    /// All is known about it.
-    Known(Error),
-    /// The container ended.
-    Died,
-    /// The connection was closed, most likely because the container ended.
-    Closed(String),
+/// A sandbox that did not become one.
+struct Unsettled {
+    cause: Error,
+    presence: Presence,
+    container: ContainerId,
 }
 
 impl Life {
@@ -90,12 +78,56 @@ impl Life {
 
     /// Lives. `end`: told when the environment has to end.
     pub(super) async fn live(self, end: oneshot::Receiver<End>) {
-        let (death, died) = oneshot::channel();
-        self.shared.alive().insert(self.id, Some(death));
         let info = Arc::new(self.describe());
-        let registration = self.shared.uplink.register(Arc::clone(&info));
-        self.run(registration, &info, Fate { end, died }).await;
-        self.shared.alive().remove(&self.id);
+        if let Some(settled) = self.settled(&info).await {
+            self.serve(settled, end).await;
+        }
+    }
+
+    /// An environment for the function: in a sandbox that stands by, else in a new one. `None`: there is none, and who
+    /// waits for it has been told.
+    async fn settled(&self, info: &Arc<EnvironmentInfo>) -> Option<Settled> {
+        if let Some(mut sandbox) = self.shared.standbys.take(self.id) {
+            sandbox.deadline = Instant::now() + self.shared.settings.environment_timeout;
+            match self.settle(sandbox, info).await {
+                Ok(settled) => return Some(settled),
+                Err(Unsettled { cause: Error::Ended(_) | Error::Executor(_), presence, container }) => {
+                    debug!("a sandbox that stood by was of no use");
+                    self.shared.remove(&container).await;
+                    drop(presence);
+                }
+                Err(unsettled) => return self.give_up(unsettled).await,
+            }
+        }
+        let deployment = self.group.deployment();
+        let wanted = Wanted {
+            id: self.id,
+            function: Some(self.names()),
+            image: deployment.image.clone(),
+            memory_size_mb: deployment.memory_size_mb,
+            mounts: deployment.mounts.clone(),
+            network: self.shared.standbys.network(),
+        };
+        let failed = |cause| self.group.lost(&self.shared, self.id, cause);
+        let sandbox = Sandbox::start(&self.shared, wanted, failed).await?;
+        match self.settle(sandbox, info).await {
+            Ok(settled) => Some(settled),
+            Err(unsettled) => self.give_up(unsettled).await,
+        }
+    }
+
+    async fn give_up(&self, unsettled: Unsettled) -> Option<Settled> {
+        let Unsettled { cause, presence, container } = unsettled;
+        warn!(error = %cause, "an environment did not start");
+        self.group.lost(&self.shared, self.id, cause);
+        self.shared.remove(&container).await;
+        drop(presence);
+        None
+    }
+
+    fn names(&self) -> FunctionNames {
+        let deployment = self.group.deployment();
+        FunctionNames { name: deployment.function_name.clone(), arn: deployment.function_arn.clone() }
     }
 
     fn describe(&self) -> EnvironmentInfo {
@@ -130,134 +162,47 @@ impl Life {
         assignment
     }
 
-    async fn run(&self, mut registration: Registration, info: &EnvironmentInfo, mut fate: Fate) {
-        let limit = self.shared.settings.environment_timeout;
-        let Some(turn) = self.shared.starts.turn(limit).await else {
-            let stage = "it waited for other containers to be created";
-            return self.group.lost(&self.shared, self.id, self.not_ready(stage));
-        };
-        if self.shared.kill.is_cancelled() {
-            return self.group.lost(&self.shared, self.id, Error::ShuttingDown);
-        }
-        let deadline = Instant::now() + limit;
-        let started = self.container(&registration, deadline).await;
-        drop(turn);
-        let born = match started {
-            Ok(container) => self.boot(&mut registration, info, container, &mut fate.died, deadline).await,
-            Err(cause) => Err(Stillborn { cause, container: None }),
-        };
-        match born {
-            Ok((connection, container, initialized)) => {
-                self.serve(connection, container, initialized, fate).await
+    /// From a sandbox to an environment that takes invocations.
+    async fn settle(&self, sandbox: Sandbox, info: &Arc<EnvironmentInfo>) -> Result<Settled, Unsettled> {
+        let Sandbox { mut presence, container, arrival, deadline, memory_size_mb, ahead } = sandbox;
+        let mut connection = presence.registration.connect(arrival, Arc::clone(info));
+        let is_dedicated = async {
+            if ahead {
+                let wanted_mb = self.group.deployment().memory_size_mb;
+                let memory = Memory { has_mb: memory_size_mb, wanted_mb };
+                let dedicated =
+                    self.shared.executor.dedicate(&container, self.id, &self.names(), memory).await;
+                dedicated.map_err(|error| Obstacle::Known(error.into()))?;
             }
-            Err(Stillborn { cause, container }) => {
-                warn!(error = %cause, "an environment did not start");
-                self.group.lost(&self.shared, self.id, cause);
-                if let Some(container) = container {
-                    self.remove(&container).await;
-                }
-            }
-        }
-    }
-
-    /// Creates and starts the container. When it takes too long, whoever waits is told, and the container is removed
-    /// as soon as the engine has answered.
-    async fn container(&self, registration: &Registration, deadline: Instant) -> Result<ContainerId, Error> {
-        let reaching = timeout_at(deadline, self.shared.executor.reach()).await;
-        let reach = reaching.map_err(|_elapsed| self.not_ready("the container engine was being asked"))??;
-        let address = self.shared.uplink.listen(&reach.bind).await.map_err(Error::Uplink)?;
-        let deployment = self.group.deployment();
-        let spec = ContainerSpec {
-            environment: self.id,
-            secret: registration.secret().to_owned(),
-            uplink: host_and_port(&reach.host, address.port()),
-            function_name: deployment.function_name.clone(),
-            function_arn: deployment.function_arn.clone(),
-            image: deployment.image.clone(),
-            memory_size_mb: deployment.memory_size_mb,
+            Ok(())
         };
-        let mut starting = self.shared.executor.start(&spec);
-        tokio::select! {
-            started = &mut starting => return Ok(started?),
-            () = sleep_until(deadline) => {}
-        }
-        self.group.lost(&self.shared, self.id, self.not_ready("the container was being created"));
-        let container = starting.await?;
-        self.remove(&container).await;
-        Err(self.not_ready("the container was being created"))
-    }
-
-    fn not_ready(&self, stage: &'static str) -> Error {
-        Error::NotReady { limit: self.shared.settings.environment_timeout, stage }
-    }
-
-    /// From a started container to an environment that takes invocations.
-    async fn boot(
-        &self,
-        registration: &mut Registration,
-        info: &EnvironmentInfo,
-        container: ContainerId,
-        died: &mut oneshot::Receiver<Death>,
-        deadline: Instant,
-    ) -> Result<(Connection, ContainerId, (Initialized, Bytes)), Stillborn> {
-        let setting_up = async {
-            let dials_in = async {
-                let lost = || Obstacle::Closed("its connection was lost at once".to_owned());
-                registration.arrived().await.ok_or_else(lost)
-            };
-            let stage = "the container runs, its init has not dialled in";
-            let mut connection = self.within(deadline, stage, &mut *died, dials_in).await?;
-            let sets_up = async {
-                let assigned = connection.link.assign(self.assignment(info)).await;
-                assigned.map_err(|lost| Obstacle::Closed(lost.0))?;
-                let books = Books { shared: &self.shared, group: &self.group, id: self.id };
-                match connection.reader.next(&books).await {
-                    Heard::Initialized(initialized, error) => Ok((initialized, error)),
-                    Heard::Unusable(reason) => Err(Obstacle::Known(Error::Unusable(reason))),
-                    Heard::Closed(reason) => Err(Obstacle::Closed(reason)),
-                }
-            };
-            let stage = "its init dialled in and sets the function up";
-            let initialized = self.within(deadline, stage, &mut *died, sets_up).await?;
-            Ok((connection, initialized))
-        };
-        let cause = match setting_up.await {
-            Ok((connection, initialized)) => return Ok((connection, container, initialized)),
-            Err(Obstacle::Known(cause)) => cause,
-            Err(Obstacle::Died) => Error::Ended(self.post_mortem(&container).await),
-            Err(Obstacle::Closed(reason)) => {
-                dies(died).await;
-                Error::Ended(format!("{reason}; {}", self.post_mortem(&container).await))
+        let Connection { link, reader } = &mut connection;
+        let is_set_up = async {
+            let assigned = link.assign(self.assignment(info)).await;
+            assigned.map_err(|lost| Obstacle::Closed(lost.0))?;
+            let books = Books { shared: &self.shared, group: &self.group, id: self.id };
+            match reader.next(&books).await {
+                Heard::Initialized(initialized, error) => Ok((initialized, error)),
+                Heard::Unusable(reason) => Err(Obstacle::Known(Error::Unusable(reason))),
+                Heard::Closed(reason) => Err(Obstacle::Closed(reason)),
             }
         };
-        Err(Stillborn { cause, container: Some(container) })
-    }
-
-    /// A step on the way to being ready, as far as time, the container and the control plane allow.
-    async fn within<T>(
-        &self,
-        deadline: Instant,
-        stage: &'static str,
-        died: &mut oneshot::Receiver<Death>,
-        step: impl Future<Output = Result<T, Obstacle>>,
-    ) -> Result<T, Obstacle> {
-        tokio::select! {
-            // What the agent said goes before what happened since.
-            biased;
-            done = step => done,
-            Ok(_death) = died => Err(Obstacle::Died),
-            () = self.shared.kill.cancelled() => Err(Obstacle::Known(Error::ShuttingDown)),
-            () = sleep_until(deadline) => Err(Obstacle::Known(self.not_ready(stage))),
+        let both = async {
+            let ((), initialized) = tokio::try_join!(is_dedicated, is_set_up)?;
+            Ok(initialized)
+        };
+        let stage = "its init dialled in and sets the function up";
+        match self.shared.within(deadline, stage, &mut presence.died, both).await {
+            Ok(initialized) => Ok(Settled { presence, container, connection, initialized }),
+            Err(obstacle) => {
+                let cause = obstacle.into_error(&self.shared, &container, &mut presence.died).await;
+                Err(Unsettled { cause, presence, container })
+            }
         }
     }
 
-    async fn serve(
-        &self,
-        connection: Connection,
-        container: ContainerId,
-        initialized: (Initialized, Bytes),
-        mut fate: Fate,
-    ) {
+    async fn serve(&self, settled: Settled, mut end: oneshot::Receiver<End>) {
+        let Settled { mut presence, container, connection, initialized } = settled;
         let Connection { link, mut reader } = connection;
         if initialized.0.status == Status::Success {
             info!(container.id = %container, init.us = initialized.0.duration_us, "an environment is ready");
@@ -276,13 +221,13 @@ impl Life {
                     Heard::Closed(reason) | Heard::Unusable(reason) => {
                         // Nobody is to be given it any more, whatever there is to find out about its end.
                         self.lost();
-                        dies(&mut fate.died).await;
+                        dies(&mut presence.died).await;
                         break Err(reason);
                     }
                     // A new init in the same environment, after a crash or a timeout.
                     Heard::Initialized(again, _) => debug!(status = ?again.status, "initialised again"),
                 },
-                Ok(end) = &mut fate.end => match end {
+                Ok(end) = &mut end => match end {
                     End::Spindown => {
                         let says_good_bye = good_bye(&link, &mut reader, &books);
                         tokio::select! {
@@ -296,7 +241,7 @@ impl Life {
                         break Ok("the environment did not finish in time and was ended");
                     }
                 },
-                Ok(_death) = &mut fate.died => {
+                Ok(_death) = &mut presence.died => {
                     let last_words = timeout(LAST_WORDS, until_closed(&mut reader, &books)).await;
                     break Err(last_words.unwrap_or_else(|_elapsed| "the container ended".to_owned()));
                 }
@@ -310,37 +255,18 @@ impl Life {
                 reader.close(reason);
             }
             Err(reason) => {
-                let ended = self.post_mortem(&container).await;
+                let ended = self.shared.post_mortem(&container).await;
                 warn!(container.id = %container, reason, ended, "an environment was lost");
                 reader.close(&format!("{reason}: {ended}"));
             }
         }
-        self.remove(&container).await;
+        self.shared.remove(&container).await;
     }
 
     /// Takes an environment that was ready out of the books.
     fn lost(&self) {
         self.group.lost(&self.shared, self.id, Error::Unusable("it ended".to_owned()));
     }
-
-    /// What became of the container, for people.
-    async fn post_mortem(&self, container: &ContainerId) -> String {
-        let found = timeout(POST_MORTEM, self.shared.executor.post_mortem(container)).await;
-        found.map_or_else(|_elapsed| "the container engine does not say why".to_owned(), in_words)
-    }
-
-    async fn remove(&self, container: &ContainerId) {
-        if let Err(error) = self.shared.executor.stop(container).await {
-            // The look for leftovers tries again.
-            warn!(container.id = %container, %error, "a container could not be removed");
-        }
-    }
-}
-
-/// Gives the engine, which learns of a container's end a moment after its connection has closed, time to do so.
-async fn dies(died: &mut oneshot::Receiver<Death>) {
-    // If it goes on living, it is ended later.
-    let _ = timeout(LAST_WORDS, died).await;
 }
 
 /// Asks the environment to end and reads on until it has, or has had its time.
@@ -359,26 +285,4 @@ async fn until_closed(reader: &mut Reader, books: &Books<'_>) -> String {
             return reason;
         }
     }
-}
-
-fn host_and_port(host: &str, port: u16) -> String {
-    match host.parse() {
-        Ok(IpAddr::V6(address)) => format!("[{address}]:{port}"),
-        Ok(IpAddr::V4(_)) | Err(_) => format!("{host}:{port}"),
-    }
-}
-
-fn in_words(found: PostMortem) -> String {
-    let mut words = match found.exit_code {
-        _ if found.out_of_memory => "out of memory".to_owned(),
-        Some(code) => format!("exit status {code}"),
-        None => "the container still runs or was removed".to_owned(),
-    };
-    if !found.error.is_empty() {
-        words = format!("{words}, {}", found.error);
-    }
-    if !found.output.is_empty() {
-        words = format!("{words}, its output ends with: {}", found.output.trim_end());
-    }
-    words
 }

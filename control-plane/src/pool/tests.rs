@@ -16,7 +16,8 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::executor::{
-    ContainerId, ContainerSpec, EngineDescription, ImagePlace, PostMortem, PreparedImage, Progress, Reach,
+    ContainerId, ContainerSpec, EngineDescription, FunctionNames, ImagePlace, Memory, PostMortem,
+    PreparedImage, Progress, Reach,
 };
 use crate::uplink::{ArchiveSource, EnvironmentInfo, LogSink, TraceSink, Tunnel, TunnelSink};
 
@@ -123,6 +124,20 @@ impl Executor for Sandboxes {
 
     fn look_up<'a>(&'a self, _image: &'a ImageRequest) -> BoxFuture<'a, Result<ImagePlace, executor::Error>> {
         Box::pin(async { Ok(ImagePlace::Engine) })
+    }
+
+    fn may_start_ahead(&self) -> bool {
+        true
+    }
+
+    fn dedicate<'a>(
+        &'a self,
+        _container: &'a ContainerId,
+        _environment: EnvironmentId,
+        _function: &'a FunctionNames,
+        _memory: Memory,
+    ) -> BoxFuture<'a, Result<(), executor::Error>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn start<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<ContainerId, executor::Error>> {
@@ -312,17 +327,24 @@ fn deployment(id: &str) -> Arc<Deployment> {
         version: "$LATEST".into(),
         image: ImageRequest { reference: "i".into(), architecture: Architecture::X86_64 },
         memory_size_mb: 128,
+        mounts: Vec::new(),
         assignment: Assignment { timeout_ms: 3000, ..Assignment::default() },
     })
 }
 
 fn pool(sandboxes: &Arc<Sandboxes>, keep_alive: Duration) -> Pool {
+    pool_with(sandboxes, keep_alive, 0)
+}
+
+fn pool_with(sandboxes: &Arc<Sandboxes>, keep_alive: Duration, standby: usize) -> Pool {
     let uplink =
         Uplink::new(None, Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing));
     let settings = Settings {
         keep_alive,
         environment_timeout: if sandboxes.fare == Fare::Silent { BRIEF } else { KEEP },
         parallel_starts: NonZeroUsize::new(4).unwrap(),
+        standby,
+        standby_networks: 0,
     };
     Pool::new(settings, sandboxes.clone(), uplink)
 }
@@ -585,4 +607,45 @@ async fn many_callers_at_once_are_all_answered() {
     assert!(sandboxes.started() <= 20, "{} environments for 16 callers", sandboxes.started());
     pool.shutdown(Duration::from_secs(5)).await;
     sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn a_sandbox_that_stands_by_takes_the_first_invocation_and_is_replaced() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool_with(&sandboxes, KEEP, 1);
+    let deployment = deployment("d");
+    pool.expect(&deployment.image, 128);
+    let standing_by = || sandboxes.agents.lock().unwrap().keys().cloned().collect::<Vec<_>>();
+    eventually(|| standing_by().len() == 1 && pool.shared.standbys.are_ready(1)).await;
+    let before = standing_by();
+    assert_eq!(invoke(&pool, &deployment, "x").await.unwrap(), before[0]);
+    eventually(|| sandboxes.started() == 2 && pool.shared.standbys.are_ready(1)).await;
+    assert_eq!(invoke(&pool, &deployment, "x").await.unwrap(), before[0], "it is free and warm");
+    pool.shutdown(Duration::from_secs(5)).await;
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn a_sandbox_that_died_while_it_stood_by_costs_no_invocation() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool_with(&sandboxes, KEEP, 1);
+    let deployment = deployment("d");
+    pool.expect(&deployment.image, 128);
+    eventually(|| pool.shared.standbys.are_ready(1)).await;
+    for agent in sandboxes.agents.lock().unwrap().values() {
+        agent.abort();
+    }
+    invoke(&pool, &deployment, "x").await.unwrap();
+    pool.shutdown(Duration::from_secs(5)).await;
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn an_image_that_does_not_start_is_not_tried_for_ever() {
+    let sandboxes = Sandboxes::new(Fare::Refused);
+    let pool = pool_with(&sandboxes, KEEP, 3);
+    pool.expect(&deployment("d").image, 128);
+    eventually(|| pool.shared.standbys.is_settled()).await;
+    assert!(!pool.shared.standbys.are_ready(1));
+    pool.shutdown(Duration::from_secs(5)).await;
 }

@@ -236,11 +236,12 @@ pub(super) fn share(transaction: &Transaction<'_>, id: &FunctionId) -> Result<Sh
     Ok(share)
 }
 
-/// Removes what hangs on a version or an alias.
+/// Removes what hangs on a version or an alias. Left to itself, SQLite would look at the whole account.
 pub(super) fn remove(transaction: &Transaction<'_>, id: &FunctionId, qualifier: &str) -> Result<(), Error> {
     transaction
         .prepare_cached(
-            "DELETE FROM attachments WHERE account = ?1 AND region = ?2 AND function = ?3 AND qualifier = ?4",
+            "DELETE FROM attachments INDEXED BY attachments_by_function
+             WHERE account = ?1 AND region = ?2 AND function = ?3 AND qualifier = ?4",
         )?
         .execute(params![id.scope.account, id.scope.region, id.name, qualifier])?;
     Ok(())
@@ -249,7 +250,8 @@ pub(super) fn remove(transaction: &Transaction<'_>, id: &FunctionId, qualifier: 
 /// Removes what hangs on a function, its versions and its aliases.
 pub(super) fn remove_all(transaction: &Transaction<'_>, id: &FunctionId) -> Result<(), Error> {
     transaction.execute(
-        "DELETE FROM attachments WHERE account = ?1 AND region = ?2 AND function = ?3",
+        "DELETE FROM attachments INDEXED BY attachments_by_function
+         WHERE account = ?1 AND region = ?2 AND function = ?3",
         params![id.scope.account, id.scope.region, id.name],
     )?;
     Ok(())

@@ -70,7 +70,108 @@ pub(super) const MIGRATIONS: &[&str] = &[
         UNIQUE (account, region, id)
     );
 ",
+    "
+    CREATE TABLE event_source_mappings (
+        -- Lists are in the order of creation.
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        uuid TEXT NOT NULL,
+        -- FunctionArn and EventSourceArn, for lists; NULL: the source has no ARN.
+        function TEXT NOT NULL,
+        source TEXT,
+        -- 0 while it is in transition.
+        settled INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        UNIQUE (account, region, uuid)
+    );
+    CREATE INDEX event_source_mappings_by_function ON event_source_mappings (function);
+    CREATE INDEX event_source_mappings_by_source ON event_source_mappings (source);
+    CREATE INDEX event_source_mappings_unsettled ON event_source_mappings (account) WHERE settled = 0;
+    CREATE TABLE capacity_providers (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        -- 0 while it is in transition.
+        settled INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (account, region, name)
+    ) WITHOUT ROWID;
+",
+    "
+    -- What an account uses of its quotas in a region: counted as it changes, however much there is.
+    CREATE TABLE usage (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        functions INTEGER NOT NULL,
+        -- Bytes of all archives, for each use.
+        code_size INTEGER NOT NULL,
+        PRIMARY KEY (account, region)
+    ) WITHOUT ROWID;
+    INSERT INTO usage SELECT account, region, SUM(functions), SUM(code_size) FROM (
+        SELECT account, region, 1 AS functions,
+            COALESCE(json_extract(document, '$.latest.code.zip.size'), 0) AS code_size FROM functions
+        UNION ALL
+        SELECT account, region, 0, COALESCE(json_extract(document, '$.version.code.zip.size'), 0) FROM versions
+    ) GROUP BY account, region;
+    CREATE TRIGGER function_added AFTER INSERT ON functions BEGIN
+        INSERT INTO usage VALUES (
+            NEW.account, NEW.region, 1, COALESCE(json_extract(NEW.document, '$.latest.code.zip.size'), 0)
+        ) ON CONFLICT DO UPDATE SET functions = functions + 1, code_size = code_size + excluded.code_size;
+    END;
+    CREATE TRIGGER function_changed AFTER UPDATE OF document ON functions BEGIN
+        UPDATE usage SET code_size = code_size
+            + COALESCE(json_extract(NEW.document, '$.latest.code.zip.size'), 0)
+            - COALESCE(json_extract(OLD.document, '$.latest.code.zip.size'), 0)
+        WHERE account = NEW.account AND region = NEW.region;
+    END;
+    CREATE TRIGGER function_removed AFTER DELETE ON functions BEGIN
+        UPDATE usage SET functions = functions - 1,
+            code_size = code_size - COALESCE(json_extract(OLD.document, '$.latest.code.zip.size'), 0)
+        WHERE account = OLD.account AND region = OLD.region;
+    END;
+    CREATE TRIGGER version_added AFTER INSERT ON versions BEGIN
+        INSERT INTO usage VALUES (
+            NEW.account, NEW.region, 0, COALESCE(json_extract(NEW.document, '$.version.code.zip.size'), 0)
+        ) ON CONFLICT DO UPDATE SET code_size = code_size + excluded.code_size;
+    END;
+    -- The code of a version never changes.
+    CREATE TRIGGER version_removed AFTER DELETE ON versions BEGIN
+        UPDATE usage SET code_size = code_size
+            - COALESCE(json_extract(OLD.document, '$.version.code.zip.size'), 0)
+        WHERE account = OLD.account AND region = OLD.region;
+    END;
+",
+    "
+    CREATE TABLE layers (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        -- The number of its last version, whether or not that is still there.
+        last INTEGER NOT NULL,
+        PRIMARY KEY (account, region, name)
+    ) WITHOUT ROWID;
+    CREATE TABLE layer_versions (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        layer TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (account, region, layer, number)
+    ) WITHOUT ROWID;
+    CREATE TRIGGER layer_version_added AFTER INSERT ON layer_versions BEGIN
+        INSERT INTO usage VALUES (NEW.account, NEW.region, 0, json_extract(NEW.document, '$.size'))
+        ON CONFLICT DO UPDATE SET code_size = code_size + excluded.code_size;
+    END;
+    CREATE TRIGGER layer_version_removed AFTER DELETE ON layer_versions BEGIN
+        UPDATE usage SET code_size = code_size - json_extract(OLD.document, '$.size')
+        WHERE account = OLD.account AND region = OLD.region;
+    END;
+",
 ];
+
+/// Statements that stay prepared: more than there are.
+const STATEMENTS: usize = 256;
 
 /// Sets the connection up and brings the schema to the newest version, each step in its own transaction.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), Error> {
@@ -78,6 +179,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), Error> {
     // even then the database is whole.
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     let known = i64::try_from(MIGRATIONS.len()).expect("there are few migrations");
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;

@@ -10,6 +10,8 @@ use lambdock_domain::{Architecture, Code, Configuration, PackageType, State, Tim
 
 use super::*;
 
+mod growth;
+
 fn function(name: &str, digest: &str) -> Function {
     let configuration = Configuration {
         package_type: PackageType::Zip,
@@ -33,7 +35,7 @@ fn function(name: &str, digest: &str) -> Function {
         log_format: LogFormat::Text,
         log_group: format!("/aws/lambda/{name}"),
     };
-    let code = Code::Zip { digest: Digest(digest.into()), size: 1, source_kms_key_arn: None };
+    let code = Code::Zip { digest: Digest(digest.into()), size: 1, unzipped: 2, source_kms_key_arn: None };
     Function::create(id(name), configuration, code, BTreeMap::new(), Timestamp(0), fresh(name))
 }
 
@@ -359,7 +361,42 @@ async fn usage_counts_functions_once_and_code_for_every_version() {
     assert_eq!(usage().await, Usage::default());
     let mut published = function("f", "a");
     let version = published.publish(None, None, fresh("v"), "r".into()).version().clone();
-    store.create_function(published, Some(version), None).await.unwrap();
+    store.create_function(published, Some(version.clone()), None).await.unwrap();
     store.create_function(function("g", "b"), None, None).await.unwrap();
     assert_eq!(usage().await, Usage { functions: 2, code_size: 3 });
+    let f = id("f");
+    let changed = store.change(&f, |changing| {
+        changing.function.latest.code =
+            Code::Zip { digest: Digest("c".into()), size: 5, unzipped: 9, source_kms_key_arn: None };
+        Ok(())
+    });
+    changed.await.unwrap();
+    assert_eq!(usage().await, Usage { functions: 2, code_size: 7 });
+    let seen = store.change(&f, move |changing| {
+        changing.remove_version(&version)?;
+        Ok(changing.usage()?)
+    });
+    assert_eq!(seen.await.unwrap(), Usage { functions: 2, code_size: 6 });
+    store.delete_function(&f).await.unwrap();
+    assert_eq!(usage().await, Usage { functions: 1, code_size: 1 });
+}
+
+#[tokio::test]
+async fn what_an_older_database_holds_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lambdock.db");
+    let before = schema::MIGRATIONS.iter().position(|step| step.contains("CREATE TABLE usage")).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    for step in &schema::MIGRATIONS[..before] {
+        connection.execute_batch(step).unwrap();
+    }
+    connection.pragma_update(None, "user_version", i64::try_from(before).unwrap()).unwrap();
+    let document = serde_json::to_string(&function("f", "a")).unwrap();
+    let Scope { account, region } = scope();
+    let insert = "INSERT INTO functions VALUES (?1, ?2, 'f', 1, ?3)";
+    connection.execute(insert, [&account, &region, &document]).unwrap();
+    drop(connection);
+    let store = Store::open(&path, Arc::new(Recorder::default())).unwrap();
+    let usage = store.transact::<_, Error>(|resources| resources.usage(&scope())).await.unwrap();
+    assert_eq!(usage, Usage { functions: 1, code_size: 1 });
 }

@@ -1,9 +1,9 @@
 //! How much of its quotas an account uses.
 
 use lambdock_domain::Scope;
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Error, Resources};
+use super::{Error, FunctionView, Resources};
 
 /// What GetAccountSettings tells of an account in a region.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -20,21 +20,27 @@ impl Resources<'_> {
     /// # Errors
     /// The store failed.
     pub fn usage(&self, scope: &Scope) -> Result<Usage, Error> {
-        let usage = self
-            .transaction
-            .prepare_cached(
-                "SELECT (SELECT COUNT(*) FROM functions WHERE account = ?1 AND region = ?2), COALESCE(SUM(size), 0)
-                 FROM (
-                     SELECT json_extract(document, '$.latest.code.zip.size') AS size
-                     FROM functions WHERE account = ?1 AND region = ?2
-                     UNION ALL
-                     SELECT json_extract(document, '$.version.code.zip.size')
-                     FROM versions WHERE account = ?1 AND region = ?2
-                 )",
-            )?
-            .query_row(params![scope.account, scope.region], |row| {
-                Ok(Usage { functions: row.get(0)?, code_size: row.get(1)? })
-            })?;
-        Ok(usage)
+        usage(&self.transaction, scope)
     }
+}
+
+impl FunctionView<'_> {
+    /// How much the function's account uses in its region.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn usage(&self) -> Result<Usage, Error> {
+        usage(self.connection, &self.id.scope)
+    }
+}
+
+/// Triggers keep it: it takes the same time however much there is.
+fn usage(connection: &Connection, scope: &Scope) -> Result<Usage, Error> {
+    let found = connection
+        .prepare_cached("SELECT functions, code_size FROM usage WHERE account = ?1 AND region = ?2")?
+        .query_row(params![scope.account, scope.region], |row| {
+            Ok(Usage { functions: row.get(0)?, code_size: row.get(1)? })
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
 }

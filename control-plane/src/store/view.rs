@@ -11,8 +11,8 @@ use super::Error;
 
 /// Reads what belongs to one function.
 pub struct FunctionView<'a> {
-    connection: &'a Connection,
-    id: &'a FunctionId,
+    pub(super) connection: &'a Connection,
+    pub(super) id: &'a FunctionId,
 }
 
 impl<'a> FunctionView<'a> {
@@ -243,7 +243,7 @@ pub(super) fn write_version(
             settled,
             serde_json::to_string(version)?
         ])?;
-    super::write_archive_uses(transaction, &owner(id, version), version.archive())
+    super::write_archive_uses(transaction, &owner(id, version), version.archives())
 }
 
 /// Removes all versions and aliases of the function `id`; returns the versions.

@@ -61,9 +61,22 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
+/// The control connection of an environment that has been welcomed and not been told yet what it is.
+pub struct Arrival {
+    stream: TcpStream,
+    early: BytesMut,
+    services: Services,
+}
+
+impl Arrival {
+    pub(super) fn connect(self, info: Arc<EnvironmentInfo>) -> Connection {
+        Connection::new(self.stream, self.early, info, self.services)
+    }
+}
+
 /// Whom a greeting belongs to.
 enum Admitted {
-    Environment(Arc<EnvironmentInfo>, oneshot::Sender<Connection>),
+    Environment(oneshot::Sender<Arrival>),
     Gateway(Arc<EnvironmentInfo>, OwnedSemaphorePermit),
 }
 
@@ -83,14 +96,14 @@ async fn greet(shared: &Arc<Shared>, mut stream: TcpStream) -> io::Result<()> {
     };
     write(&mut stream, ToAgent::Welcome { version }.encode()).await?;
     match admitted {
-        Admitted::Environment(info, arrival) => {
-            debug!(environment.id = %info.id, agent = hello.agent, "an environment dialled in");
+        Admitted::Environment(arrival) => {
+            debug!(environment.id = hello.environment, agent = hello.agent, "an environment dialled in");
             let services = Services {
                 archives: Arc::clone(&shared.archives),
                 logs: Arc::clone(&shared.logs),
                 traces: Arc::clone(&shared.traces),
             };
-            if arrival.send(Connection::new(stream, buffer, info, services)).is_err() {
+            if arrival.send(Arrival { stream, early: buffer, services }).is_err() {
                 debug!("nobody waits for the environment any more");
             }
         }
@@ -136,13 +149,13 @@ impl Shared {
         if !same(entry.secret.as_bytes(), hello.secret.as_bytes()) {
             return Err(STRANGER);
         }
-        let info = Arc::clone(&entry.info);
         match hello.purpose {
             Purpose::Environment => {
                 let arrival = entry.arrival.take().ok_or("the environment has a connection already")?;
-                Ok(Admitted::Environment(info, arrival))
+                Ok(Admitted::Environment(arrival))
             }
             Purpose::Gateway => {
+                let info = entry.info.clone().ok_or("the environment is nobody's yet")?;
                 let permit = Arc::clone(&entry.tunnels).try_acquire_owned();
                 Ok(Admitted::Gateway(info, permit.map_err(|_| "too many connections to the public API")?))
             }

@@ -139,11 +139,12 @@ impl Observer for Nobody {
 
 async fn admitted(bench: &Bench) -> (Agent, Connection, Registration) {
     let info = info();
-    let mut registration = bench.uplink.register(Arc::clone(&info));
+    let mut registration = bench.uplink.register(info.id);
     let secret = registration.secret().to_owned();
     let (agent, welcome) = Agent::greet(bench.address, &info.id, &secret, Purpose::Environment).await;
     assert!(matches!(welcome, ToAgent::Welcome { version: 1 }));
-    let connection = registration.arrived().await.unwrap();
+    let arrival = registration.arrived().await.unwrap();
+    let connection = registration.connect(arrival, Arc::clone(&info));
     (agent, connection, registration)
 }
 
@@ -179,7 +180,7 @@ fn log(request_id: Option<&str>) -> Log {
 async fn only_an_expected_environment_with_its_secret_is_admitted_and_only_once() {
     let bench = bench().await;
     let info = info();
-    let registration = bench.uplink.register(Arc::clone(&info));
+    let registration = bench.uplink.register(info.id);
     let secret = registration.secret().to_owned();
     let refused = |answer: ToAgent| matches!(answer, ToAgent::Refused { .. });
     let greet = |id: EnvironmentId, secret: String| async move {

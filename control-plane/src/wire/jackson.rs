@@ -96,6 +96,18 @@ pub fn check(document: &[u8]) -> Result<(), Malformed> {
     Scanner { bytes: document, position: 0, line: 1, line_start: 0 }.document()
 }
 
+/// How many bytes at the beginning need no second look inside of a string. Nearly all bytes of large events are such, so
+/// blocks are looked at as a whole, in a form that compilers make vector instructions of (bench: 1 MB rows).
+fn plain(bytes: &[u8]) -> usize {
+    const BLOCK: usize = 64;
+    let special =
+        |byte: u8| u8::from(!matches!(byte, 0x20..=0x7f)) | u8::from(byte == b'"') | u8::from(byte == b'\\');
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    let whole = blocks.iter().take_while(|block| block.iter().fold(0, |any, byte| any | special(*byte)) == 0);
+    let whole = whole.count() * BLOCK;
+    whole + bytes[whole..].iter().take_while(|byte| special(**byte) == 0).count()
+}
+
 struct Scanner<'a> {
     bytes: &'a [u8],
     position: usize,
@@ -312,11 +324,7 @@ impl Scanner<'_> {
     fn string(&mut self) -> Scanned {
         self.position += 1;
         loop {
-            let rest = &self.bytes[self.position..];
-            // For speed: nearly all bytes of large events are plain text inside strings (bench: 1 MB rows).
-            let plain =
-                rest.iter().take_while(|byte| matches!(byte, 0x20..=0x7f) && !matches!(byte, b'"' | b'\\'));
-            self.position += plain.count();
+            self.position += plain(&self.bytes[self.position..]);
             match self.peek() {
                 None => {
                     return Err(self.at(
@@ -504,6 +512,22 @@ mod tests {
                     .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
             ]
         })
+    }
+
+    #[test]
+    fn plain_text_ends_at_the_first_byte_that_is_not() {
+        for length in [0, 1, 63, 64, 65, 200] {
+            let text = vec![b'a'; length];
+            assert_eq!(plain(&text), length);
+            for at in 0..length {
+                for byte in [b'"', b'\\', 0x1f, 0x80, 0xff] {
+                    let mut text = text.clone();
+                    text[at] = byte;
+                    assert_eq!(plain(&text), at);
+                }
+            }
+        }
+        assert_eq!(plain(b" !#[]~\x7f\""), 7);
     }
 
     proptest! {

@@ -20,6 +20,13 @@ pub const RUNTIME_FILTERS: &str = "[ruby3.5, ruby2.6, dotnetcore1.0, python3.7, 
     nodejs8.x, python3.12, nodejs14.x, nodejs8.9, nodejs26.x, python3.13, python3.14, nodejs16.x, python3.15, \
     provided.al2, nodejs4.3-edge, nodejs18.x, ruby3.2, python3.4, ruby3.3, ruby3.4, ruby2.5, python3.6, python2.7]";
 
+/// Whether a value passes as one of a printed enum. AWS prints the runtimes that functions can have when a layer names
+/// one that it does not know, and takes all that functions ever could have. [AWS: recorded for layers of old runtimes]
+pub(crate) fn accepts(values: &str, value: &str) -> bool {
+    let ever = || super::generated::constraints::RUNTIME.values.is_some_and(|all| contains(all, value));
+    contains(values, value) || (values == RUNTIMES && ever())
+}
+
 /// Whether a printed enum has the value.
 pub(crate) fn contains(values: &str, value: &str) -> bool {
     values.trim_matches(['[', ']']).split(", ").any(|known| known == value)

@@ -9,6 +9,8 @@ use super::validate;
 
 mod arbitrary;
 mod binding;
+mod constraints;
+mod names;
 mod recordings;
 mod routes;
 

@@ -185,7 +185,7 @@ impl Constraint {
     fn holds(self, value: &Value) -> bool {
         match (self, value) {
             (Self::Pattern(pattern), Value::String(text)) => pattern.matches(text),
-            (Self::Values(values), Value::String(text)) => recorded::contains(values, text),
+            (Self::Values(values), Value::String(text)) => recorded::accepts(values, text),
             (Self::Pattern(_) | Self::Values(_), _) => true,
             (Self::Max(max), Value::Double(number)) => *number <= real(max),
             (Self::Min(min), Value::Double(number)) => *number >= real(min),

@@ -37,8 +37,15 @@ pub(crate) const WARM_SMALL: Budget = Budget::TimesPeerAtMost(1.0);
 pub(crate) const WARM_LARGE: Budget = Budget::TimesPeerAtMost(0.4);
 /// A cold invoke, against a container of the same image started cold under the emulator.
 pub(crate) const COLD: Budget = Budget::TimesPeerAtMost(0.7);
+/// A cold invoke for which a container stands by, without the boot of the runtime, in ms.
+pub(crate) const COLD_STANDBY: Budget = Budget::AtMost(30.0);
 /// Invokes per second of 16 clients, against the emulator's with the one client it can serve.
 pub(crate) const SIXTEEN_CLIENTS: Budget = Budget::TimesPeerAtLeast(3.0);
+
+/// A request with many functions there, against the same request with few.
+pub(crate) const MANY_FUNCTIONS: Budget = Budget::TimesPeerAtMost(1.5);
+/// From exec until the health endpoint answers with all functions there, in ms.
+pub(crate) const RESTART: Budget = Budget::AtMost(1000.0);
 
 impl Budget {
     /// The bound in the unit of the row; `None` where it depends on a peer that has no figure.

@@ -6,7 +6,10 @@ mod message;
 use std::{
     io::{self, BufReader, Read, Write},
     net::{SocketAddr, TcpStream, ToSocketAddrs},
-    os::unix::net::UnixStream,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
     path::PathBuf,
     time::Duration,
 };
@@ -27,8 +30,8 @@ pub(crate) enum Address {
     Unix(PathBuf),
 }
 
-trait Stream: Read + Write + Send {}
-impl<T: Read + Write + Send> Stream for T {}
+trait Stream: Read + Write + AsFd + Send {}
+impl<T: Read + Write + AsFd + Send> Stream for T {}
 
 /// One open connection.
 pub(crate) struct Connection {
@@ -68,13 +71,34 @@ impl Connection {
 
     /// Sends one whole request, as [`request`] made it, and reads the answer.
     pub(crate) fn exchange(&mut self, request: &[u8]) -> io::Result<Response<'_>> {
-        self.reader.get_mut().write_all(request)?;
+        self.send(request)?;
+        self.receive()
+    }
+
+    /// Sends one whole request; its answer has to be read before the next.
+    pub(crate) fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        self.reader.get_mut().write_all(request)
+    }
+
+    /// Reads the answer.
+    pub(crate) fn receive(&mut self) -> io::Result<Response<'_>> {
         let head = message::read_response(&mut self.reader, &mut self.body)?;
         Ok(Response { head, body: &self.body })
     }
 }
 
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.get_ref().as_fd()
+    }
+}
+
 impl Response<'_> {
+    /// Whether the server closes the connection after it.
+    pub(crate) fn closes(&self) -> bool {
+        self.head.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+    }
+
     /// The body, where the status is one of success.
     pub(crate) fn success(&self, what: &str) -> Result<&[u8]> {
         if (200..300).contains(&self.head.status) {

@@ -70,11 +70,39 @@ impl Caller {
         let read = read(&response, event)?;
         let log =
             response.head.header("x-amz-log-result").map(|log| BASE64_STANDARD.decode(log)).transpose()?;
-        if !response.head.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+        if !response.closes() {
             self.connection = Some(connection);
         }
         let log = String::from_utf8_lossy(&log.unwrap_or_default()).into_owned();
         Ok((read, Answer { took, log }))
+    }
+
+    /// Sends the invocation and does not wait.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        let Invocation { address, request, .. } = &self.invocation;
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => Connection::open(address).with_context(|| format!("connect to {address:?}"))?,
+        };
+        connection.send(request).context("invoke")?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Reads the answer to what [`Caller::begin`] sent.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        let mut connection = self.connection.take().context("nothing was sent")?;
+        let response = connection.receive().context("invoke")?;
+        verify(&response, &self.invocation.event)?;
+        if !response.closes() {
+            self.connection = Some(connection);
+        }
+        Ok(())
+    }
+
+    /// The connection, where there is one.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        self.connection.as_ref()
     }
 
     /// Invokes `times` times, without a look at how long it takes.

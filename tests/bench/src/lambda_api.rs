@@ -13,7 +13,8 @@ use crate::{
     invocation::Invocation,
 };
 
-const FUNCTIONS: &str = "/2015-03-31/functions";
+/// Path of all functions.
+pub(crate) const FUNCTIONS: &str = "/2015-03-31/functions";
 /// As a client would send it; the signature is of nobody's key.
 const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, \
     SignedHeaders=host;x-amz-date, Signature=0000000000000000000000000000000000000000000000000000000000000000";
@@ -78,12 +79,17 @@ impl LambdaApi {
     }
 
     fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let request = http::request(method, path, &self.host, &HEADERS, body.as_bytes());
+        let request = self.request(method, path, body);
         http::once(&self.address(), &request, |response| {
             let body = response.success(&format!("{method} {path}"))?;
             Ok(if body.is_empty() { Value::Null } else { serde_json::from_slice(body)? })
         })
+    }
+
+    /// A whole request of the API; without body where that is null.
+    pub(crate) fn request(&self, method: &str, path: &str, body: &Value) -> Vec<u8> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        http::request(method, path, &self.host, &HEADERS, body.as_bytes())
     }
 
     /// Where the endpoint listens.
@@ -148,7 +154,7 @@ impl Drop for Function {
 
 /// Whether a configuration is one that can be invoked: yes, not yet, or never. Endpoints that do not model states
 /// leave the members out.
-fn settled(configuration: &Value) -> Result<Option<()>> {
+pub(crate) fn settled(configuration: &Value) -> Result<Option<()>> {
     let member = |name: &str| configuration[name].as_str();
     let failed = [("State", "StateReason"), ("LastUpdateStatus", "LastUpdateStatusReason")];
     for (state, reason) in failed {

@@ -4,7 +4,7 @@ use std::{
     env,
     fs::{self, File},
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -47,6 +47,7 @@ pub(crate) struct Lambdock<'a> {
     launcher: &'a Launcher<'a>,
     child: Child,
     state: TempDir,
+    listen: String,
     api: LambdaApi,
     ready: Duration,
 }
@@ -56,13 +57,22 @@ impl Launcher<'_> {
     pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Result<Lambdock<'_>> {
         let state = tempfile::Builder::new().prefix("lambdock-bench-").tempdir()?;
         let listen = format!("127.0.0.1:{}", free_port()?);
-        let log = File::create(state.path().join("log"))?;
+        let begun = Instant::now();
+        let child = self.spawn(state.path(), &listen, settings)?;
+        let api = LambdaApi::at("Lambdock", &listen);
+        let mut lambdock = Lambdock { launcher: self, child, state, listen, api, ready: Duration::ZERO };
+        lambdock.wait_until_healthy(begun)?;
+        Ok(lambdock)
+    }
+
+    fn spawn(&self, state: &Path, listen: &str, settings: &[(&str, &str)]) -> Result<Child> {
+        let log = File::options().create(true).append(true).open(state.join("log"))?;
         let mut command = Command::new(self.binary);
         command
             .env_clear()
             .envs(INHERITED.iter().filter_map(|name| Some((name, env::var_os(name)?))))
-            .env("GATEWAY_LISTEN", &listen)
-            .env("LAMBDOCK_STATE_DIR", state.path().join("state"))
+            .env("GATEWAY_LISTEN", listen)
+            .env("LAMBDOCK_STATE_DIR", state.join("state"))
             .env("LAMBDA_RUNTIME_IMAGE_MAPPING", &self.images)
             .env("MAIN_CONTAINER_NAME", &self.containers)
             .env("NO_COLOR", "1")
@@ -70,20 +80,9 @@ impl Launcher<'_> {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
-        let begun = Instant::now();
-        let child = command.spawn().with_context(|| {
+        command.spawn().with_context(|| {
             format!("{} does not start: build it with `cargo xtask build`", self.binary.display())
-        })?;
-        let api = LambdaApi::at("Lambdock", &listen);
-        let mut lambdock = Lambdock { launcher: self, child, state, api, ready: Duration::ZERO };
-        wait_until("Lambdock is healthy", START, Duration::from_micros(200), || {
-            if let Some(status) = lambdock.child.try_wait()? {
-                bail!("Lambdock ended with {status}:\n{}", lambdock.last_words());
-            }
-            Ok(lambdock.api.status_of("/_localstack/health").filter(|&status| status == 200))
-        })?;
-        lambdock.ready = begun.elapsed();
-        Ok(lambdock)
+        })
     }
 }
 
@@ -116,11 +115,38 @@ impl Lambdock<'_> {
         self.launcher.engine.named(&format!("{}.*{}", self.launcher.containers, function.name()))
     }
 
-    /// Waits until it has removed all of its containers.
-    pub(crate) fn wait_without_containers(&self) -> Result<()> {
+    /// Waits until it has no containers but so many that stand by.
+    pub(crate) fn wait_until_idle(&self, standing_by: usize) -> Result<()> {
+        let Launcher { engine, containers, .. } = self.launcher;
         wait_until("idle containers are removed", REMOVAL, Duration::from_millis(5), || {
-            Ok(self.launcher.engine.named(&self.launcher.containers)?.is_empty().then_some(()))
+            let all = engine.named(containers)?.len();
+            let ready = engine.named(&format!("{containers}-lambda-..standby"))?.len();
+            Ok((all == standing_by && ready == standing_by).then_some(()))
         })
+    }
+
+    /// The folder where it keeps what survives.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.state.path().join("state")
+    }
+
+    /// Stops it and starts it again, on the same address and with the same state folder.
+    pub(crate) fn restart(&mut self, settings: &[(&str, &str)]) -> Result<()> {
+        self.stop()?;
+        let begun = Instant::now();
+        self.child = self.launcher.spawn(self.state.path(), &self.listen, settings)?;
+        self.wait_until_healthy(begun)
+    }
+
+    fn wait_until_healthy(&mut self, begun: Instant) -> Result<()> {
+        wait_until("Lambdock is healthy", START, Duration::from_micros(200), || {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("Lambdock ended with {status}:\n{}", self.last_words());
+            }
+            Ok(self.api.status_of("/_localstack/health").filter(|&status| status == 200))
+        })?;
+        self.ready = begun.elapsed();
+        Ok(())
     }
 
     fn stop(&mut self) -> Result<()> {

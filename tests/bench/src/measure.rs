@@ -3,6 +3,7 @@
 mod agent;
 mod cold;
 mod footprint;
+mod resources;
 mod throughput;
 mod warm;
 
@@ -26,12 +27,16 @@ pub(crate) fn rows(options: &Options, engine: &Engine, run: &str) -> Result<Vec<
     let containers = containers(run);
     let images = options.image("<runtime>");
     let launcher = Launcher { binary: &options.lambdock, images, containers, engine };
+    if options.resources {
+        return resources::rows(&launcher, options.effort());
+    }
     let stage = Stage::new(options, engine, run)?;
     let mut rows = footprint::binaries(options)?;
     rows.extend(footprint::control_plane_start(&launcher, stage.effort)?);
     rows.extend(on(&launcher, &[], |lambdock| warm_rows(&stage, lambdock))?);
     rows.extend(agent::rows(options, engine)?);
     rows.extend(on(&launcher, &cold::SETTINGS, |lambdock| cold::rows(&stage, lambdock))?);
+    rows.extend(on(&launcher, &cold::STANDBY_SETTINGS, |lambdock| cold::standby_rows(&stage, lambdock))?);
     Ok(rows)
 }
 

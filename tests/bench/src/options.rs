@@ -15,6 +15,9 @@ pub(crate) struct Options {
     /// Few samples, under a minute: shows that everything works, not how fast it is
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Measure what many functions cost, instead of invocations: takes minutes
+    #[arg(long)]
+    pub(crate) resources: bool,
     /// Print the table as Markdown
     #[arg(long)]
     pub(crate) markdown: bool,
@@ -70,6 +73,10 @@ pub(crate) struct Effort {
     pub(crate) throughput_window: Duration,
     /// How long processes are left alone before their idle memory is read.
     pub(crate) idle: Duration,
+    /// Numbers of functions that there are when resources are measured.
+    pub(crate) functions: &'static [usize],
+    /// Reads of each kind, for each of these numbers.
+    pub(crate) resource_samples: usize,
 }
 
 /// Samples are taken in turns, so that a busy moment of the machine hits all who are compared.
@@ -95,6 +102,8 @@ impl Options {
                 throughput_rounds: 1,
                 throughput_window: Duration::from_millis(500),
                 idle: Duration::from_millis(200),
+                functions: &[60, 200],
+                resource_samples: 100,
             }
         } else {
             Effort {
@@ -107,6 +116,8 @@ impl Options {
                 throughput_rounds: 7,
                 throughput_window: Duration::from_secs(1),
                 idle: Duration::from_secs(2),
+                functions: &[100, 1_000, 10_000],
+                resource_samples: 2000,
             }
         }
     }

@@ -29,7 +29,7 @@ pub(crate) fn configuration() -> Configuration {
 }
 
 pub(crate) fn zip(digest: &str) -> Code {
-    Code::Zip { digest: Digest(digest.into()), size: 10, source_kms_key_arn: None }
+    Code::Zip { digest: Digest(digest.into()), size: 10, unzipped: 20, source_kms_key_arn: None }
 }
 
 pub(crate) fn fresh(n: u32) -> Fresh {

@@ -17,6 +17,8 @@ pub struct Rules {
     pub runtime_validation: RuntimeValidation,
     /// Whether variables that AWS reserves are refused, as AWS does.
     pub reserved_variables: ReservedVariables,
+    /// `BUCKET_MARKER_LOCAL`: as `S3Bucket` it says that `S3Key` is a folder of the engine's machine.
+    pub hot_reload_bucket: String,
 }
 
 /// `LAMBDOCK_RESERVED_VARIABLES`.
@@ -37,7 +39,7 @@ pub enum RuntimeValidation {
     Lenient,
 }
 
-/// The configuration of a function to be created.
+/// The configuration of a function to be created, but for its VPC.
 ///
 /// # Errors
 /// AWS's, for the first rule that is broken.
@@ -83,7 +85,6 @@ pub fn create(
         environment: input.environment.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
-        vpc: input.vpc_config.as_ref(),
         dead_letter: input.dead_letter_config.as_ref(),
         file_systems: input.file_system_configs.as_deref(),
         image_config: input.image_config.as_ref(),
@@ -91,12 +92,12 @@ pub fn create(
         snap_start: input.snap_start.as_ref(),
         logging: input.logging_config.as_ref(),
     }
-    .apply(&mut configuration);
+    .apply(&mut configuration)?;
     check_snap_start(&configuration)?;
     Ok(configuration)
 }
 
-/// The configuration after an update: members that were given replace those that were. [AWS: top level merges,
+/// The configuration after an update, but for its VPC: members that were given replace those that were. [AWS: top level merges,
 /// nested members replace, but for LoggingConfig]
 ///
 /// # Errors
@@ -133,7 +134,6 @@ pub fn update(
         environment: input.environment.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
-        vpc: input.vpc_config.as_ref(),
         dead_letter: input.dead_letter_config.as_ref(),
         file_systems: input.file_system_configs.as_deref(),
         image_config: input.image_config.as_ref(),
@@ -141,7 +141,7 @@ pub fn update(
         snap_start: input.snap_start.as_ref(),
         logging: input.logging_config.as_ref(),
     }
-    .apply(&mut configuration);
+    .apply(&mut configuration)?;
     check_snap_start(&configuration)?;
     Ok(configuration)
 }
@@ -151,7 +151,6 @@ struct Changes<'a> {
     environment: Option<&'a shapes::Environment>,
     kms_key_arn: Option<&'a str>,
     tracing: Option<&'a shapes::TracingConfig>,
-    vpc: Option<&'a shapes::VpcConfig>,
     dead_letter: Option<&'a shapes::DeadLetterConfig>,
     file_systems: Option<&'a [shapes::FileSystemConfig]>,
     image_config: Option<&'a shapes::ImageConfig>,
@@ -161,7 +160,7 @@ struct Changes<'a> {
 }
 
 impl Changes<'_> {
-    fn apply(self, configuration: &mut Configuration) {
+    fn apply(self, configuration: &mut Configuration) -> Result<(), Error> {
         if let Some(environment) = self.environment {
             let variables = environment.variables.iter().flatten();
             configuration.environment =
@@ -173,9 +172,6 @@ impl Changes<'_> {
         if let Some(mode) = self.tracing.and_then(|tracing| tracing.mode.as_deref()) {
             configuration.tracing =
                 if mode == "Active" { TracingMode::Active } else { TracingMode::PassThrough };
-        }
-        if let Some(vpc) = self.vpc {
-            configuration.vpc = Some(vpc_config(vpc));
         }
         // A member without target changes nothing; an empty target removes it. [AWS: the first is recorded]
         if let Some(target) = self.dead_letter.and_then(|dead_letter| dead_letter.target_arn.as_deref()) {
@@ -204,14 +200,18 @@ impl Changes<'_> {
         if let Some(apply_on) = self.snap_start.and_then(|snap_start| snap_start.apply_on.as_deref()) {
             configuration.snap_start_on_published_versions = apply_on == "PublishedVersions";
         }
-        if let Some(logging) = self.logging {
-            merge_logging(logging, configuration);
+        match self.logging {
+            Some(logging) => merge_logging(logging, configuration),
+            None => Ok(()),
         }
     }
 }
 
 /// [AWS: recorded] Members that were not given stay; the JSON format comes with its levels and takes them along.
-fn merge_logging(logging: &shapes::LoggingConfig, configuration: &mut Configuration) {
+///
+/// # Errors
+/// A level for a format that has none. [LocalStack: text]
+fn merge_logging(logging: &shapes::LoggingConfig, configuration: &mut Configuration) -> Result<(), Error> {
     if let Some(group) = &logging.log_group {
         configuration.log_group.clone_from(group);
     }
@@ -222,19 +222,30 @@ fn merge_logging(logging: &shapes::LoggingConfig, configuration: &mut Configurat
         Some("Text") => configuration.log_format = LogFormat::Text,
         _ => {}
     }
-    if let LogFormat::Json { application_level, system_level } = &mut configuration.log_format {
-        if let Some(level) = &logging.application_log_level {
-            application_level.clone_from(level);
+    match &mut configuration.log_format {
+        LogFormat::Json { application_level, system_level } => {
+            if let Some(level) = &logging.application_log_level {
+                application_level.clone_from(level);
+            }
+            if let Some(level) = &logging.system_log_level {
+                system_level.clone_from(level);
+            }
         }
-        if let Some(level) = &logging.system_log_level {
-            system_level.clone_from(level);
+        LogFormat::Text if logging.application_log_level.is_some() || logging.system_log_level.is_some() => {
+            return Err(Error::InvalidParameter(
+                "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your request or \
+                 change the LogFormat to \"JSON\" and try again."
+                    .to_owned(),
+            ));
         }
+        LogFormat::Text => {}
     }
+    Ok(())
 }
 
 /// Without an EC2 to ask, a VPC id is derived from the subnets; no subnets and no groups take the function out of
 /// its VPC.
-fn vpc_config(vpc: &shapes::VpcConfig) -> VpcConfig {
+pub fn vpc(vpc: &shapes::VpcConfig) -> VpcConfig {
     let subnet_ids = vpc.subnet_ids.clone().unwrap_or_default();
     let security_group_ids = vpc.security_group_ids.clone().unwrap_or_default();
     let vpc_id = subnet_ids.first().map(|subnet| format!("vpc-{}", subnet.trim_start_matches("subnet-")));

@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lambdock_domain::{Error as DomainError, Function, FunctionId, tags};
+use lambdock_domain::{Error as DomainError, Function, FunctionId, layer, tags};
 
 use super::source::{self, Source};
-use super::{choose, found, named, show};
+use super::{choose, found, named, network, show, storage};
 use crate::api::resolve::{Named, Reach};
 use crate::api::versions::check_publish_to;
-use crate::api::{Caller, Context, Creation, Error, code_signing, fresh, new_id, now};
+use crate::api::{Caller, Context, Creation, Error, code_signing, fresh, layers, new_id, now};
 use crate::store::CreateError;
 use crate::wire::{Violation, shapes};
 
@@ -32,12 +32,15 @@ pub async fn create_function(
     let id = named.id;
     check_name(&id)?;
     check_publish_to(input.publish_to.as_deref())?;
-    let configuration = choose::create(&input, &id.name, &context.rules)?;
+    let mut configuration = choose::create(&input, &id.name, &context.rules)?;
     let tags: BTreeMap<String, String> = input.tags.into_iter().flatten().collect();
     tags::check(&tags, context.rules.limits.tags)?;
+    let layers = input.layers.clone().unwrap_or_default();
+    configuration.layers = layers::attached(context, caller, &id.scope, layers).await?;
     if context.store.function(&id).await?.is_some() {
         return Err(taken(&id));
     }
+    configuration.vpc = network(context, &id.scope, input.vpc_config.as_ref()).await?;
     let code_signing = match input.code_signing_config_arn {
         Some(arn) => Some(code_signing::attachable(context, caller, arn).await?),
         None => None,
@@ -46,11 +49,16 @@ pub async fn create_function(
     let source = Source {
         zip_file: code.zip_file,
         s3_bucket: code.s3_bucket,
+        s3_key: code.s3_key,
+        s3_object_version: code.s3_object_version,
         image_uri: code.image_uri,
         source_kms_key_arn: code.source_kms_key_arn,
     };
-    let taken_in = source::take(context, source, configuration.package_type).await?;
+    storage::check(context, &id.scope, source.zip_file.as_ref().map_or(0, |zip| zip.len() as u64)).await?;
+    let taken_in = source::take(context, &id.scope, source, configuration.package_type).await?;
 
+    let unzipped = taken_in.code.unzipped();
+    layer::check_size(unzipped, &configuration.layers, context.rules.limits.code_size_unzipped)?;
     let mut function = Function::create(id.clone(), configuration, taken_in.code, tags, now(), fresh());
     let deployment = function.latest.deployment.clone();
     let published = (input.publish == Some(true))

@@ -39,6 +39,7 @@ pub async fn delete_function(
         }
     }
     let (function, versions) = context.store.delete_function(&named.id).await?.ok_or_else(not_found)?;
+    context.events.forget(&named.id).await;
     context.activation.deleted(&function, &versions).await;
     Ok(deleted)
 }

@@ -44,7 +44,7 @@ const CODE_PATH: &str = "/_lambdock/code/";
 
 /// Where an archive can be downloaded. Its name is the SHA-256 of its content, so nobody finds it who has not been
 /// told.
-fn code_url(external_host: &str, digest: &str) -> String {
+pub(in crate::api) fn code_url(external_host: &str, digest: &str) -> String {
     format!("http://{external_host}{CODE_PATH}{digest}")
 }
 

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::tz::TimeZone;
+use lambdock_domain::code::Digest;
 use lambdock_domain::configuration::{Configuration, LogFormat};
 use lambdock_domain::{Code, Function, FunctionId, LastUpdate, PublishedVersion, State, Timestamp, Version};
 
@@ -174,17 +175,22 @@ fn logging(configuration: &Configuration) -> shapes::LoggingConfig {
 /// Base64 of the archive's SHA-256, or the hex of the image's digest.
 pub fn code_sha256(code: &Code) -> Option<String> {
     match code {
-        Code::Zip { digest, .. } => {
-            let bytes: Option<Vec<u8>> = (0..digest.0.len())
-                .step_by(2)
-                .map(|at| u8::from_str_radix(digest.0.get(at..at + 2)?, 16).ok())
-                .collect();
-            Some(BASE64.encode(bytes?))
-        }
+        Code::Zip { digest, .. } => archive_sha256(digest),
+        // [LocalStack]
+        Code::Folder { .. } => Some("hot-reloading-hash-not-available".to_owned()),
         Code::Image { digest, .. } => {
             digest.as_ref().map(|digest| digest.trim_start_matches("sha256:").to_owned())
         }
     }
+}
+
+/// Base64 of the SHA-256 that names an archive.
+pub fn archive_sha256(digest: &Digest) -> Option<String> {
+    let bytes: Option<Vec<u8>> = (0..digest.0.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(digest.0.get(at..at + 2)?, 16).ok())
+        .collect();
+    Some(BASE64.encode(bytes?))
 }
 
 /// `2019-07-17T23:10:15.832+0000`. [AWS: `LastModified` of functions]
@@ -200,6 +206,11 @@ pub fn location(code: &Code, code_url: impl FnOnce(&str) -> String) -> shapes::F
             repository_type: Some("S3".to_owned()),
             location: Some(code_url(&digest.0)),
             source_kms_key_arn: source_kms_key_arn.clone(),
+            ..Default::default()
+        },
+        Code::Folder { path } => shapes::FunctionCodeLocation {
+            repository_type: Some("S3".to_owned()),
+            location: Some(format!("file://{path}")),
             ..Default::default()
         },
         Code::Image { uri, digest } => shapes::FunctionCodeLocation {

@@ -1,7 +1,7 @@
-use lambdock_domain::{Error as DomainError, PackageType};
+use lambdock_domain::{Error as DomainError, PackageType, layer};
 
 use super::source::{self, Source};
-use super::{changed, choose, named, show};
+use super::{changed, choose, named, show, storage};
 use crate::api::resolve::Reach;
 use crate::api::versions::{self, check_publish_to};
 use crate::api::{Caller, Context, Error, fresh, now};
@@ -29,14 +29,20 @@ pub async fn update_function_code(
     let source = Source {
         zip_file: input.zip_file,
         s3_bucket: input.s3_bucket,
+        s3_key: input.s3_key,
+        s3_object_version: input.s3_object_version,
         image_uri: input.image_uri,
         source_kms_key_arn: input.source_kms_key_arn,
     };
-    let taken = source::take(context, source, package_type).await?;
+    storage::check(context, &named.id.scope, source.zip_file.as_ref().map_or(0, |zip| zip.len() as u64))
+        .await?;
+    let taken = source::take(context, &named.id.scope, source, package_type).await?;
 
+    let unzipped_limit = context.rules.limits.code_size_unzipped;
     let architecture = choose::architecture(input.architectures.as_deref());
     let update = move |function: &mut lambdock_domain::Function| {
         let mut configuration = function.latest.configuration.clone();
+        layer::check_size(taken.code.unzipped(), &configuration.layers, unzipped_limit)?;
         configuration.architecture = architecture.unwrap_or(configuration.architecture);
         function.update(configuration, taken.code, input.revision_id.as_deref(), now(), fresh())
     };

@@ -1,6 +1,8 @@
-use super::{changed, choose, named, show};
+use lambdock_domain::layer;
+
+use super::{changed, choose, named, network, show};
 use crate::api::resolve::Reach;
-use crate::api::{Caller, Context, Error, fresh, now};
+use crate::api::{Caller, Context, Error, fresh, layers, now};
 use crate::wire::{Violation, shapes};
 
 /// UpdateFunctionConfiguration: changes `$LATEST` at once and serves it once it is prepared.
@@ -14,12 +16,26 @@ pub async fn update_function_configuration(
     violations: Vec<Violation>,
 ) -> Result<shapes::FunctionConfiguration, Error> {
     let named = named(caller, Reach::OwnAccount, input.function_name.as_deref(), None, violations)?;
+    let vpc = match &input.vpc_config {
+        Some(chosen) => {
+            context.store.function(&named.id).await?.ok_or_else(|| named.not_found())?;
+            network(context, &named.id.scope, Some(chosen)).await?
+        }
+        None => None,
+    };
+    let layers = match input.layers.clone() {
+        Some(arns) => Some(layers::attached(context, caller, &named.id.scope, arns).await?),
+        None => None,
+    };
     let rules = context.rules.clone();
     let (function, ()) = context
         .store
         .change_function(&named.id, move |function| {
-            let configuration = choose::update(&input, &function.latest.configuration, &rules)?;
+            let mut configuration = choose::update(&input, &function.latest.configuration, &rules)?;
+            configuration.vpc = vpc.or(configuration.vpc);
+            configuration.layers = layers.unwrap_or(configuration.layers);
             let code = function.latest.code.clone();
+            layer::check_size(code.unzipped(), &configuration.layers, rules.limits.code_size_unzipped)?;
             function.update(configuration, code, input.revision_id.as_deref(), now(), fresh())
         })
         .await

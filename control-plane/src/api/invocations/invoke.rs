@@ -6,7 +6,8 @@ use bytes::Bytes;
 use lambdock_domain::Error as DomainError;
 
 use crate::api::resolve::{Named, Reach, resolve};
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, now};
+use crate::events::Event;
 use crate::invoke::{self as run, LATEST, LogType, Outcome};
 use crate::pool::{self, Deployment};
 use crate::wire::{Violation, jackson, shapes};
@@ -22,7 +23,7 @@ pub struct Invocation {
 }
 
 /// What a function gets that is invoked without a payload. (LocalStack)
-const EMPTY_EVENT: &[u8] = b"{}";
+pub(super) const EMPTY_EVENT: &[u8] = b"{}";
 
 /// Invoke.
 ///
@@ -43,18 +44,16 @@ pub async fn invoke(
     let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
     match input.invocation_type.as_deref() {
         Some("DryRun") => {
-            check(context, &payload, "RequestResponse")?;
+            check(&payload, context.rules.limits.request_payload, "RequestResponse")?;
             return Ok(shapes::InvocationResponse { status_code: Some(204), ..Default::default() });
         }
         Some("Event") => {
-            return Err(Error::NotImplemented(
-                "Asynchronous invocations are not supported by this version of Lambdock; use RequestResponse."
-                    .to_owned(),
-            ));
+            accept(context, caller, &named, &deployment, trace_id.as_deref(), payload).await?;
+            return Ok(shapes::InvocationResponse { status_code: Some(202), ..Default::default() });
         }
         _ => {}
     }
-    check(context, &payload, "RequestResponse")?;
+    check(&payload, context.rules.limits.request_payload, "RequestResponse")?;
     let log_type = log_type(input.log_type.as_deref());
     let request = run::Request {
         function: named.id.clone(),
@@ -81,7 +80,32 @@ pub async fn invoke(
     })
 }
 
-/// What runs.
+/// Takes an event: when this returns, it is not lost.
+pub(super) async fn accept(
+    context: &Context,
+    caller: &Caller,
+    named: &Named,
+    deployment: &Deployment,
+    trace_id: Option<&str>,
+    payload: Bytes,
+) -> Result<(), Error> {
+    check(&payload, context.rules.limits.event_payload, "Event")?;
+    let event = Event {
+        request_id: caller.request_id.clone(),
+        function: named.id.clone(),
+        qualifier: named.qualifier.clone(),
+        trace: run::complete_trace(trace_id, deployment),
+        accepted: now(),
+        failures: 0,
+        refusals: 0,
+    };
+    context.events.accept(event, payload).await.map_err(|error| Error::Service(error.to_string()))
+}
+
+/// What serves the function now.
+///
+/// # Errors
+/// It is missing, or its state does not allow invocations.
 pub(super) async fn serving(context: &Context, named: &Named) -> Result<Arc<Deployment>, Error> {
     let qualifier = named.qualifier.as_deref().unwrap_or(LATEST);
     match context.invoker.find(&named.id, qualifier).await {
@@ -102,13 +126,12 @@ pub(super) fn log_type(given: Option<&str>) -> LogType {
 /// The event of a synchronous invocation with this payload.
 pub(super) fn checked(context: &Context, payload: Bytes) -> Result<Bytes, Error> {
     let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
-    check(context, &payload, "RequestResponse")?;
+    check(&payload, context.rules.limits.request_payload, "RequestResponse")?;
     Ok(payload)
 }
 
 /// Refuses an event that is too large.
-pub(super) fn within_limit(context: &Context, event: &[u8], invocation_type: &str) -> Result<(), Error> {
-    let limit = context.rules.limits.request_payload;
+pub(super) fn within_limit(event: &[u8], limit: u64, invocation_type: &str) -> Result<(), Error> {
     if event.len() as u64 > limit {
         return Err(Error::PayloadTooLarge(format!(
             "{} byte payload is too large for the {invocation_type} invocation type (limit {limit} bytes)",
@@ -118,8 +141,8 @@ pub(super) fn within_limit(context: &Context, event: &[u8], invocation_type: &st
     Ok(())
 }
 
-fn check(context: &Context, event: &[u8], invocation_type: &str) -> Result<(), Error> {
-    within_limit(context, event, invocation_type)?;
+fn check(event: &[u8], limit: u64, invocation_type: &str) -> Result<(), Error> {
+    within_limit(event, limit, invocation_type)?;
     let refused = |malformed| {
         format!("Could not parse request body into json: Could not parse payload into json: {malformed}")
     };
@@ -150,6 +173,9 @@ pub(super) fn client_context(encoded: Option<&str>) -> Result<Option<String>, Er
 
 /// [LocalStack: texts that its users know, with the cause behind them]
 pub(super) fn failure(error: run::Error, named: &Named, caller: &Caller) -> Error {
+    if let run::Error::Recursive = error {
+        return Error::Recursive(error.to_string());
+    }
     let id = &caller.request_id;
     let function = format!("{}:{}", named.id.name, named.qualifier.as_deref().unwrap_or(LATEST));
     tracing::error!(request_id = %id, function.arn = %named.id.arn(), %error, "the invocation failed");

@@ -58,7 +58,7 @@ async fn prepare(
     trace_id: String,
 ) -> Result<(Arc<Deployment>, run::Request, run::Permit), Error> {
     let deployment = serving(context, named).await?;
-    within_limit(context, payload, "RequestResponse")?;
+    within_limit(payload, context.rules.limits.request_payload, "RequestResponse")?;
     let request = run::Request {
         function: named.id.clone(),
         invoked_arn: named.arn(),

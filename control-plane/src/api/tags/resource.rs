@@ -3,18 +3,28 @@
 use std::collections::BTreeMap;
 
 use lambdock_domain::code_signing::id_in_arn;
-use lambdock_domain::{Error as DomainError, FunctionId, LastUpdate, Scope};
+use lambdock_domain::event_source_mapping::uuid_in_arn;
+use lambdock_domain::{Error as DomainError, EventSourceMapping, FunctionId, LastUpdate, Scope};
 
+use crate::api::capacity_providers::found;
 use crate::api::functions::named;
 use crate::api::resolve::Reach;
 use crate::api::{Caller, Context, Error, new_id};
-use crate::store::ChangeError;
+use crate::store::{ChangeError, Resources};
 use crate::wire::Violation;
 
 /// A resource that can have tags, if it exists.
 pub(super) enum Resource {
     Function(FunctionId),
     CodeSigningConfig {
+        scope: Scope,
+        arn: String,
+    },
+    EventSourceMapping {
+        scope: Scope,
+        arn: String,
+    },
+    CapacityProvider {
         scope: Scope,
         arn: String,
     },
@@ -48,8 +58,12 @@ impl Resource {
             Some("code-signing-config") => {
                 Ok(Self::CodeSigningConfig { scope: caller.scope.clone(), arn: arn.to_owned() })
             }
-            Some("event-source-mapping") => Ok(Self::unknown("Event source mapping", arn)),
-            Some("capacity-provider") => Ok(Self::unknown("Capacity provider", arn)),
+            Some("event-source-mapping") => {
+                Ok(Self::EventSourceMapping { scope: caller.scope.clone(), arn: arn.to_owned() })
+            }
+            Some("capacity-provider") => {
+                Ok(Self::CapacityProvider { scope: caller.scope.clone(), arn: arn.to_owned() })
+            }
             _ => Ok(Self::unknown("Resource", arn)),
         }
     }
@@ -79,6 +93,15 @@ impl Resource {
                     })
                     .await?;
                 Ok(config.flatten().ok_or(missing)?.tags)
+            }
+            Self::EventSourceMapping { scope, arn } => {
+                let found = context.store.transact(move |resources| mapping(resources, &scope, &arn)).await?;
+                Ok(found.tags)
+            }
+            Self::CapacityProvider { scope, arn } => {
+                let provider =
+                    context.store.transact(move |resources| found(resources, &scope, &arn)).await?;
+                Ok(provider.tags)
             }
             Self::Unknown(error) => Err(error.into()),
         }
@@ -129,7 +152,37 @@ impl Resource {
                     })
                     .await
             }
+            Self::EventSourceMapping { scope, arn } => {
+                context
+                    .store
+                    .transact(move |resources| {
+                        let mut mapping = mapping(resources, &scope, &arn)?;
+                        change(&mut mapping.tags)?;
+                        resources.put_event_source_mapping(&mapping)?;
+                        Ok::<_, Error>(())
+                    })
+                    .await
+            }
+            Self::CapacityProvider { scope, arn } => {
+                context
+                    .store
+                    .transact(move |resources| {
+                        let mut provider = found(resources, &scope, &arn)?;
+                        change(&mut provider.tags)?;
+                        resources.put_capacity_provider(&provider)?;
+                        Ok::<_, Error>(())
+                    })
+                    .await
+            }
             Self::Unknown(error) => Err(error.into()),
         }
     }
+}
+
+fn mapping(resources: &Resources<'_>, scope: &Scope, arn: &str) -> Result<EventSourceMapping, Error> {
+    let uuid = uuid_in_arn(arn, scope);
+    let mapping = uuid.map(|uuid| resources.event_source_mapping(scope, uuid)).transpose()?;
+    mapping
+        .flatten()
+        .ok_or_else(|| DomainError::NotFound(format!("Event source mapping not found: {arn}")).into())
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, Mount, NetworkingConfig, PortBinding, ResourcesUlimits,
+    ContainerCreateBody, HostConfig, Mount, MountType, NetworkingConfig, PortBinding, ResourcesUlimits,
 };
 
 use super::flags::{Flags, Limit};
 use super::topology::Topology;
 use super::{Ended, init_volume};
-use crate::executor::ContainerSpec;
+use crate::executor::{ContainerSpec, EnvironmentId, FolderMount, FunctionNames};
 
 /// Label with the control plane that a container belongs to.
 pub(super) const INSTANCE_LABEL: &str = "lambdock.instance";
@@ -39,10 +39,21 @@ pub(super) struct Fittings<'a> {
     pub(super) ended: Ended,
 }
 
+/// In names of containers, where the function's name stands otherwise. No function can be called so.
+const STANDBY: &str = "..standby";
+
 /// `<prefix>-lambda-<function>-<environment>`. [LocalStack: names of function containers]
-pub(super) fn name(prefix: &str, spec: &ContainerSpec) -> String {
-    let function = spec.function_name.to_lowercase().replace('_', "-");
-    format!("{prefix}-lambda-{function}-{}", spec.environment)
+pub(super) fn name(prefix: &str, environment: EnvironmentId, function: Option<&FunctionNames>) -> String {
+    let function = function
+        .map_or_else(|| STANDBY.to_owned(), |function| function.name.to_lowercase().replace('_', "-"));
+    format!("{prefix}-lambda-{function}-{environment}")
+}
+
+/// The limits of memory in the engine's words: memory in bytes, and memory and swap together, which is as much as
+/// memory alone.
+pub(super) fn memory_limits(size_mb: u32) -> (i64, i64) {
+    let bytes = i64::from(size_mb) * 1024 * 1024;
+    (bytes, bytes)
 }
 
 /// The container's description in the engine's words.
@@ -65,7 +76,9 @@ pub(super) fn body(
         labels.insert(OWNER_LABEL.to_owned(), owner.clone());
     }
     labels.insert(ENVIRONMENT_LABEL.to_owned(), id.clone());
-    labels.insert(FUNCTION_LABEL.to_owned(), spec.function_arn.clone());
+    if let Some(function) = &spec.function {
+        labels.insert(FUNCTION_LABEL.to_owned(), function.arn.clone());
+    }
     if fittings.ended == Ended::Kept {
         labels.insert(KEPT_LABEL.to_owned(), "1".to_owned());
     }
@@ -80,7 +93,7 @@ pub(super) fn body(
         exposed_ports: (!flags.ports.is_empty())
             .then(|| flags.ports.iter().map(|port| port.container.clone()).collect()),
         host_config: Some(host_config(spec, init, fittings)),
-        networking_config: Some(NetworkingConfig {
+        networking_config: spec.network_of.is_none().then(|| NetworkingConfig {
             endpoints_config: Some([(fittings.topology.network.clone(), Default::default())].into()),
         }),
         ..Default::default()
@@ -89,7 +102,8 @@ pub(super) fn body(
 
 fn host_config(spec: &ContainerSpec, init: Mount, fittings: &Fittings<'_>) -> HostConfig {
     let flags = fittings.flags;
-    let memory = i64::from(spec.memory_size_mb) * 1024 * 1024;
+    let own_network = spec.network_of.is_none();
+    let (memory, memory_swap) = memory_limits(spec.memory_size_mb);
     let dns: Vec<String> = fittings.dns.map(str::to_owned).into_iter().chain(flags.dns.clone()).collect();
     let hosts: Vec<String> = fittings.topology.extra_hosts.iter().chain(&flags.hosts).cloned().collect();
     let mut ports: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
@@ -99,17 +113,30 @@ fn host_config(spec: &ContainerSpec, init: Mount, fittings: &Fittings<'_>) -> Ho
     }
     HostConfig {
         memory: Some(memory),
-        // Memory and swap together: as much as memory alone.
-        memory_swap: Some(memory),
+        memory_swap: Some(memory_swap),
         pids_limit: Some(PIDS_LIMIT),
         ulimits: Some(limits(&flags.limits)),
-        mounts: Some(vec![init]),
+        mounts: Some([init].into_iter().chain(spec.mounts.iter().map(folder)).collect()),
         binds: (!flags.volumes.is_empty()).then(|| flags.volumes.clone()),
         port_bindings: (!ports.is_empty()).then_some(ports),
-        dns: (!dns.is_empty()).then_some(dns),
-        extra_hosts: (!hosts.is_empty()).then_some(hosts),
+        dns: (own_network && !dns.is_empty()).then_some(dns),
+        extra_hosts: (own_network && !hosts.is_empty()).then_some(hosts),
         privileged: flags.privileged.then_some(true),
-        network_mode: Some(fittings.topology.network.clone()),
+        network_mode: Some(match &spec.network_of {
+            Some(other) => format!("container:{}", other.0),
+            None => fittings.topology.network.clone(),
+        }),
+        ..Default::default()
+    }
+}
+
+/// A folder that is not there is the engine's to complain about; it would be made if it was a `bind`.
+fn folder(mount: &FolderMount) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(mount.source.clone()),
+        target: Some(mount.target.clone()),
+        read_only: Some(true),
         ..Default::default()
     }
 }
@@ -133,21 +160,26 @@ mod tests {
     use lambdock_domain::Architecture;
 
     use super::*;
-    use crate::executor::{EnvironmentId, ImageRequest, Reach};
+    use crate::executor::{ContainerId, ImageRequest, Reach};
 
     fn spec() -> ContainerSpec {
         ContainerSpec {
             environment: EnvironmentId::parse("0123456789abcdef0123456789abcdef").unwrap(),
             secret: "s3".into(),
             uplink: "172.17.0.1:99".into(),
-            function_name: "My_Function".into(),
-            function_arn: "arn:f".into(),
+            function: Some(FunctionNames { name: "My_Function".into(), arn: "arn:f".into() }),
             image: ImageRequest { reference: "i".into(), architecture: Architecture::X86_64 },
             memory_size_mb: 128,
+            mounts: vec![FolderMount { source: "/home/me".into(), target: "/var/task".into() }],
+            network_of: None,
         }
     }
 
     fn made(flags: &Flags) -> ContainerCreateBody {
+        made_of(&spec(), flags)
+    }
+
+    fn made_of(spec: &ContainerSpec, flags: &Flags) -> ContainerCreateBody {
         let topology = Topology {
             own_container: Some("ours".into()),
             network: "net".into(),
@@ -157,12 +189,34 @@ mod tests {
         };
         let (dns, ended) = (Some("9.9.9.9"), Ended::Kept);
         let fittings = Fittings { instance: "here", dns, flags, topology: &topology, ended };
-        body(&spec(), "i:1", Mount::default(), &fittings)
+        body(spec, "i:1", Mount::default(), &fittings)
+    }
+
+    #[test]
+    fn who_is_in_another_s_network_has_nothing_to_say_about_it() {
+        let spec = ContainerSpec { network_of: Some(ContainerId("abc".into())), ..spec() };
+        let body = made_of(&spec, &Flags { hosts: vec!["b:2".into()], ..Flags::default() });
+        assert_eq!(body.networking_config, None);
+        let host = body.host_config.unwrap();
+        assert_eq!(host.network_mode.as_deref(), Some("container:abc"));
+        assert_eq!((host.dns, host.extra_hosts), (None, None));
+        assert_eq!(host.memory, Some(128 << 20));
     }
 
     #[test]
     fn names_are_ones_that_engines_take() {
-        assert_eq!(name("p", &spec()), "p-lambda-my-function-0123456789abcdef0123456789abcdef");
+        let ContainerSpec { environment, function, .. } = spec();
+        let id = "0123456789abcdef0123456789abcdef";
+        assert_eq!(name("p", environment, function.as_ref()), format!("p-lambda-my-function-{id}"));
+        assert_eq!(name("p", environment, None), format!("p-lambda-..standby-{id}"));
+    }
+
+    #[test]
+    fn folders_are_mounted_read_only() {
+        let mounts = made(&Flags::default()).host_config.unwrap().mounts.unwrap();
+        assert_eq!(mounts.len(), 2);
+        assert_eq!(mounts[1].source.as_deref(), Some("/home/me"));
+        assert_eq!((mounts[1].typ, mounts[1].read_only), (Some(MountType::BIND), Some(true)));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Starts and ends containers, and leaves none behind that did not start.
 
-use bollard::models::NetworkConnectRequest;
+use bollard::models::{ContainerUpdateBody, NetworkConnectRequest};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, RemoveContainerOptionsBuilder,
+    RenameContainerOptionsBuilder,
 };
 use lambdock_domain::Architecture;
 use tracing::{debug, info, warn};
@@ -11,7 +12,7 @@ use super::container::{self, Fittings};
 use super::failure::{failure, status};
 use super::image::{self, Wanted};
 use super::{Docker, Ended, Engine, Platforms, init_volume};
-use crate::executor::{ContainerId, ContainerSpec, Error};
+use crate::executor::{ContainerId, ContainerSpec, EnvironmentId, Error, FunctionNames, Memory};
 
 impl Docker {
     /// Which init a container of the image needs.
@@ -29,7 +30,7 @@ impl Docker {
     }
 
     pub(super) async fn start_on(&self, engine: &Engine, spec: &ContainerSpec) -> Result<ContainerId, Error> {
-        let name = container::name(&self.settings.main_container_name, spec);
+        let name = self.name(spec.environment, spec.function.as_ref());
         match self.try_start(engine, spec, &name).await {
             Err(Trouble::ImageMissing) => {
                 // Removed since the function was created.
@@ -40,6 +41,34 @@ impl Docker {
             started => return started.map_err(Trouble::into_error),
         }
         self.try_start(engine, spec, &name).await.map_err(Trouble::into_error)
+    }
+
+    pub(super) fn name(&self, environment: EnvironmentId, function: Option<&FunctionNames>) -> String {
+        container::name(&self.settings.main_container_name, environment, function)
+    }
+
+    /// Name and limits of memory of a container that was started for nobody yet.
+    pub(super) async fn dedicate_on(
+        &self,
+        engine: &Engine,
+        container: &ContainerId,
+        name: &str,
+        memory: Memory,
+    ) -> Result<(), Error> {
+        let client = &engine.found.client;
+        if memory.has_mb != memory.wanted_mb {
+            let (memory, memory_swap) = container::memory_limits(memory.wanted_mb);
+            let limits = ContainerUpdateBody {
+                memory: Some(memory),
+                memory_swap: Some(memory_swap),
+                ..Default::default()
+            };
+            let updated = client.update_container(&container.0, limits).await;
+            updated.map_err(|error| failure("limit the memory of a container", client, &error))?;
+        }
+        let options = RenameContainerOptionsBuilder::new().name(name).build();
+        let renamed = client.rename_container(&container.0, options).await;
+        renamed.map_err(|error| failure("rename a container", client, &error))
     }
 
     async fn try_start(
@@ -78,7 +107,8 @@ impl Docker {
             }
         };
         let started = async {
-            for network in &topology.further {
+            let further = if spec.network_of.is_none() { topology.further.as_slice() } else { &[] };
+            for network in further {
                 let request = NetworkConnectRequest { container: id.0.clone(), endpoint_config: None };
                 let connected = client.connect_network(network, request).await;
                 connected.map_err(|error| failure("connect a container to a network", client, &error))?;

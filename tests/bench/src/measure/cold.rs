@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    time::{SystemTime, UNIX_EPOCH},
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result};
@@ -20,8 +21,46 @@ use crate::{
     statistics::Samples,
 };
 
-/// Keeps no environment.
-pub(super) const SETTINGS: [(&str, &str); 1] = [("LAMBDA_KEEPALIVE_MS", "0")];
+/// Keeps no environment, and no container stands by for one but for its network.
+pub(super) const SETTINGS: [(&str, &str); 3] =
+    [("LAMBDA_KEEPALIVE_MS", "0"), ("LAMBDOCK_STANDBY_CONTAINERS", "0"), ("LAMBDOCK_STANDBY_NETWORKS", "1")];
+
+/// Keeps no environment; one container stands by.
+pub(super) const STANDBY_SETTINGS: [(&str, &str); 3] =
+    [("LAMBDA_KEEPALIVE_MS", "0"), ("LAMBDOCK_STANDBY_CONTAINERS", "1"), ("LAMBDOCK_STANDBY_NETWORKS", "0")];
+
+/// What a cold invoke takes for which a container stands by, and how much of it is not the runtime's own boot.
+pub(super) fn standby_rows(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result<Vec<Row>> {
+    let rows = fixture::ALL.into_iter().map(|fixture| {
+        progress(&format!("Cold invoke, {}, standby", fixture.title));
+        let function = stage.create(lambdock.api(), fixture)?;
+        let (mut totals, mut rests) = (Samples::default(), Samples::default());
+        for round in 0..=stage.effort.cold {
+            settle(stage, lambdock)?;
+            let answer = Caller::new(function.logged_invocation(event(100))).call().context("Lambdock")?;
+            let total = milliseconds(answer.took);
+            let boot = Phases::split(0.0, total, Default::default(), &answer.log).runtime_boot;
+            if round > 0 {
+                totals.push(total);
+                rests.push(total - boot.context("a report without Init Duration")?);
+            }
+        }
+        let named = |what: &str| format!("Cold invoke, {}, standby, {what}", fixture.title);
+        Ok(vec![
+            Row::new(named("total"), "ms", totals.median()),
+            Row::new(named("without the runtime's boot"), "ms", rests.median()).within(budget::COLD_STANDBY),
+        ])
+    });
+    Ok(rows.collect::<Result<Vec<_>>>()?.concat())
+}
+
+/// Waits until the one container that stands by is ready.
+fn settle(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result<()> {
+    lambdock.wait_until_idle(1)?;
+    // Its init still has to dial in, which nothing outside tells.
+    thread::sleep(stage.effort.idle.min(Duration::from_millis(500)));
+    Ok(())
+}
 
 /// Totals beside everybody's, split by phase for Lambdock and as far as the emulator's can be told.
 pub(super) fn rows(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result<Vec<Row>> {
@@ -84,7 +123,7 @@ impl Seen {
     }
 
     fn lambdock(&mut self, stage: &Stage<'_>, lambdock: &Lambdock<'_>, function: &Function) -> Result<()> {
-        lambdock.wait_without_containers()?;
+        settle(stage, lambdock)?;
         let mut caller = Caller::new(function.logged_invocation(event(100)));
         let begun = SystemTime::now();
         let answer = caller.call().context("Lambdock")?;

@@ -1,0 +1,28 @@
+use bytes::Bytes;
+
+use super::invoke::{EMPTY_EVENT, accept, serving};
+use crate::api::resolve::{Reach, resolve};
+use crate::api::{Caller, Context, Error};
+use crate::wire::{Violation, shapes};
+
+/// InvokeAsync, which Invoke with the type `Event` has replaced. `payload`: the event, as it came.
+///
+/// # Errors
+/// As Invoke's.
+pub async fn invoke_async(
+    context: &Context,
+    caller: &Caller,
+    input: shapes::InvokeAsyncRequest,
+    trace_id: Option<String>,
+    violations: Vec<Violation>,
+) -> Result<shapes::InvokeAsyncResponse, Error> {
+    let name = input.function_name.as_deref().unwrap_or_default();
+    let named = resolve(&caller.scope, Reach::AnyAccount, name, None, || {
+        if violations.is_empty() { Ok(()) } else { Err(Error::Validation(violations)) }
+    })?;
+    let deployment = serving(context, &named).await?;
+    let payload = input.invoke_args.filter(|payload| !payload.is_empty());
+    let payload = payload.unwrap_or_else(|| Bytes::from_static(EMPTY_EVENT));
+    accept(context, caller, &named, &deployment, trace_id.as_deref(), payload).await?;
+    Ok(shapes::InvokeAsyncResponse { status: Some(202) })
+}

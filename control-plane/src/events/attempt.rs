@@ -1,0 +1,80 @@
+//! One attempt at an event, through the same door as every other invocation.
+
+use bytes::Bytes;
+
+use super::schedule::Failed;
+use super::work::Event;
+use crate::invoke::{Answer, Error, Invoker, LATEST, LogType, Request};
+use crate::pool;
+
+/// How it went.
+#[derive(Debug)]
+pub(super) enum Attempt {
+    /// The function answered, or failed.
+    Answered {
+        /// `$LATEST` or a number.
+        version: String,
+        /// Its answer.
+        answer: Answer,
+    },
+    /// It did not get to the function.
+    Refused {
+        /// Why.
+        failed: Failed,
+        /// As an HTTP status.
+        code: u16,
+        /// In words.
+        reason: String,
+    },
+    /// There is no such function, version or alias any more.
+    Gone,
+    /// The process is going down.
+    Interrupted,
+}
+
+impl Attempt {
+    fn throttled(failed: Failed) -> Self {
+        Self::Refused { failed, code: 429, reason: "Rate Exceeded.".to_owned() }
+    }
+}
+
+/// Runs the function once.
+pub(super) async fn attempt(invoker: &Invoker, event: &Event, payload: Bytes) -> Attempt {
+    let qualifier = event.qualifier.as_deref().unwrap_or(LATEST);
+    let deployment = match invoker.find(&event.function, qualifier).await {
+        Ok(deployment) => deployment,
+        Err(error) => return refused(error),
+    };
+    if invoker.reserved(&event.function) == Some(0) {
+        return Attempt::throttled(Failed::ReservesNothing);
+    }
+    let Ok(permit) = invoker.admit(&event.function, &deployment) else {
+        return Attempt::throttled(Failed::Throttled);
+    };
+    let request = Request {
+        function: event.function.clone(),
+        invoked_arn: event.invoked_arn(),
+        request_id: event.request_id.clone(),
+        // [AWS: Invoke] For synchronous invocations only.
+        client_context: None,
+        trace_id: Some(event.trace.clone()),
+        log_type: LogType::None,
+    };
+    let answered = invoker.invoke(&deployment, request, payload).await;
+    drop(permit);
+    match answered {
+        Ok(answer) => Attempt::Answered { version: deployment.version.clone(), answer },
+        Err(error) => refused(error),
+    }
+}
+
+fn refused(error: Error) -> Attempt {
+    let failed = match &error {
+        Error::Missing => return Attempt::Gone,
+        Error::Pool(pool::Error::ShuttingDown) => return Attempt::Interrupted,
+        Error::Recursive => Failed::Recursive,
+        Error::Refused(_) | Error::Pool(_) | Error::Lost(_) | Error::Store(_) => Failed::System,
+    };
+    let code = if failed == Failed::Recursive { 400 } else { 500 };
+    Attempt::Refused { failed, code, reason: error.to_string() }
+}

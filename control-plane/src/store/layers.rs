@@ -1,0 +1,108 @@
+//! Layer versions, by layer and number.
+
+use lambdock_domain::{LayerId, LayerVersion, Scope};
+use rusqlite::{OptionalExtension, params};
+
+use super::{Error, Resources};
+
+impl Resources<'_> {
+    /// The number of the next version of a layer, which is taken by asking.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn next_layer_number(&self, layer: &LayerId) -> Result<u64, Error> {
+        let number: i64 = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO layers VALUES (?1, ?2, ?3, 1)
+                 ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last",
+            )?
+            .query_row(params![layer.scope.account, layer.scope.region, layer.name], |row| row.get(0))?;
+        Ok(number.unsigned_abs())
+    }
+
+    /// One version of a layer.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn layer_version(&self, layer: &LayerId, number: u64) -> Result<Option<LayerVersion>, Error> {
+        let document: Option<String> = self
+            .transaction
+            .prepare_cached(
+                "SELECT document FROM layer_versions
+                 WHERE account = ?1 AND region = ?2 AND layer = ?3 AND number = ?4",
+            )?
+            .query_row(params![layer.scope.account, layer.scope.region, layer.name, signed(number)], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        Ok(document.map(|document| serde_json::from_str(&document)).transpose()?)
+    }
+
+    /// Adds a version or changes it; its archive is kept.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn put_layer_version(&self, version: &LayerVersion) -> Result<(), Error> {
+        let LayerId { scope, name } = &version.layer;
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO layer_versions VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET document = excluded.document",
+            )?
+            .execute(params![
+                scope.account,
+                scope.region,
+                name,
+                signed(version.number),
+                serde_json::to_string(version)?
+            ])?;
+        super::write_archive_uses(&self.transaction, &version.arn(), [&version.digest])
+    }
+
+    /// Removes a version, whose archive is kept for as long as functions use it.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn remove_layer_version(&self, version: &LayerVersion) -> Result<(), Error> {
+        let LayerId { scope, name } = &version.layer;
+        self.transaction
+            .prepare_cached(
+                "DELETE FROM layer_versions WHERE account = ?1 AND region = ?2 AND layer = ?3 AND number = ?4",
+            )?
+            .execute(params![scope.account, scope.region, name, signed(version.number)])?;
+        super::write_archive_uses(&self.transaction, &version.arn(), [])
+    }
+
+    /// All versions of a layer, the newest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn layer_versions(&self, layer: &LayerId) -> Result<Vec<LayerVersion>, Error> {
+        let mut statement = self.transaction.prepare_cached(
+            "SELECT document FROM layer_versions
+             WHERE account = ?1 AND region = ?2 AND layer = ?3 ORDER BY number DESC",
+        )?;
+        let key = params![layer.scope.account, layer.scope.region, layer.name];
+        let rows = statement.query_map(key, |row| row.get::<_, String>(0))?;
+        rows.map(|document| Ok(serde_json::from_str(&document?)?)).collect()
+    }
+
+    /// All versions of all layers of an account and region, by the names of the layers, the newest of each first.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn layers(&self, scope: &Scope) -> Result<Vec<LayerVersion>, Error> {
+        let mut statement = self.transaction.prepare_cached(
+            "SELECT document FROM layer_versions
+             WHERE account = ?1 AND region = ?2 ORDER BY layer, number DESC",
+        )?;
+        let rows =
+            statement.query_map(params![scope.account, scope.region], |row| row.get::<_, String>(0))?;
+        rows.map(|document| Ok(serde_json::from_str(&document?)?)).collect()
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
