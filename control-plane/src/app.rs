@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use lambdock_domain::code::Digest;
-use lambdock_domain::{Architecture, Runtime};
+use lambdock_domain::concurrency::Share;
+use lambdock_domain::{Architecture, FunctionId, Runtime};
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -26,8 +27,10 @@ use crate::event_sources::SourceLookup;
 use crate::events::{self, Durability, Events};
 use crate::executor::docker::{self, Docker, Flags, Hints, InitBinaries, InitBinary, Place, Sources};
 use crate::executor::{EngineDescription, Executor, ImageRequest};
+use crate::function_url;
 use crate::gateway::dispatch::Gateway;
 use crate::gateway::endpoints::Process;
+use crate::gateway::function_urls::{Access, FunctionUrls};
 use crate::gateway::scope::KeyDecoding;
 use crate::gateway::server::{Server, bind};
 use crate::gateway::upstream::Upstream;
@@ -40,7 +43,7 @@ use crate::provisioning::Provisioning;
 use crate::services::{Credentials, Services};
 use crate::signals::Signals;
 use crate::state::{Persistence, StateFolder};
-use crate::store::Store;
+use crate::store::{Observer, Store};
 use crate::traces::Forwarder;
 use crate::transitions::Transitions;
 use crate::uplink::{ArchiveSource, EnvironmentInfo, TraceSink, Tunnel, TunnelSink, Uplink};
@@ -157,7 +160,8 @@ async fn build(
     listeners: &[TcpListener],
 ) -> anyhow::Result<App> {
     let directory = Arc::new(Directory::new(config.limits.concurrent_executions));
-    let observer = Arc::clone(&directory) as Arc<dyn crate::store::Observer>;
+    let urls = Arc::new(function_url::Directory::default());
+    let observer: Arc<dyn Observer> = Arc::new(Directories(Arc::clone(&directory), Arc::clone(&urls)));
     let store = match state.database() {
         Some(path) => {
             Store::open(&path, observer).with_context(|| format!("cannot use {}", path.display()))?
@@ -266,6 +270,14 @@ async fn build(
         key_decoding: if config.parity_access_keys { KeyDecoding::AwsKeys } else { KeyDecoding::OwnKeys },
         upstream: Upstream::new(config.upstream.clone()),
         origins: config.origins.clone(),
+        urls: FunctionUrls {
+            directory: urls,
+            access: if config.enforce_iam {
+                Access::Enforced { secrets: config.secrets.clone() }
+            } else {
+                Access::Open
+            },
+        },
     });
     Ok(App { server, executor, pool, uplink, traces, activation, transitions, events, tunnels })
 }
@@ -351,6 +363,21 @@ const EXAMPLE_RUNTIME: &str = "python3.12";
 impl ArchiveSource for Archives {
     fn open(&self, digest: &str) -> io::Result<File> {
         self.read(&Digest(digest.to_owned()))
+    }
+}
+
+/// Both directories that remember what the store says.
+struct Directories(Arc<Directory>, Arc<function_url::Directory>);
+
+impl Observer for Directories {
+    fn changed(&self, id: &FunctionId) {
+        self.0.changed(id);
+        self.1.changed(id);
+    }
+
+    fn concurrency(&self, share: &Share) {
+        self.0.concurrency(share);
+        self.1.concurrency(share);
     }
 }
 

@@ -18,6 +18,9 @@ use crate::gateway::upstream::Endpoints;
 pub use table::{VARIABLES, Variable};
 pub use value::{Fault, Source};
 
+/// The secret that functions sign with, and LocalStack's users. (LocalStack)
+const FUNCTIONS_SECRET: &str = "test";
+
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -87,6 +90,10 @@ pub struct Config {
     pub hot_reload_bucket: String,
     /// Account ids are decoded from `AKIA…` and `ASIA…` keys too.
     pub parity_access_keys: bool,
+    /// Function URLs are open only to those whom policies allow, and signatures must be right.
+    pub enforce_iam: bool,
+    /// Secrets that make right signatures.
+    pub secrets: Vec<String>,
     /// Length at which lines of functions are cut on the console.
     pub truncate_stdout: usize,
     /// Quotas.
@@ -177,6 +184,11 @@ impl Config {
             reserved_variables: source.flag("LAMBDOCK_RESERVED_VARIABLES"),
             hot_reload_bucket: source.text("BUCKET_MARKER_LOCAL").unwrap_or_else(|| "hot-reload".to_owned()),
             parity_access_keys: source.flag("PARITY_AWS_ACCESS_KEY_ID"),
+            enforce_iam: source.flag("ENFORCE_IAM"),
+            secrets: {
+                let own = source.text("AWS_SECRET_ACCESS_KEY").filter(|own| own != FUNCTIONS_SECRET);
+                [FUNCTIONS_SECRET.to_owned()].into_iter().chain(own).collect()
+            },
             truncate_stdout: source.number("LAMBDA_TRUNCATE_STDOUT").unwrap_or(2000),
             limits: Limits {
                 code_size_zipped: source

@@ -4,6 +4,8 @@ mod answer;
 pub mod assignment;
 mod concurrency;
 mod directory;
+mod parts;
+mod streamed;
 pub mod trace;
 
 use std::sync::Arc;
@@ -18,12 +20,14 @@ use lambdock_protocol::{Invoke, TracingMode};
 pub use answer::{Answer, LogType, Lost, Outcome};
 pub use concurrency::{Concurrency, Permit, Throttle};
 pub use directory::Directory;
+pub use parts::{End, Failure, Part, Start};
+pub use streamed::Streamed;
 
 use crate::ambient;
 use crate::executor::FolderMount;
 use crate::executor::ImageRequest;
 use crate::hot_reload;
-use crate::pool::{self, Deployment, Pool, Provision};
+use crate::pool::{self, Deployment, Pool, Provision, Running};
 use crate::store::{self, Store};
 
 /// The version that unqualified invocations run.
@@ -197,6 +201,42 @@ impl Invoker {
         request: Request,
         payload: Bytes,
     ) -> Result<Answer, Error> {
+        let log_type = request.log_type;
+        let mut running = self.start(deployment, request, payload).await?;
+        let mut collector = answer::Collector::new(log_type, deployment.assignment.payload_limit);
+        loop {
+            let event = running.next().await.ok_or_else(|| Lost("it ended without an answer".to_owned()))?;
+            if let Some(answer) = collector.event(event)? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Runs `deployment` once and gives its answer as it comes, once there is something of it. `limit`: bytes that a
+    /// stream may have. The permit is given back when the answer is over.
+    ///
+    /// # Errors
+    /// No environment could be had, or it was lost before the function answered. That the function failed is a part of
+    /// the answer.
+    pub async fn stream(
+        &self,
+        deployment: &Arc<Deployment>,
+        request: Request,
+        payload: Bytes,
+        permit: Permit,
+        limit: u64,
+    ) -> Result<Streamed, Error> {
+        let log_type = request.log_type;
+        let running = self.start(deployment, request, payload).await?;
+        Ok(Streamed::begin(running, permit, log_type, limit).await?)
+    }
+
+    async fn start(
+        &self,
+        deployment: &Arc<Deployment>,
+        request: Request,
+        payload: Bytes,
+    ) -> Result<Running, Error> {
         let header = complete_trace(request.trace_id.as_deref(), deployment);
         let entered = trace::enter(&header, &request.function);
         if entered.turns >= trace::TURNS && self.ends_loops(&request.function).await? {
@@ -212,15 +252,9 @@ impl Invoker {
             tenant_id: None,
             content_type: None,
         };
-        let mut running = self.pool.invoke(deployment, invoke, payload).await?;
-        let mut collector = answer::Collector::new(request.log_type);
-        loop {
-            let event = running.next().await.ok_or_else(|| Lost("it ended without an answer".to_owned()))?;
-            if let Some(answer) = collector.event(event)? {
-                return Ok(answer);
-            }
-        }
+        Ok(self.pool.invoke(deployment, invoke, payload).await?)
     }
+
     async fn ends_loops(&self, function: &FunctionId) -> Result<bool, store::Error> {
         let function = function.clone();
         let configured: Option<RecursiveLoop> =

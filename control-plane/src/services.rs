@@ -14,12 +14,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use lambdock_domain::Scope;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::gateway::upstream::{Endpoints, connector};
-use crate::traces::signature::{self, Unsigned, authorization};
+use crate::signature::{self, Unsigned, authorization};
 
 pub use query::{Document, Query};
 
@@ -239,7 +238,7 @@ fn signed(
     let mut headers = headers.to_vec();
     headers.extend([("host", &*host), ("x-amz-date", &*time)]);
     // S3 wants it, and nobody else minds. [AWS: S3, authenticating requests]
-    let digest = Sha256::digest(&body).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    let digest = signature::hash(&body);
     if service == "s3" {
         headers.push(("x-amz-content-sha256", &*digest));
     }
@@ -253,7 +252,14 @@ fn signed(
     };
     let authorization = authorization(
         signature::Scope { access_key, secret, region: &scope.region, service },
-        Unsigned { method: method.as_str(), path: &path, query, headers: &headers, body: &body, time: &time },
+        Unsigned {
+            method: method.as_str(),
+            path: &path,
+            query,
+            headers: &headers,
+            body_hash: &digest,
+            time: &time,
+        },
     );
     let mut uri = http::uri::Parts::default();
     uri.scheme = endpoint.scheme().cloned();

@@ -3,8 +3,6 @@
 //! Nothing here may hold up an invocation: segments wait in a bounded queue for one task, and what finds no room is
 //! dropped.
 
-pub(crate) mod signature;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,8 +19,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
+use crate::signature::{Scope, Unsigned, authorization, hash};
 use crate::uplink::{EnvironmentInfo, TraceSink};
-use signature::{Scope, Unsigned, authorization};
 
 /// Batches that wait to be sent.
 const BATCHES: usize = 32;
@@ -184,7 +182,7 @@ impl Service {
                 path: self.url.path(),
                 query: "",
                 headers: &[("content-type", kind), ("host", &self.host), ("x-amz-date", &time)],
-                body: &body,
+                body_hash: &hash(&body),
                 time: &time,
             },
         );

@@ -36,6 +36,7 @@
 pub mod decode;
 pub mod encode;
 pub mod error;
+pub mod event_stream;
 mod generated;
 pub mod jackson;
 pub mod operation;

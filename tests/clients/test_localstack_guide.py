@@ -40,6 +40,7 @@ class Guide:
             variables = {"AWS_DEFAULT_REGION": "us-east-1", **credentials}
         self.shell = Shell(folder, variables)
         self.folder = folder
+        self.port = server.port
 
     def lambda_(self, operation: str, *arguments: str) -> str:
         return self.shell.run(*self._command, "lambda", operation, *arguments)
@@ -96,6 +97,13 @@ def test_the_guide_works_to_the_letter(guide):
     guide.lambda_("wait", "function-updated", "--function-name", NAME)
     guide.lambda_("invoke", "--function-name", NAME, "--payload", PAYLOAD, "output.txt")
     assert "Now the product of 10 and 10 is 100" in (guide.folder / "output.txt").read_text()
+
+    created = guide.json("create-function-url-config", "--function-name", NAME, "--auth-type", "NONE")
+    url = created["FunctionUrl"]
+    # The host needs no name server here; a user's has one that knows localhost.localstack.cloud.
+    here = ["--connect-to", f"::127.0.0.1:{guide.port}"]
+    body = ["-H", "Content-Type: application/json", "-d", '{"num1": "10", "num2": "10"}']
+    assert guide.shell.run("curl", "-s", *here, "-X", "POST", url, *body) == "Now the product of 10 and 10 is 100"
 
     guide.lambda_("delete-function", "--function-name", NAME)
     gone = guide.attempt("get-function", "--function-name", NAME)

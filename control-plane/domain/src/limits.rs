@@ -19,6 +19,8 @@ pub struct Limits {
     pub event_payload: u64,
     /// Answer of a function.
     pub response_payload: u64,
+    /// Answer of a function that streams it to a caller who takes it so.
+    pub streamed_response: u64,
     /// Executions at the same time, per account and region.
     pub concurrent_executions: u32,
     /// Executions that functions cannot reserve, per account and region.
@@ -38,6 +40,7 @@ impl Default for Limits {
             request_payload: 6_291_456,
             event_payload: 1_048_576,
             response_payload: 6_291_556,
+            streamed_response: 209_715_200,
             concurrent_executions: 1000,
             unreserved_concurrency: 100,
             tags: 50,

@@ -1,8 +1,12 @@
 //! Resource policies of functions: who else may call them.
 
+mod access;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Scope};
+
+pub use access::UrlAccess;
 
 /// Bytes that a policy may have as compact JSON. [AWS: Lambda quotas, resource-based policy]
 pub const SIZE_LIMIT: usize = 20_480;

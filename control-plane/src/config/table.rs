@@ -173,6 +173,17 @@ pub const VARIABLES: &[Variable] = &[
         "0",
         "1: account ids are decoded from access keys that begin with AKIA or ASIA.",
     ),
+    variable(
+        "ENFORCE_IAM",
+        "0",
+        "1: function URLs are open only to those whom policies allow, and the signatures of URLs that ask for them \
+         are verified.",
+    ),
+    variable(
+        "AWS_SECRET_ACCESS_KEY",
+        "test",
+        "Another secret than test that signatures may be made with, where they are verified.",
+    ),
     variable("LAMBDA_TRUNCATE_STDOUT", "2000", "Length at which functions' lines are cut on the console."),
     variable("LAMBDA_LIMITS_CODE_SIZE_ZIPPED", "52428800", "Largest archive in a request, in bytes."),
     variable(

@@ -14,18 +14,21 @@ use tracing::{Instrument, debug, debug_span, error, warn};
 
 use super::body;
 use super::endpoints::{self, Process};
+use super::function_urls::FunctionUrls;
+use super::response_stream;
 use super::runtimes;
 use super::scope::{Credential, KeyDecoding, default_scope};
 use super::server::{Body, Handler};
 use super::upstream::{self, Upstream};
 use super::{foreign, origin};
 use crate::api::functions::{self, archive_at};
-use crate::api::invocations::{self, Invocation};
+use crate::api::invocations::{self, Invocation, StreamingInvocation};
 use crate::api::{
     Caller, Context, Error, account, aliases, capacity_providers, code_signing, concurrency, event_invoke,
     event_source_mappings, function_urls, layers, new_id, permissions, provisioned_concurrency, recursion,
     runtime_management, scaling, tags, versions,
 };
+use crate::function_url::host::Address;
 use crate::wire::operations as op;
 use crate::wire::{self, Decoded, ErrorCode, Labels, Operation, OperationShape, ServiceError, Violation};
 
@@ -41,6 +44,8 @@ pub struct Gateway {
     pub upstream: Upstream,
     /// Which web pages may use the API.
     pub origins: origin::Rules,
+    /// Serves function URLs.
+    pub urls: FunctionUrls,
 }
 
 /// Told in every answer, under AWS's name and under LocalStack's.
@@ -61,6 +66,10 @@ fn trace_id(parts: &Parts) -> Option<String> {
 
 impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        // Which pages may call it, each function URL says itself.
+        if let Some(address) = Address::find(request.uri(), request.headers()) {
+            return self.function_url(address, request).await;
+        }
         if !self.origins.admit(request.headers()) {
             let origin = request.headers().get(ORIGIN).or_else(|| request.headers().get(REFERER));
             warn!(?origin, "a web page was kept from using the API; EXTRA_CORS_ALLOWED_ORIGINS lets it");
@@ -93,10 +102,10 @@ impl Gateway {
         let mut response = answered.await.unwrap_or_else(|_| {
             error!(request_id = %request_id, path = parts.uri.path(), "a request could not be answered; please report this");
             let message = "Lambdock failed while it answered this request; its log says more.";
-            ServiceError::new(ErrorCode::InternalFailure, message).render()
+            whole(ServiceError::new(ErrorCode::InternalFailure, message).render())
         });
         mark(response.headers_mut(), &request_id);
-        whole(response)
+        response
     }
 
     /// Whether a request is another service's. One without credentials is if no operation of ours and none of our own
@@ -152,7 +161,8 @@ fn mark(headers: &mut HeaderMap, request_id: &str) {
     headers.insert(LOCALSTACK, HeaderValue::from_static("true"));
 }
 
-fn whole(response: Response<Bytes>) -> Response<Body> {
+/// A response whose body is there.
+pub(super) fn whole(response: Response<Bytes>) -> Response<Body> {
     response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())
 }
 
@@ -166,25 +176,22 @@ impl Gateway {
         body: Incoming,
         credential: Option<Credential>,
         request_id: &str,
-    ) -> Response<Bytes> {
+    ) -> Response<Body> {
         let (path, query) = (parts.uri.path(), parts.uri.query());
         if let Some((status, content)) =
             endpoints::answer(&self.process, &parts.method, path, jiff::Timestamp::now())
         {
-            return json(status, content.map(|content| content.to_string().into()));
+            return whole(json(status, content.map(|content| content.to_string().into())));
         }
         if let Some((status, content)) = runtimes::answer(&parts.method, path, query) {
-            return json(status, content.map(|content| content.to_string().into()));
+            return whole(json(status, content.map(|content| content.to_string().into())));
         }
         if let (&Method::GET, Some(digest)) = (&parts.method, archive_at(path)) {
-            return self.archive(&digest).await;
+            return whole(self.archive(&digest).await);
         }
         let Some((operation, labels)) = Operation::route(&parts.method, path, query) else {
-            return not_implemented(&format!(
-                "No operation of Lambda's API answers {} {path}.",
-                parts.method
-            ))
-            .render();
+            let message = format!("No operation of Lambda's API answers {} {path}.", parts.method);
+            return whole(not_implemented(&message).render());
         };
         let scope = credential.map_or_else(default_scope, |credential| credential.scope(self.key_decoding));
         let caller = Caller { scope, request_id: request_id.to_owned() };
@@ -192,7 +199,7 @@ impl Gateway {
             Ok(response) => response,
             Err(refusal) => {
                 debug!(operation = operation.name(), error = %refusal, "refused");
-                refusal.render()
+                whole(refusal.render())
             }
         }
     }
@@ -204,7 +211,7 @@ impl Gateway {
         parts: &Parts,
         body: Incoming,
         caller: &Caller,
-    ) -> Result<Response<Bytes>, ServiceError> {
+    ) -> Result<Response<Body>, ServiceError> {
         let body = body::read(body, self.limit(operation))
             .await
             .map_err(|fault| self.unreadable(operation, parts, fault))?;
@@ -416,6 +423,15 @@ impl Gateway {
                 })
                 .await
             }
+            Operation::InvokeWithResponseStream => {
+                let Decoded { mut input, violations } =
+                    wire::decode::<op::InvokeWithResponseStream>(&request)?;
+                let payload = input.payload.take().unwrap_or_default();
+                let invocation = StreamingInvocation { input, payload, trace_id: trace_id(parts) };
+                let answered =
+                    invocations::invoke_with_response_stream(context, caller, invocation, violations).await;
+                response_stream::render(answered.map_err(refusal)?)
+            }
             _ => Err(not_implemented(&format!(
                 "The operation {} is not supported by this version of Lambdock.",
                 operation.name()
@@ -428,13 +444,13 @@ impl Gateway {
         &self,
         request: &wire::Request<'_>,
         handler: impl FnOnce(O::Input, Vec<Violation>) -> F,
-    ) -> Result<Response<Bytes>, ServiceError>
+    ) -> Result<Response<Body>, ServiceError>
     where
         F: Future<Output = Result<O::Output, Error>>,
     {
         let Decoded { input, violations } = wire::decode::<O>(request)?;
         let output = handler(input, violations).await.map_err(refusal)?;
-        wire::encode::<O>(output).map_err(|error| {
+        wire::encode::<O>(output).map(whole).map_err(|error| {
             ServiceError::new(ErrorCode::ServiceException, format!("The answer cannot be written: {error}"))
         })
     }
@@ -446,7 +462,9 @@ impl Gateway {
             Operation::CreateFunction | Operation::UpdateFunctionCode | Operation::PublishLayerVersion => {
                 limits.create_function_request
             }
-            Operation::Invoke | Operation::InvokeAsync => limits.request_payload,
+            Operation::Invoke | Operation::InvokeAsync | Operation::InvokeWithResponseStream => {
+                limits.request_payload
+            }
             _ => ORDINARY_REQUEST,
         }
     }
@@ -461,7 +479,10 @@ impl Gateway {
                 ServiceError::new(ErrorCode::SerializationException, message)
             }
             body::Fault::TooLarge(bytes)
-                if matches!(operation, Operation::Invoke | Operation::InvokeAsync) =>
+                if matches!(
+                    operation,
+                    Operation::Invoke | Operation::InvokeAsync | Operation::InvokeWithResponseStream
+                ) =>
             {
                 let (kind, limit) = if is_event || operation == Operation::InvokeAsync {
                     ("Event", limits.event_payload)
@@ -520,7 +541,7 @@ fn not_implemented(message: &str) -> ServiceError {
 }
 
 /// The one place where errors become AWS's types.
-fn refusal(error: Error) -> ServiceError {
+pub(super) fn refusal(error: Error) -> ServiceError {
     use lambdock_domain::Error as Domain;
     match error {
         Error::Domain(domain) => {

@@ -30,6 +30,10 @@ pub trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
 }
 
+/// Who sent a request, among its extensions. Requests from inside containers come without.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
 /// Time that a client has to send the head of a request. Bodies have their own limit, where they are read.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -64,7 +68,7 @@ impl<H: Handler> Server<H> {
                 () = self.stop.cancelled() => return,
             };
             match accepted {
-                Ok((stream, _peer)) => self.serve_tcp(stream),
+                Ok((stream, peer)) => self.serve_tcp(stream, peer),
                 Err(error) => {
                     // Out of file descriptors, mostly: connections that end make room.
                     warn!(%error, "cannot accept a connection");
@@ -74,21 +78,28 @@ impl<H: Handler> Server<H> {
         }
     }
 
-    fn serve_tcp(&self, stream: TcpStream) {
+    fn serve_tcp(&self, stream: TcpStream, peer: SocketAddr) {
         // Answers are written in one piece; waiting for more would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "the connection was gone at once");
         }
-        self.serve(stream);
+        self.serve_from(stream, Some(Peer(peer)));
     }
 
     /// Serves one connection in the background.
     pub fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S) {
+        self.serve_from(stream, None);
+    }
+
+    fn serve_from<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, peer: Option<Peer>) {
         let handler = Arc::clone(&self.handler);
         let stop = self.stop.clone();
         let requests = self.connections.clone();
         self.connections.spawn(async move {
-            let service = service_fn(|request| {
+            let service = service_fn(|mut request: Request<Incoming>| {
+                if let Some(peer) = peer {
+                    request.extensions_mut().insert(peer);
+                }
                 let handler = Arc::clone(&handler);
                 // What a request has begun is done whole, even if its client hangs up.
                 let answer = async move { Ok::<_, Infallible>(handler.handle(request).await) };

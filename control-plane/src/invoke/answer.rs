@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::parts::too_large;
 use crate::chunks::Chunks;
 use crate::pool::InvocationEvent;
 
@@ -43,14 +44,16 @@ pub struct Lost(pub String);
 #[derive(Debug)]
 pub(super) struct Collector {
     log_type: LogType,
+    /// Bytes that an answer may have. Of one that is not streamed the agent sees to it.
+    limit: u64,
     body: Chunks,
     answered: Option<(Bytes, Outcome)>,
 }
 
 impl Collector {
     /// Nothing has happened yet.
-    pub(super) fn new(log_type: LogType) -> Self {
-        Self { log_type, body: Chunks::expecting(None), answered: None }
+    pub(super) fn new(log_type: LogType, limit: u64) -> Self {
+        Self { log_type, limit, body: Chunks::expecting(None), answered: None }
     }
 
     /// Takes the next event; gives the answer once it is complete.
@@ -60,7 +63,16 @@ impl Collector {
     pub(super) fn event(&mut self, event: InvocationEvent) -> Result<Option<Answer>, Lost> {
         match event {
             InvocationEvent::ResponseStart(start) => self.body = Chunks::expecting(start.length),
-            InvocationEvent::Chunk(chunk) => self.body.push(chunk),
+            // What follows an answer that is too large is not kept.
+            InvocationEvent::Chunk(_) | InvocationEvent::ResponseEnd(..) | InvocationEvent::Failed(..)
+                if self.answered.is_some() => {}
+            InvocationEvent::Chunk(chunk) => {
+                self.body.push(chunk);
+                if self.body.len() as u64 > self.limit {
+                    self.body = Chunks::expecting(None);
+                    return Ok(self.answer((too_large(self.limit), Outcome::Unhandled)));
+                }
+            }
             InvocationEvent::ResponseEnd(end, error) => {
                 let answered = match end.error_type {
                     None => (
@@ -154,7 +166,7 @@ mod tests {
     type Given = (&'static str, bool, Option<&'static str>);
 
     fn check(log_type: LogType, events: Vec<InvocationEvent>, expected: Result<Given, &str>) {
-        let mut collector = Collector::new(log_type);
+        let mut collector = Collector::new(log_type, 10);
         for (left, event) in (0..events.len()).rev().zip(events) {
             let given = match collector.event(event) {
                 Ok(None) => continue,
@@ -185,6 +197,14 @@ mod tests {
         );
         check(LogType::None, vec![start(), end(None, b"")], Ok(("", true, None)));
         check(LogType::None, vec![failed(b"{}")], Ok(("{}", false, None)));
+    }
+
+    #[test]
+    fn a_stream_that_becomes_too_large_is_a_failure() {
+        let large = r#"{"errorMessage":"Response payload size exceeded maximum allowed payload size (10 bytes).","errorType":"Function.ResponseSizeTooLarge"}"#;
+        check(LogType::None, vec![start(), chunk(b"12345678"), chunk(b"90x")], Ok((large, false, None)));
+        let events = vec![start(), chunk(b"1234567890x"), chunk(b"y"), end(None, b""), done()];
+        check(LogType::Tail, events, Ok((large, false, Some("REPORT"))));
     }
 
     #[test]

@@ -24,6 +24,13 @@ pub struct Fresh {
     pub random: u128,
 }
 
+impl Fresh {
+    /// The id of a new trace.
+    pub fn root(self) -> String {
+        format!("1-{:08x}-{:024x}", self.seconds, self.random >> 32)
+    }
+}
+
 /// What decides where nobody has decided before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sampling {
@@ -51,7 +58,7 @@ pub fn complete(header: Option<&str>, sampling: Sampling, fresh: Fresh) -> Strin
     let (root, parent);
     let mut missing = Vec::new();
     if !has("Root") {
-        root = format!("1-{:08x}-{:024x}", fresh.seconds, fresh.random >> 32);
+        root = fresh.root();
         missing.push(("Root", &*root));
     }
     if !has("Parent") {

@@ -2,6 +2,7 @@
 //!
 //! They go with the function, in the same transaction.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use lambdock_domain::code_signing::FunctionCodeSigning;
@@ -24,7 +25,7 @@ pub trait Attachment: Serialize + DeserializeOwned {
     const KIND: &'static str;
 
     /// By which it can be found without knowing its function.
-    fn handle(&self) -> Option<&str> {
+    fn handle(&self) -> Option<Cow<'_, str>> {
         None
     }
 }
@@ -48,16 +49,17 @@ impl Attachment for EventInvokeConfig {
 impl Attachment for FunctionUrl {
     const KIND: &'static str = "function_url";
 
-    fn handle(&self) -> Option<&str> {
-        Some(&self.id)
+    /// In lower case, for it is the first part of a host name.
+    fn handle(&self) -> Option<Cow<'_, str>> {
+        Some(self.id.to_ascii_lowercase().into())
     }
 }
 
 impl Attachment for FunctionCodeSigning {
     const KIND: &'static str = "code_signing_config";
 
-    fn handle(&self) -> Option<&str> {
-        Some(&self.0)
+    fn handle(&self) -> Option<Cow<'_, str>> {
+        Some(self.0.as_str().into())
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn choose(
         return Ok(random());
     };
     let region = &function.id.scope.region;
-    let others = resources.attached_by::<FunctionUrl>(&id)?;
+    let others = resources.attached_by::<FunctionUrl>(&id.to_ascii_lowercase())?;
     match others.iter().find(|other| other.function.scope.region == *region) {
         Some(other) => Err(DomainError::Conflict(format!(
             "The function URL id {id}, chosen by the tag {CUSTOM_ID_TAG}, is taken by {}.",

@@ -54,7 +54,7 @@ pub async fn invoke(
         _ => {}
     }
     check(&payload, context.rules.limits.request_payload, "RequestResponse")?;
-    let log_type = if input.log_type.as_deref() == Some("Tail") { LogType::Tail } else { LogType::None };
+    let log_type = log_type(input.log_type.as_deref());
     let request = run::Request {
         function: named.id.clone(),
         invoked_arn: named.arn(),
@@ -118,13 +118,31 @@ pub(super) async fn serving(context: &Context, named: &Named) -> Result<Arc<Depl
     }
 }
 
-fn check(event: &[u8], limit: u64, invocation_type: &str) -> Result<(), Error> {
+/// When an answer is complete whose caller said this of its log.
+pub(super) fn log_type(given: Option<&str>) -> LogType {
+    if given == Some("Tail") { LogType::Tail } else { LogType::None }
+}
+
+/// The event of a synchronous invocation with this payload.
+pub(super) fn checked(context: &Context, payload: Bytes) -> Result<Bytes, Error> {
+    let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
+    check(&payload, context.rules.limits.request_payload, "RequestResponse")?;
+    Ok(payload)
+}
+
+/// Refuses an event that is too large.
+pub(super) fn within_limit(event: &[u8], limit: u64, invocation_type: &str) -> Result<(), Error> {
     if event.len() as u64 > limit {
         return Err(Error::PayloadTooLarge(format!(
             "{} byte payload is too large for the {invocation_type} invocation type (limit {limit} bytes)",
             event.len()
         )));
     }
+    Ok(())
+}
+
+fn check(event: &[u8], limit: u64, invocation_type: &str) -> Result<(), Error> {
+    within_limit(event, limit, invocation_type)?;
     let refused = |malformed| {
         format!("Could not parse request body into json: Could not parse payload into json: {malformed}")
     };
@@ -134,7 +152,8 @@ fn check(event: &[u8], limit: u64, invocation_type: &str) -> Result<(), Error> {
 /// Most that a client context may be, in characters of base64. [AWS: Invoke]
 const CLIENT_CONTEXT_LIMIT: usize = 3583;
 
-fn client_context(encoded: Option<&str>) -> Result<Option<String>, Error> {
+/// The JSON of a client context.
+pub(super) fn client_context(encoded: Option<&str>) -> Result<Option<String>, Error> {
     let Some(encoded) = encoded else { return Ok(None) };
     let invalid = |why: &str| {
         Error::RequestContent(format!("Client context must be a valid Base64-encoded JSON object: {why}"))
@@ -153,7 +172,7 @@ fn client_context(encoded: Option<&str>) -> Result<Option<String>, Error> {
 }
 
 /// [LocalStack: texts that its users know, with the cause behind them]
-fn failure(error: run::Error, named: &Named, caller: &Caller) -> Error {
+pub(super) fn failure(error: run::Error, named: &Named, caller: &Caller) -> Error {
     if let run::Error::Recursive = error {
         return Error::Recursive(error.to_string());
     }

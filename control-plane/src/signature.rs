@@ -1,4 +1,4 @@
-//! Pure: AWS's Signature Version 4, in headers. Emulators route by its credential scope.
+//! Pure: AWS's Signature Version 4.
 //!
 //! [AWS: IAM, create a signed AWS API request]
 
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 /// Who signs, for what.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Scope<'a> {
+pub struct Scope<'a> {
     /// Access key id.
     pub access_key: &'a str,
     /// Secret access key.
@@ -21,7 +21,7 @@ pub(crate) struct Scope<'a> {
 
 /// A request that is to be signed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Unsigned<'a> {
+pub struct Unsigned<'a> {
     /// Method.
     pub method: &'a str,
     /// Path, encoded.
@@ -30,27 +30,51 @@ pub(crate) struct Unsigned<'a> {
     pub query: &'a str,
     /// Headers that are signed: names in lower case, sorted, `host` and `x-amz-date` among them.
     pub headers: &'a [(&'a str, &'a str)],
-    /// Body.
-    pub body: &'a [u8],
+    /// SHA-256 of the body in hexadecimal digits, or what stands for it.
+    pub body_hash: &'a str,
     /// The value of `x-amz-date`: `20150830T123600Z`.
     pub time: &'a str,
 }
 
+impl Unsigned<'_> {
+    fn names(&self) -> String {
+        self.headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";")
+    }
+
+    /// The date that the signature is of.
+    fn date(&self) -> &str {
+        self.time.get(..8).unwrap_or(self.time)
+    }
+}
+
 /// The value of the `Authorization` header.
-pub(crate) fn authorization(scope: Scope<'_>, request: Unsigned<'_>) -> String {
-    let Scope { access_key, secret, region, service } = scope;
-    let Unsigned { method, path, query, headers, body, time } = request;
-    let date = time.get(..8).unwrap_or(time);
-    let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
+pub fn authorization(scope: Scope<'_>, request: Unsigned<'_>) -> String {
+    let Scope { access_key, region, service, .. } = scope;
+    let (date, names, signature) = (request.date(), request.names(), signature(scope, request));
+    format!(
+        "AWS4-HMAC-SHA256 Credential={access_key}/{date}/{region}/{service}/aws4_request, SignedHeaders={names}, \
+         Signature={signature}"
+    )
+}
+
+/// The signature, in hexadecimal digits.
+pub fn signature(scope: Scope<'_>, request: Unsigned<'_>) -> String {
+    let Scope { secret, region, service, .. } = scope;
+    let Unsigned { method, path, query, headers, body_hash, time } = request;
+    let (date, names) = (request.date(), request.names());
     let lines = headers.iter().fold(String::new(), |lines, (name, value)| format!("{lines}{name}:{value}\n"));
-    let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{}", hex(&Sha256::digest(body)));
+    let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{body_hash}");
     let within = format!("{date}/{region}/{service}/aws4_request");
-    let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{within}\n{}", hex(&Sha256::digest(canonical)));
+    let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{within}\n{}", hash(canonical.as_bytes()));
     let parts = [date, region, service, "aws4_request"];
     let secret = format!("AWS4{secret}").into_bytes();
     let key = parts.iter().fold(secret, |key, part| hmac(&key, part.as_bytes()).to_vec());
-    let signature = hex(&hmac(&key, to_sign.as_bytes()));
-    format!("AWS4-HMAC-SHA256 Credential={access_key}/{within}, SignedHeaders={names}, Signature={signature}")
+    hex(&hmac(&key, to_sign.as_bytes()))
+}
+
+/// SHA-256, in hexadecimal digits.
+pub fn hash(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// Bytes of SHA-256's blocks.
@@ -108,7 +132,7 @@ mod tests {
                 ("host", "iam.amazonaws.com"),
                 ("x-amz-date", "20150830T123600Z"),
             ],
-            body: b"",
+            body_hash: &hash(b""),
             time: "20150830T123600Z",
         };
         assert_eq!(
