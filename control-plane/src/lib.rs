@@ -9,6 +9,7 @@ pub mod app;
 pub mod chunks;
 pub mod code;
 pub mod config;
+pub mod coverage;
 pub mod doctor;
 pub mod event_sources;
 pub mod events;

@@ -432,7 +432,16 @@ impl Gateway {
                     invocations::invoke_with_response_stream(context, caller, invocation, violations).await;
                 response_stream::render(answered.map_err(refusal)?)
             }
-            _ => Err(not_implemented(&format!(
+            // Durable executions. The compiler asks for whatever a newer model adds.
+            Operation::CheckpointDurableExecution
+            | Operation::GetDurableExecution
+            | Operation::GetDurableExecutionHistory
+            | Operation::GetDurableExecutionState
+            | Operation::ListDurableExecutionsByFunction
+            | Operation::SendDurableExecutionCallbackFailure
+            | Operation::SendDurableExecutionCallbackHeartbeat
+            | Operation::SendDurableExecutionCallbackSuccess
+            | Operation::StopDurableExecution => Err(not_implemented(&format!(
                 "The operation {} is not supported by this version of Lambdock.",
                 operation.name()
             ))),

@@ -1,0 +1,139 @@
+//! Pure: what is to be said of each operation, for `docs/coverage.md`.
+
+use std::fmt::Write as _;
+
+use crate::wire::Operation;
+
+/// Operations that answer 501: durable executions.
+const MISSING: &[Operation] = &[
+    Operation::CheckpointDurableExecution,
+    Operation::GetDurableExecution,
+    Operation::GetDurableExecutionHistory,
+    Operation::GetDurableExecutionState,
+    Operation::ListDurableExecutionsByFunction,
+    Operation::SendDurableExecutionCallbackFailure,
+    Operation::SendDurableExecutionCallbackHeartbeat,
+    Operation::SendDurableExecutionCallbackSuccess,
+    Operation::StopDurableExecution,
+];
+
+/// Where an operation does less than on AWS, or in another way.
+const NOTES: &[(Operation, &str)] = &[
+    (Operation::Invoke, "DryRun, Event and RequestResponse; `TenantId` reaches the function."),
+    (Operation::InvokeAsync, "As Event, with its own limit of payloads."),
+    (Operation::InvokeWithResponseStream, "Chunks pass through as the function writes them."),
+    (
+        Operation::CreateFunction,
+        "Code in the request, in S3, in a folder (`S3Bucket=hot-reload`) or in an image. `EphemeralStorage` and `FileSystemConfigs` are kept and shown, not enforced.",
+    ),
+    (Operation::UpdateFunctionCode, "As CreateFunction. Signatures of code are not checked."),
+    (Operation::UpdateFunctionConfiguration, "As CreateFunction."),
+    (Operation::GetFunction, "`Code.Location` is a URL of Lambdock's own, without signature or end."),
+    (Operation::PublishVersion, "SnapStart: nothing is snapshotted; the hooks of runtimes run."),
+    (
+        Operation::PutProvisionedConcurrencyConfig,
+        "Environments are started and initialised before it is READY.",
+    ),
+    (Operation::PutFunctionScalingConfig, "Kept and shown."),
+    (Operation::PutRuntimeManagementConfig, "Kept and shown; the runtime is that of the image."),
+    (Operation::PutFunctionCodeSigningConfig, "Kept and shown; code is not checked."),
+    (Operation::CreateCapacityProvider, "Kept and shown, with its states; nothing runs on its instances."),
+    (
+        Operation::CreateEventSourceMapping,
+        "The resource with its states; sources are looked for at an upstream that plays them. Nothing polls them yet.",
+    ),
+    (Operation::CreateFunctionUrlConfig, "Served at `http://<id>.lambda-url.<region>.<LOCALSTACK_HOST>/`."),
+    (Operation::PublishLayerVersion, "From the request or S3. Layers of accounts on AWS are not fetched."),
+    (Operation::GetAccountSettings, "Limits from `LAMBDA_LIMITS_*`, live usage."),
+    (
+        Operation::TagResource,
+        "Functions, event source mappings, code signing configurations, capacity providers.",
+    ),
+    (
+        Operation::AddPermission,
+        "Kept and shown; callers are not held to policies, except for function URLs and layers of other accounts.",
+    ),
+];
+
+/// Where AWS says nothing, and what is done here.
+const DECISIONS: &[(&str, &str)] = &[
+    ("An unknown marker in a list", "Refused with InvalidParameterValueException, `Invalid marker: …`."),
+    (
+        "A JSON member of the wrong type",
+        "SerializationException with the words of AWS's parser, as far as they are known.",
+    ),
+    (
+        "Deleting a version that an alias names",
+        "ResourceConflictException, as on AWS; its words are not recorded.",
+    ),
+    (
+        "Code and layers that are too large together",
+        "InvalidParameterValueException, `Layers consume more than the available size of … bytes`.",
+    ),
+    ("Code storage is used up", "CodeStorageExceededException, `Code storage limit exceeded.`"),
+    (
+        "The condition of an event that was part of a loop",
+        "`RecursiveInvocation` in the record for the destination.",
+    ),
+    (
+        "Reserved variables in `Environment`",
+        "Taken, as LocalStack does; `LAMBDOCK_RESERVED_VARIABLES=1` refuses them as AWS does.",
+    ),
+    (
+        "A network without an EC2 upstream",
+        "Any subnets and security groups are accepted; with an upstream they are looked up.",
+    ),
+    ("`x-amzn-RequestId` of function URLs", "That of the invocation, as in the function's log."),
+];
+
+/// The document.
+pub fn document() -> String {
+    let mut text = String::from(
+        "# Coverage\n\nEvery operation of Lambda's API, 2015-03-31, and what there is to know about it here. Written from the model and \
+         from\n`control-plane/src/coverage.rs` by a test (`UPDATE=1 cargo test -p lambdock coverage`). An operation without a \
+         note does what\nAWS does, as far as that is known.\n\n| Operation | Served | Notes |\n|---|---|---|\n",
+    );
+    for operation in Operation::ALL {
+        let served = if is_served(operation) { "yes" } else { "no" };
+        let note = NOTES.iter().find(|(noted, _)| *noted == operation).map_or("", |(_, note)| note);
+        let line = format!("| {} | {served} | {note} |", operation.name()).replace("  ", " ");
+        // A String takes everything.
+        let _ = writeln!(text, "{line}");
+    }
+    text.push_str(
+        "\nOperations that are not served answer 501.\n\n## Decisions\n\nWhere AWS is neither documented nor recorded:\n\n\
+         | Case | Here |\n|---|---|\n",
+    );
+    for (case, decision) in DECISIONS {
+        let _ = writeln!(text, "| {case} | {decision} |");
+    }
+    text
+}
+
+/// Whether an operation is answered otherwise than with 501.
+pub fn is_served(operation: Operation) -> bool {
+    !MISSING.contains(&operation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_coverage_is_documented() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/coverage.md");
+        let text = document();
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(written, text, "run it with UPDATE=1 and look at the change");
+    }
+
+    #[test]
+    fn nothing_is_noted_twice() {
+        for (at, (operation, _)) in NOTES.iter().enumerate() {
+            assert!(!NOTES[..at].iter().any(|(other, _)| other == operation), "{}", operation.name());
+        }
+    }
+}

@@ -1,0 +1,37 @@
+"""docs/coverage.md says which operations are served; this asks each of them."""
+
+import re
+from pathlib import Path
+
+import pytest
+import requests
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
+ROWS = dict(re.findall(r"^\| (\w+) \| (yes|no) \|", DOCUMENT.read_text(), re.MULTILINE))
+
+
+def dummy(shape) -> str:
+    """Something for a place in a path."""
+    if shape.type_name in ("integer", "long"):
+        return "1"
+    return "nobody"
+
+
+def test_the_table_has_every_operation_that_clients_know(server):
+    known = set(server.client().meta.service_model.operation_names)
+    assert known <= set(ROWS)
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_an_operation_is_served_or_not_as_the_table_says(server, name):
+    model = server.client().meta.service_model
+    if name not in model.operation_names:
+        pytest.skip("this version of botocore does not know it")
+    operation = model.operation_model(name)
+    uri = operation.http["requestUri"]
+    members = operation.input_shape.members if operation.input_shape else {}
+    for member, shape in members.items():
+        label = "{" + shape.serialization.get("name", member) + "}"
+        uri = uri.replace(label, dummy(shape))
+    answer = requests.request(operation.http["method"], server.url + uri, data=b"{}", timeout=20)
+    assert (answer.status_code == 501) == (ROWS[name] == "no"), answer.text
