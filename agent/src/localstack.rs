@@ -5,7 +5,7 @@
 //! invokes the function through a port of the container (`control`). Everything behind that is as with our own
 //! control plane: the driver sends the same messages, and `interpreter` makes calls of them.
 //!
-//! [spec: the in-container init, 1 to 3; LocalStack: init]
+//! [LocalStack: lambda-runtime-init]
 
 mod archives;
 mod client;

@@ -75,12 +75,11 @@ mod tests {
 
     #[test]
     fn the_dead_are_told_of_once() {
-        let alive = Processes::new().resident_peaks().unwrap();
         let mut memory = Memory::new();
         memory.died(1 << 50);
         memory.died(1);
         assert_eq!(memory.peak(), Some(1 << 50));
-        assert!(memory.peak() < Some(1 << 50) && memory.peak() >= Some(alive / 2));
+        assert!(memory.peak() < Some(1 << 50) && memory.peak() > Some(0));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! all this has a thread of its own, which only exists in environments with hot reload: invocations do not wait for
 //! it.
 //!
-//! [spec: the in-container init, 7.2 Watching]
+//! [LocalStack: lambda-runtime-init]
 
 mod debounce;
 mod events;

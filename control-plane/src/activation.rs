@@ -251,10 +251,11 @@ impl Parts {
                 }
             }
         };
-        prepared.map_err(|error| Reason { code: reason_code(&error), text: format!("{PREFIX}{error}") })?;
+        let prepared = prepared
+            .map_err(|error| Reason { code: reason_code(&error), text: format!("{PREFIX}{error}") })?;
         // Nothing that stands by has the folder.
         if !matches!(code, Code::Folder { .. }) {
-            self.pool.expect(&image, configuration.memory_mb);
+            self.pool.expect(&image, &prepared.id, configuration.memory_mb);
         }
         Ok(())
     }

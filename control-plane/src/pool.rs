@@ -169,13 +169,21 @@ struct Groups {
     retired: HashMap<DeploymentId, Instant>,
 }
 
+/// An environment that has a container or will have one.
+struct Alive {
+    /// Told when the container dies.
+    death: Option<oneshot::Sender<Death>>,
+    /// Who is in its network, and dies with it.
+    borrower: Option<EnvironmentId>,
+}
+
 struct Shared {
     settings: Settings,
     executor: Arc<dyn Executor>,
     uplink: Uplink,
     groups: RwLock<Groups>,
-    /// Who is to be told when a container dies. Environments are here before their container exists.
-    alive: Mutex<HashMap<EnvironmentId, Option<oneshot::Sender<Death>>>>,
+    /// Environments, from before their container exists.
+    alive: Mutex<HashMap<EnvironmentId, Alive>>,
     starts: Starts,
     standbys: Standbys,
     lives: TaskTracker,
@@ -259,8 +267,9 @@ impl Pool {
     }
 
     /// A function of this size that runs in the image will soon be invoked, as far as anybody can tell.
-    pub fn expect(&self, image: &ImageRequest, memory_size_mb: u32) {
-        self.shared.standbys.expect(image, memory_size_mb);
+    /// `image_id`: what the engine has under the image's name now.
+    pub fn expect(&self, image: &ImageRequest, image_id: &str, memory_size_mb: u32) {
+        self.shared.standbys.expect(image, Some(image_id), memory_size_mb);
     }
 
     /// Keeps environments of a deployment ready, beyond those that invocations need.
@@ -336,7 +345,7 @@ impl Shared {
         self.groups.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn alive(&self) -> MutexGuard<'_, HashMap<EnvironmentId, Option<oneshot::Sender<Death>>>> {
+    fn alive(&self) -> MutexGuard<'_, HashMap<EnvironmentId, Alive>> {
         self.alive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -374,10 +383,12 @@ impl Shared {
         let (sender, mut deaths) = mpsc::channel::<Death>(64);
         let hear = async {
             while let Some(death) = deaths.recv().await {
-                let concerned = self.alive().get_mut(&death.environment).and_then(Option::take);
-                if let Some(concerned) = concerned {
+                let mut alive = self.alive();
+                let borrower = alive.get(&death.environment).and_then(|lender| lender.borrower);
+                for id in [Some(death.environment), borrower].into_iter().flatten() {
+                    let concerned = alive.get_mut(&id).and_then(|concerned| concerned.death.take());
                     // Unheard if its end is known already.
-                    let _ = concerned.send(death);
+                    let _ = concerned.map(|concerned| concerned.send(death.clone()));
                 }
             }
         };

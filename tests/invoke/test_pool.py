@@ -5,6 +5,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from botocore.exceptions import ClientError
+
 from harness import engine
 from harness.archives import python
 from harness.deployment import deploy
@@ -179,11 +182,14 @@ def test_containers_have_labels_and_telling_names(own_server):
 
 
 def standing_by(server) -> list:
-    return server.containers("..standby", running=True)
+    """Containers that stand by and whose init has dialled in; the server has to tell of that (DEBUG=1)."""
+    arrivals = [line for line in server.log.splitlines() if "dialled in" in line]
+    there = server.containers("..standby", running=True)
+    return [one for one in there if any(one.name[-32:] in line for line in arrivals)]
 
 
 def test_a_container_that_stands_by_becomes_the_function_s(own_server):
-    server = own_server(LAMBDOCK_STANDBY_CONTAINERS=1)
+    server = own_server(LAMBDOCK_STANDBY_CONTAINERS=1, LAMBDOCK_STANDBY_NETWORKS=0, DEBUG=1)
     one = deploy(server, MemorySize=192)
     (before,) = wait_until(lambda: standing_by(server), what="a container stands by")
     other = deploy(server, MemorySize=320)
@@ -198,10 +204,29 @@ def test_a_container_that_stands_by_becomes_the_function_s(own_server):
 
 
 def test_a_container_that_stood_by_and_was_removed_is_not_missed(own_server):
-    server = own_server(LAMBDOCK_STANDBY_CONTAINERS=1)
+    server = own_server(LAMBDOCK_STANDBY_CONTAINERS=1, LAMBDOCK_STANDBY_NETWORKS=0, DEBUG=1)
     one = deploy(server)
     engine.remove(wait_until(lambda: standing_by(server), what="a container stands by"))
     assert one.run(WHERE).value()[1] == 1
+
+
+def test_functions_end_with_the_network_that_they_were_started_in(own_server):
+    server = own_server(LAMBDOCK_STANDBY_CONTAINERS=0, LAMBDOCK_STANDBY_NETWORKS=1, DEBUG=1)
+    one = deploy(server, Timeout=20)
+    one.run(WHERE)
+    (lender,) = wait_until(lambda: standing_by(server), what="a network stands by")
+    one.configure(MemorySize=192)
+    one.run(WHERE)
+    (borrower,) = wait_until(lambda: len(one.containers()) == 1 and one.containers())
+    assert borrower.inspect()["HostConfig"]["NetworkMode"] == f"container:{lender.inspect()['Id']}"
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(one.run, "open('/tmp/begun', 'w'); import time; time.sleep(15)")
+        wait_until(lambda: begun(borrower), what="the function runs")
+        engine.remove([lender])
+        with pytest.raises(ClientError, match=r"the container ended|was ended|connection"):
+            answer.result()
+    assert one.run(WHERE).value()[1] == 1
+    wait_until(lambda: standing_by(server), what="another network stands by")
 
 
 def test_memory_is_limited_by_the_engine(function):

@@ -1,7 +1,7 @@
 //! Pure: our messages become LocalStack's calls.
 //!
 //! LocalStack takes one call for the log and one for the result of an invocation, in this order, and nothing after
-//! that. So both are held until the invocation is done. [spec: the in-container init, 3.2, 3.3, 4.5]
+//! that. So both are held until the invocation is done. [LocalStack: lambda-runtime-init]
 
 use bytes::Bytes;
 use lambdock_protocol::{Initialized, LogSource, ResponseEnd, Status, ToControlPlane};

@@ -1,6 +1,6 @@
 //! Pure: what LocalStack tells a container about itself.
 //!
-//! [spec: the in-container init, 1.1 to 1.4; LocalStack: init]
+//! [LocalStack: lambda-runtime-init]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -74,12 +74,15 @@ pub const VARIABLES: &[Variable] = &[
         "LAMBDOCK_STANDBY_CONTAINERS",
         "3",
         "Containers at most that are started before a function needs one, so that cold starts are quick; 0: none. \
-         Each takes some 20 MB.",
+         Each takes some 20 MB. They are called `…-lambda-..standby-…` until a function has them, and have no label \
+         `lambdock.function`. There are none where LAMBDA_DOCKER_FLAGS publishes ports, on the network of the \
+         machine, and with LAMBDA_REMOVE_CONTAINERS=0.",
     ),
     variable(
         "LAMBDOCK_STANDBY_NETWORKS",
         "2",
-        "Containers at most whose networks are made before others need them, which then start in half the time; 0: none.",
+        "Containers at most, besides those of LAMBDOCK_STANDBY_CONTAINERS, that are there for their networks, in which \
+         others start in half the time: these have their host name and addresses from there. 0: none.",
     ),
     variable(
         "BUCKET_MARKER_LOCAL",

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use super::group::{End, Group};
-use super::sandbox::{LAST_WORDS, Obstacle, Presence, Sandbox, Wanted, dies};
+use super::sandbox::{LAST_WORDS, Loan, Obstacle, Presence, Sandbox, Wanted, dies};
 use super::{Error, Shared};
 use crate::executor::{ContainerId, EnvironmentId, FunctionNames, Memory};
 use crate::uplink::{Connection, EnvironmentInfo, Heard, Link, Observer, Reader};
@@ -91,8 +91,12 @@ impl Life {
             sandbox.deadline = Instant::now() + self.shared.settings.environment_timeout;
             match self.settle(sandbox, info).await {
                 Ok(settled) => return Some(settled),
-                Err(Unsettled { cause: Error::Ended(_) | Error::Executor(_), presence, container }) => {
-                    debug!("a sandbox that stood by was of no use");
+                Err(Unsettled {
+                    cause: cause @ (Error::Ended(_) | Error::Executor(_) | Error::NotReady { .. }),
+                    presence,
+                    container,
+                }) => {
+                    warn!(%cause, "a sandbox that stood by was of no use; another one is started");
                     self.shared.remove(&container).await;
                     drop(presence);
                 }
@@ -106,7 +110,7 @@ impl Life {
             image: deployment.image.clone(),
             memory_size_mb: deployment.memory_size_mb,
             mounts: deployment.mounts.clone(),
-            network: self.shared.standbys.network(),
+            network: self.shared.standbys.network().map(|sandbox| Loan::new(&self.shared, sandbox)),
         };
         let failed = |cause| self.group.lost(&self.shared, self.id, cause);
         let sandbox = Sandbox::start(&self.shared, wanted, failed).await?;

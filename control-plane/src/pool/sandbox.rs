@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant, sleep_until, timeout, timeout_at};
 use tracing::{debug, warn};
 
-use super::{Error, Shared};
+use super::{Alive, Error, Shared};
 use crate::executor::{
     self, ContainerId, ContainerSpec, Death, EnvironmentId, FolderMount, FunctionNames, ImageRequest,
     PostMortem,
@@ -29,7 +29,7 @@ pub(super) struct Wanted {
     pub(super) memory_size_mb: u32,
     pub(super) mounts: Vec<FolderMount>,
     /// Whose network it is to be in, if not one of its own.
-    pub(super) network: Option<Sandbox>,
+    pub(super) network: Option<Loan>,
 }
 
 /// An environment in the books: the uplink admits it, and its death is heard of. It is there from before its container
@@ -40,13 +40,13 @@ pub(super) struct Presence {
     pub(super) registration: Registration,
     pub(super) died: oneshot::Receiver<Death>,
     /// Whose network its container is in, if not one of its own.
-    network: Option<Box<Sandbox>>,
+    network: Option<Box<Loan>>,
 }
 
 impl Presence {
     fn new(shared: &Arc<Shared>, id: EnvironmentId) -> Self {
         let (death, died) = oneshot::channel();
-        shared.alive().insert(id, Some(death));
+        shared.alive().insert(id, Alive { death: Some(death), borrower: None });
         let registration = shared.uplink.register(id);
         Self { shared: Arc::clone(shared), id, registration, died, network: None }
     }
@@ -55,8 +55,41 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         self.shared.alive().remove(&self.id);
-        if let Some(network) = self.network.take() {
-            self.shared.standbys.give_back(*network);
+    }
+}
+
+/// A sandbox whose network is lent to another one. It goes back when this is dropped.
+pub(super) struct Loan {
+    shared: Arc<Shared>,
+    sandbox: Option<Sandbox>,
+}
+
+impl Loan {
+    pub(super) fn new(shared: &Arc<Shared>, sandbox: Sandbox) -> Self {
+        Self { shared: Arc::clone(shared), sandbox: Some(sandbox) }
+    }
+
+    /// From now on the death of the lender is that of `borrower` too.
+    fn to(&self, borrower: EnvironmentId) {
+        if let Some(sandbox) = &self.sandbox
+            && let Some(lender) = self.shared.alive().get_mut(&sandbox.presence.id)
+        {
+            lender.borrower = Some(borrower);
+        }
+    }
+
+    fn container(&self) -> Option<ContainerId> {
+        self.sandbox.as_ref().map(|sandbox| sandbox.container.clone())
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let Some(sandbox) = self.sandbox.take() {
+            if let Some(lender) = self.shared.alive().get_mut(&sandbox.presence.id) {
+                lender.borrower = None;
+            }
+            self.shared.standbys.give_back(sandbox);
         }
     }
 }
@@ -99,7 +132,7 @@ impl Sandbox {
         }
         let deadline = Instant::now() + limit;
         let mut presence = Presence::new(shared, wanted.id);
-        presence.network = wanted.network.take().map(Box::new);
+        presence.network = wanted.network.take().inspect(|loan| loan.to(wanted.id)).map(Box::new);
         let started = container(shared, &mut presence, &wanted, deadline, &mut fail).await;
         drop(turn);
         let container = match started {
@@ -163,7 +196,7 @@ async fn container(
         image: wanted.image.clone(),
         memory_size_mb: wanted.memory_size_mb,
         mounts: wanted.mounts.clone(),
-        network_of: presence.network.as_ref().map(|network| network.container.clone()),
+        network_of: presence.network.as_ref().and_then(|network| network.container()),
     };
     if spec.network_of.is_some() {
         match created(shared, &spec, deadline, fail).await {

@@ -2,7 +2,7 @@
 //! itself.
 //!
 //! AWS hides the start of its machines in the same way. `shelves` decides which images have how many; the keeper
-//! carries it out, one container at a time, when nobody waits for one.
+//! carries it out, one container at a time, while there are turns that nobody else takes.
 
 mod shelves;
 
@@ -68,9 +68,10 @@ impl Standbys {
         Self { inner: Mutex::new(inner), changed: Notify::new() }
     }
 
-    /// A function that uses the image will soon be invoked.
-    pub(super) fn expect(&self, image: &ImageRequest, memory_size_mb: u32) {
-        self.inner().shelves.expect(image, memory_size_mb);
+    /// A function that uses the image will soon be invoked. `image_id`: what the engine has under that name, if it has
+    /// just been looked up.
+    pub(super) fn expect(&self, image: &ImageRequest, image_id: Option<&str>, memory_size_mb: u32) {
+        self.inner().shelves.expect(image, image_id, memory_size_mb, Instant::now());
         self.changed.notify_one();
     }
 
@@ -79,7 +80,7 @@ impl Standbys {
         let claimed = {
             let mut inner = self.inner();
             let inner = &mut *inner;
-            inner.shelves.expect(image, memory_size_mb);
+            inner.shelves.expect(image, None, memory_size_mb, Instant::now());
             loop {
                 let Some(id) = inner.shelves.take(image, Instant::now()) else { break None };
                 let Some(mut sandbox) = inner.ready.remove(&id) else { continue };
@@ -148,7 +149,7 @@ impl Standbys {
             let nothing_to_do = async {
                 tokio::select! {
                     () = self.changed.notified() => {}
-                    () = sleep(LOOK) => {}
+                    () = sleep(if shared.starts.are_free() { LOOK } else { PAUSE }) => {}
                 }
                 sleep(PAUSE).await;
             };
@@ -157,11 +158,13 @@ impl Standbys {
             }
             self.bury(shared).await;
             while !shared.closing.is_cancelled()
+                && shared.starts.are_free()
                 && let Some(step) = self.next()
             {
                 self.carry_out(step, shared).await;
             }
             while !shared.closing.is_cancelled()
+                && shared.starts.are_free()
                 && let Some(wanted) = self.network_wanted()
             {
                 self.make_network(wanted, shared).await;

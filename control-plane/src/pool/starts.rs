@@ -48,6 +48,11 @@ impl Starts {
         }
     }
 
+    /// Whether there is a turn that nobody has and nobody waits for.
+    pub(super) fn are_free(&self) -> bool {
+        self.turns.available_permits() > 0
+    }
+
     fn moved(&self) -> Instant {
         *self.moved.lock().unwrap_or_else(PoisonError::into_inner)
     }

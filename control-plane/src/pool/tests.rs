@@ -614,7 +614,7 @@ async fn a_sandbox_that_stands_by_takes_the_first_invocation_and_is_replaced() {
     let sandboxes = Sandboxes::new(Fare::Well);
     let pool = pool_with(&sandboxes, KEEP, 1);
     let deployment = deployment("d");
-    pool.expect(&deployment.image, 128);
+    pool.expect(&deployment.image, "sha256:1", 128);
     let standing_by = || sandboxes.agents.lock().unwrap().keys().cloned().collect::<Vec<_>>();
     eventually(|| standing_by().len() == 1 && pool.shared.standbys.are_ready(1)).await;
     let before = standing_by();
@@ -630,7 +630,7 @@ async fn a_sandbox_that_died_while_it_stood_by_costs_no_invocation() {
     let sandboxes = Sandboxes::new(Fare::Well);
     let pool = pool_with(&sandboxes, KEEP, 1);
     let deployment = deployment("d");
-    pool.expect(&deployment.image, 128);
+    pool.expect(&deployment.image, "sha256:1", 128);
     eventually(|| pool.shared.standbys.are_ready(1)).await;
     for agent in sandboxes.agents.lock().unwrap().values() {
         agent.abort();
@@ -644,7 +644,7 @@ async fn a_sandbox_that_died_while_it_stood_by_costs_no_invocation() {
 async fn an_image_that_does_not_start_is_not_tried_for_ever() {
     let sandboxes = Sandboxes::new(Fare::Refused);
     let pool = pool_with(&sandboxes, KEEP, 3);
-    pool.expect(&deployment("d").image, 128);
+    pool.expect(&deployment("d").image, "sha256:1", 128);
     eventually(|| pool.shared.standbys.is_settled()).await;
     assert!(!pool.shared.standbys.are_ready(1));
     pool.shutdown(Duration::from_secs(5)).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use lambdock_protocol::{Decoder, Encoded, Hello, Purpose, ToAgent, ToControlPlane, VERSION};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -19,6 +20,16 @@ use crate::executor::EnvironmentId;
 
 /// Time from being accepted until the greeting is complete.
 const HELLO_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How often a silent connection is tried: lost after some 25 seconds.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(10))
+    .with_interval(Duration::from_secs(5))
+    .with_retries(3);
+
+/// What was sent has to be acknowledged by the other machine within this time, or the connection is lost. Whoever only
+/// reads slowly acknowledges.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 
 /// Largest greeting in bytes.
 const HELLO_LIMIT: usize = 4096;
@@ -83,6 +94,10 @@ enum Admitted {
 async fn greet(shared: &Arc<Shared>, mut stream: TcpStream) -> io::Result<()> {
     // Frames are written whole; waiting for more would only delay them.
     stream.set_nodelay(true)?;
+    // A container whose network is gone says nothing more, not even that it ends.
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_keepalive(&KEEPALIVE)?;
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
     let mut buffer = BytesMut::with_capacity(1024);
     let hello = read_hello(&mut stream, &mut buffer).await?;
     let admitted = choose_version(&hello.versions).and_then(|version| Ok((version, shared.admit(&hello)?)));

@@ -15,7 +15,7 @@ fn read_with(more: &[(&str, &str)], arguments: &[&str]) -> Result<Options, Fault
         more.iter().find(named).or_else(|| REQUIRED.iter().find(named)).map(|(_, value)| (*value).to_owned())
     };
     let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-    Options::read(find, &arguments, "/work")
+    Options::read(find, &arguments, "/code")
 }
 
 fn read(more: &[(&str, &str)]) -> Result<Options, Fault> {
@@ -106,7 +106,7 @@ fn the_handler_is_the_variables_before_it_is_the_last_argument() {
 fn arguments_are_the_command_and_stay_where_they_are() {
     let assignment = read_with(&[], &["prog", "foo"]).unwrap().assignment;
     assert_eq!(assignment.command, Some(vec!["prog".into(), "foo".into()]));
-    assert_eq!(assignment.working_directory.as_deref(), Some("/work"));
+    assert_eq!(assignment.working_directory.as_deref(), Some("/code"));
     assert_eq!(read(&[]).unwrap().assignment.working_directory, None);
 }
 

@@ -102,7 +102,8 @@ pub(super) fn body(
 
 fn host_config(spec: &ContainerSpec, init: Mount, fittings: &Fittings<'_>) -> HostConfig {
     let flags = fittings.flags;
-    let own_network = spec.network_of.is_none();
+    // Who is in another container's network has its names, too. [Docker: container networking]
+    let own_network = spec.network_of.is_none() && !fittings.topology.network.starts_with("container:");
     let (memory, memory_swap) = memory_limits(spec.memory_size_mb);
     let dns: Vec<String> = fittings.dns.map(str::to_owned).into_iter().chain(flags.dns.clone()).collect();
     let hosts: Vec<String> = fittings.topology.extra_hosts.iter().chain(&flags.hosts).cloned().collect();

@@ -1,7 +1,7 @@
 //! Pure: how many sandboxes of which image stand by.
 //!
-//! Each image that functions use gets one, the image asked for last first, and one more for each cold start of the
-//! last minutes that found none, as far as the capacity goes.
+//! Each image that functions have used lately gets one, the image asked for last first, and one more for each cold
+//! start of the last minutes that found none, as far as the capacity goes.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,6 +10,9 @@ use crate::executor::ImageRequest;
 
 /// A cold start that found no sandbox counts for so long.
 const MEMORY: Duration = Duration::from_secs(300);
+
+/// An image that nobody has asked for in this time is not expected any more.
+const LATELY: Duration = Duration::from_secs(30 * 60);
 
 /// Something to be done. `K` names sandboxes.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,10 +31,16 @@ pub(super) enum Step<K> {
 #[derive(Debug)]
 struct Shelf<K> {
     image: ImageRequest,
+    /// What the engine had under that name when it was last looked up.
+    image_id: Option<String>,
+    /// When it was asked for last.
+    expected: Instant,
     /// Of the function that was there last: most likely the next one is the same.
     memory_size_mb: u32,
     starting: Vec<K>,
     ready: Vec<K>,
+    /// Of an image that has another one in its place now.
+    stale: Vec<K>,
     /// When somebody found none.
     misses: VecDeque<Instant>,
     /// The last start failed; another is tried when the image is asked for again.
@@ -52,17 +61,36 @@ impl<K: Copy + Eq> Shelves<K> {
     }
 
     /// A function that uses the image has come, or is invoked in an environment of its own.
-    pub(super) fn expect(&mut self, image: &ImageRequest, memory_size_mb: u32) {
+    /// `image_id`: what is under its name, if that is known.
+    pub(super) fn expect(
+        &mut self,
+        image: &ImageRequest,
+        image_id: Option<&str>,
+        memory_size_mb: u32,
+        now: Instant,
+    ) {
         let known = self.shelves.iter().position(|shelf| shelf.image == *image);
         let mut shelf = known.and_then(|at| self.shelves.remove(at)).unwrap_or_else(|| Shelf {
             image: image.clone(),
+            image_id: None,
+            expected: now,
             memory_size_mb,
             starting: Vec::new(),
             ready: Vec::new(),
+            stale: Vec::new(),
             misses: VecDeque::new(),
             failed: false,
         });
         shelf.memory_size_mb = memory_size_mb;
+        shelf.expected = now;
+        if let Some(id) = image_id {
+            if shelf.image_id.as_deref().is_some_and(|before| before != id) {
+                // Those that are starting may be of either.
+                shelf.stale.append(&mut shelf.ready);
+                shelf.stale.append(&mut shelf.starting);
+            }
+            shelf.image_id = Some(id.to_owned());
+        }
         shelf.failed = false;
         self.shelves.push_front(shelf);
     }
@@ -87,8 +115,11 @@ impl<K: Copy + Eq> Shelves<K> {
         for shelf in &mut self.shelves {
             shelf.misses.retain(|missed| now.saturating_duration_since(*missed) < MEMORY);
         }
-        let wanted = self.wanted();
+        let wanted = self.wanted(now);
         for (shelf, wanted) in self.shelves.iter_mut().zip(&wanted) {
+            if let Some(key) = shelf.stale.pop() {
+                return Some(Step::End(key));
+            }
             if shelf.ready.len() + shelf.starting.len() > *wanted
                 && let Some(key) = shelf.ready.pop()
             {
@@ -108,11 +139,12 @@ impl<K: Copy + Eq> Shelves<K> {
     }
 
     /// How many of each image.
-    fn wanted(&self) -> Vec<usize> {
+    fn wanted(&self, now: Instant) -> Vec<usize> {
         let mut left = self.capacity;
         let mut wanted = Vec::with_capacity(self.shelves.len());
-        for _ in &self.shelves {
-            let one = left.min(1);
+        for shelf in &self.shelves {
+            let lately = now.saturating_duration_since(shelf.expected) < LATELY;
+            let one = if lately { left.min(1) } else { 0 };
             left -= one;
             wanted.push(one);
         }
@@ -181,10 +213,10 @@ mod tests {
     #[test]
     fn each_image_has_one_and_the_last_ones_go_first() {
         let (mut shelves, names, now) = (Shelves::new(2), Cell::new(0), Instant::now());
-        shelves.expect(&image("a"), 128);
-        shelves.expect(&image("b"), 512);
+        shelves.expect(&image("a"), None, 128, now);
+        shelves.expect(&image("b"), None, 512, now);
         assert_eq!(settle(&mut shelves, &names, now), ["+b/512", "+a/128"]);
-        shelves.expect(&image("c"), 128);
+        shelves.expect(&image("c"), None, 128, now);
         assert_eq!(settle(&mut shelves, &names, now), ["-1", "+c/128"], "the one of a");
         assert_eq!(shelves.take(&image("a"), now), None);
         assert_eq!(shelves.take(&image("b"), now), Some(0));
@@ -195,7 +227,7 @@ mod tests {
     fn who_finds_none_makes_room_for_more_for_a_while() {
         let (mut shelves, names, now) = (Shelves::new(3), Cell::new(0), Instant::now());
         for _ in 0..5 {
-            shelves.expect(&image("a"), 128);
+            shelves.expect(&image("a"), None, 128, now);
             assert_eq!(shelves.take(&image("a"), now), None);
         }
         assert_eq!(settle(&mut shelves, &names, now).len(), 3);
@@ -205,29 +237,49 @@ mod tests {
     #[test]
     fn what_could_not_be_started_is_tried_again_when_somebody_asks() {
         let (mut shelves, now) = (Shelves::new(2), Instant::now());
-        shelves.expect(&image("a"), 128);
+        shelves.expect(&image("a"), None, 128, now);
         assert!(matches!(shelves.next(|| 1, now), Some(Step::Start { key: 1, .. })));
         shelves.started(1, false);
         assert_eq!(shelves.next(|| 2, now), None);
-        shelves.expect(&image("a"), 128);
+        shelves.expect(&image("a"), None, 128, now);
         assert!(shelves.next(|| 3, now).is_some());
     }
 
     #[test]
     fn what_ended_by_itself_is_replaced() {
         let (mut shelves, names, now) = (Shelves::new(1), Cell::new(7), Instant::now());
-        shelves.expect(&image("a"), 128);
+        shelves.expect(&image("a"), None, 128, now);
         settle(&mut shelves, &names, now);
         shelves.lost(7);
         assert_eq!(settle(&mut shelves, &names, now), ["+a/128"]);
     }
 
     #[test]
+    fn an_image_that_was_replaced_has_new_ones() {
+        let (mut shelves, names, now) = (Shelves::new(1), Cell::new(0), Instant::now());
+        shelves.expect(&image("a"), Some("old"), 128, now);
+        settle(&mut shelves, &names, now);
+        shelves.expect(&image("a"), Some("old"), 128, now);
+        assert!(settle(&mut shelves, &names, now).is_empty());
+        shelves.expect(&image("a"), Some("new"), 128, now);
+        assert_eq!(shelves.take(&image("a"), now), None);
+        assert_eq!(settle(&mut shelves, &names, now), ["-0", "+a/128"]);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_any_more_ends() {
+        let (mut shelves, names, now) = (Shelves::new(2), Cell::new(0), Instant::now());
+        shelves.expect(&image("a"), None, 128, now);
+        settle(&mut shelves, &names, now);
+        assert_eq!(settle(&mut shelves, &names, now + LATELY), ["-0"]);
+    }
+
+    #[test]
     fn without_capacity_there_are_none() {
-        let mut shelves = Shelves::new(0);
-        shelves.expect(&image("a"), 128);
-        assert_eq!(shelves.take(&image("a"), Instant::now()), None);
-        assert_eq!(shelves.next(|| 1, Instant::now()), None);
+        let (mut shelves, now) = (Shelves::new(0), Instant::now());
+        shelves.expect(&image("a"), None, 128, now);
+        assert_eq!(shelves.take(&image("a"), now), None);
+        assert_eq!(shelves.next(|| 1, now), None);
     }
 
     proptest! {
@@ -243,9 +295,9 @@ mod tests {
                 now += Duration::from_secs(later);
                 let image = image(["a", "b", "c", "d"][which]);
                 match what {
-                    0 => shelves.expect(&image, 128),
+                    0 => shelves.expect(&image, None, 128, now),
                     1 => {
-                        shelves.expect(&image, 256);
+                        shelves.expect(&image, None, 256, now);
                         shelves.take(&image, now);
                     }
                     _ => {

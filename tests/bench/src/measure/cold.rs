@@ -58,7 +58,7 @@ pub(super) fn standby_rows(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result
 fn settle(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result<()> {
     lambdock.wait_until_idle(1)?;
     // Its init still has to dial in, which nothing outside tells.
-    thread::sleep(stage.effort.idle.min(Duration::from_millis(500)));
+    thread::sleep(Duration::from_secs(1));
     Ok(())
 }
 
