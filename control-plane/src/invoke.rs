@@ -228,7 +228,8 @@ impl Invoker {
     ) -> Result<Streamed, Error> {
         let log_type = request.log_type;
         let running = self.start(deployment, request, payload).await?;
-        Ok(Streamed::begin(running, permit, log_type, limit).await?)
+        let lifetime = pool::allowance(&deployment.assignment);
+        Ok(Streamed::begin(running, permit, lifetime, log_type, limit).await?)
     }
 
     async fn start(

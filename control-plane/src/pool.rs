@@ -30,6 +30,7 @@ use crate::uplink::Uplink;
 pub use crate::uplink::{InvocationEvent, Running};
 
 use group::Group;
+pub(crate) use life::allowance;
 use standby::Standbys;
 use starts::Starts;
 

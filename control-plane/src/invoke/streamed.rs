@@ -1,8 +1,12 @@
 //! An answer that its caller takes piece by piece, as fast as it can.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
 
 use super::answer::{LogType, Lost};
 use super::concurrency::Permit;
@@ -16,26 +20,55 @@ use crate::pool::Running;
 pub struct Streamed {
     /// Taken when nobody listens any more.
     running: Option<Running>,
-    /// Given back with the last part.
-    permit: Option<Permit>,
+    permit: Held,
     teller: Teller,
     told: VecDeque<Part>,
 }
 
+/// A permit that is given back with the last part; or, should the caller never take that, once the function must have
+/// ended.
+struct Held {
+    permit: Arc<Mutex<Option<Permit>>>,
+    timer: AbortHandle,
+}
+
+impl Held {
+    fn new(permit: Permit, lifetime: Duration) -> Self {
+        let permit = Arc::new(Mutex::new(Some(permit)));
+        let held = Arc::clone(&permit);
+        let timer = tokio::spawn(async move {
+            sleep(lifetime).await;
+            drop(taken(&held));
+        });
+        Self { permit, timer: timer.abort_handle() }
+    }
+
+    /// The permit, unless it was given back.
+    fn take(&self) -> Option<Permit> {
+        self.timer.abort();
+        taken(&self.permit)
+    }
+}
+
+fn taken(permit: &Mutex<Option<Permit>>) -> Option<Permit> {
+    permit.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
 impl Streamed {
-    /// The answer of `running`; waits for its first part.
+    /// The answer of `running`, which is over after `lifetime` at the latest; waits for its first part.
     ///
     /// # Errors
     /// The environment was lost before the function had answered.
     pub(super) async fn begin(
         running: Running,
         permit: Permit,
+        lifetime: Duration,
         log_type: LogType,
         limit: u64,
     ) -> Result<Self, Lost> {
         let mut streamed = Self {
             running: Some(running),
-            permit: Some(permit),
+            permit: Held::new(permit, lifetime),
             teller: Teller::new(log_type, limit),
             told: VecDeque::new(),
         };
@@ -47,12 +80,12 @@ impl Streamed {
     pub async fn next(&mut self) -> Option<Part> {
         // What is lost before anything was told is an error of `begin`.
         if let Err(Lost(reason)) = self.fill().await {
-            self.permit = None;
+            drop(self.permit.take());
             return Some(Part::End(End { error: Some(Failure::Lost(reason)), log_tail: None }));
         }
         let part = self.told.pop_front();
         if matches!(part, Some(Part::End(_)) | None) {
-            self.permit = None;
+            drop(self.permit.take());
         }
         part
     }
@@ -78,5 +111,31 @@ impl Drop for Streamed {
                 drop(permit);
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lambdock_domain::{FunctionId, Scope};
+
+    use super::super::concurrency::Concurrency;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_stops_reading_holds_an_execution_no_longer_than_the_function_may_run() {
+        let concurrency = Concurrency::new(1);
+        let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
+        let function = FunctionId { scope, name: "f".into() };
+        let enter = || concurrency.enter(&function, "$LATEST", 0);
+        let held = Held::new(enter().unwrap(), Duration::from_secs(10));
+        sleep(Duration::from_secs(9)).await;
+        assert!(enter().is_err());
+        sleep(Duration::from_secs(2)).await;
+        let other = enter().unwrap();
+        assert!(held.take().is_none(), "it was given back once");
+        assert!(enter().is_err());
+        let held = Held::new(other, Duration::from_secs(10));
+        drop(held.take());
+        assert!(enter().is_ok());
     }
 }

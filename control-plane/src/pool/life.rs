@@ -27,7 +27,7 @@ const SHUTDOWN_MARGIN: Duration = Duration::from_millis(250);
 const AGENT_MARGIN: Duration = Duration::from_secs(30);
 
 /// Time that an invocation of `assignment` may take at the very most. A failed init is run again inside of it.
-pub(super) fn allowance(assignment: &Assignment) -> Duration {
+pub(crate) fn allowance(assignment: &Assignment) -> Duration {
     let init = assignment.init_timeout_ms.unwrap_or_default();
     Duration::from_millis(assignment.timeout_ms.saturating_add(init)) + AGENT_MARGIN
 }
