@@ -15,12 +15,13 @@ use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::activation::{self, Activation};
 use crate::api::functions::choose::{ReservedVariables, Rules, RuntimeValidation};
 use crate::api::{Context, Creation};
 use crate::code::Archives;
+use crate::code_pages;
 use crate::config::Config;
 use crate::doctor;
 use crate::event_sources::SourceLookup;
@@ -96,6 +97,9 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
     };
     let engine_found = engine.is_ok();
     announce(banner(&config, &state, engine));
+    if let Err(error) = code_pages::give_back() {
+        debug!(%error, "the pages of code that only the start has needed stay");
+    }
     tokio::spawn(async move { remove_leftovers(&pool_at_start).await });
     if engine_found {
         let examined = doctor_of(&config, Arc::clone(&executor), instance)?;

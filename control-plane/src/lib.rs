@@ -8,6 +8,7 @@ pub mod api;
 pub mod app;
 pub mod chunks;
 pub mod code;
+pub mod code_pages;
 pub mod config;
 pub mod coverage;
 pub mod doctor;

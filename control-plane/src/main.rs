@@ -15,7 +15,12 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use lambdock::config::{Config, VARIABLES};
 use lambdock::executor::docker::Fault as FlagsFault;
 use lambdock::{app, doctor, place};
+use tikv_jemallocator::Jemalloc;
 use tracing_subscriber::EnvFilter;
+
+/// Payloads of megabytes come and go on all threads; glibc maps each of them anew, and musl is slow throughout.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// AWS Lambda on your own Docker engine.
 ///

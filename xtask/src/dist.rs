@@ -26,6 +26,8 @@ const INIT_BYTES: u64 = 2 * 1024 * 1024;
 /// Where the control plane's build finds the inits to embed.
 pub(crate) const INIT_DIR: &str = "LAMBDOCK_INIT_DIR";
 
+const MAKE: Tool = Tool { program: "make", packages: &["make"] };
+
 #[derive(Debug, Default, Args)]
 pub(crate) struct Options {
     /// Also build `target/dist/lambdock-static-<architecture>`, which needs nothing of the system it runs on
@@ -63,6 +65,7 @@ pub(crate) fn build_inits(workspace: &Workspace) -> Result<()> {
 }
 
 fn build_lambdock(workspace: &Workspace) -> Result<()> {
+    host::require(&[MAKE], "for jemalloc")?;
     step("build lambdock", || {
         cargo(workspace).arg("build").args(voice()).args(["--release", "--package", "lambdock"]).run()?;
         publish(&workspace.target().join("release/lambdock"), &workspace.dist().join("lambdock"))
@@ -74,8 +77,8 @@ pub(crate) fn build_static(workspace: &Workspace) -> Result<std::path::PathBuf> 
     let architecture = Architecture::of_host()?.rust;
     let target = musl_target(architecture);
     let path = workspace.dist().join(format!("lambdock-static-{architecture}"));
-    // SQLite is C.
-    host::require(&[Tool { program: "musl-gcc", packages: &["musl-tools"] }], "for a static SQLite")?;
+    let c = [Tool { program: "musl-gcc", packages: &["musl-tools"] }, MAKE];
+    host::require(&c, "for a static SQLite and jemalloc")?;
     step(&format!("build lambdock for {target}"), || {
         require_target(&target)?;
         cargo(workspace)
