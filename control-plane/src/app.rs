@@ -97,14 +97,17 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
     };
     let engine_found = engine.is_ok();
     announce(banner(&config, &state, engine));
-    if let Err(error) = code_pages::give_back() {
-        debug!(%error, "the pages of code that only the start has needed stay");
-    }
-    tokio::spawn(async move { remove_leftovers(&pool_at_start).await });
-    if engine_found {
-        let examined = doctor_of(&config, Arc::clone(&executor), instance)?;
-        tokio::spawn(async move { warn_of_missing_images(&examined).await });
-    }
+    let examined =
+        if engine_found { Some(doctor_of(&config, Arc::clone(&executor), instance)?) } else { None };
+    tokio::spawn(async move {
+        remove_leftovers(&pool_at_start).await;
+        if let Some(examined) = examined {
+            warn_of_missing_images(&examined).await;
+        }
+        if let Err(error) = code_pages::give_back() {
+            debug!(%error, "the pages of code that only the start has needed stay");
+        }
+    });
 
     let signal = signals.next().await;
     info!(signal, grace_s = config.shutdown_grace.as_secs(), "stopping; invocations in flight may finish");
