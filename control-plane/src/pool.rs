@@ -162,6 +162,9 @@ const LEFTOVERS_EVERY: Duration = Duration::from_secs(120);
 /// Time that everything left has to end once the grace period of a shutdown is over.
 const KILL_TIME: Duration = Duration::from_secs(10);
 
+/// Time for one last look, after that, for containers that nobody knows.
+const LEFTOVERS_TIME: Duration = Duration::from_secs(5);
+
 #[derive(Default)]
 struct Groups {
     groups: HashMap<DeploymentId, Arc<Group>>,
@@ -325,13 +328,23 @@ impl Pool {
             warn!(left = shared.lives.len(), "environments are ended before they have finished");
         }
         self.kill();
-        if timeout(KILL_TIME, shared.lives.wait()).await.is_err() {
+        let ended = async {
+            shared.lives.wait().await;
+            shared.standbys.end(shared).await;
+        };
+        if timeout(KILL_TIME, ended).await.is_err() {
             error!(
                 left = shared.lives.len(),
                 "environments could not be ended; their containers may be left"
             );
         }
-        shared.standbys.end(shared).await;
+        // Such as containers that were being created when the engine stopped answering for a while.
+        match timeout(LEFTOVERS_TIME, shared.remove_leftovers()).await {
+            Ok(Ok(0) | Err(executor::Error::Unavailable(_))) => {}
+            Ok(Ok(count)) => warn!(count, "containers were left that nobody knew, and are removed"),
+            Ok(Err(error)) => warn!(%error, "cannot look for containers that are left"),
+            Err(_elapsed) => warn!("the container engine does not tell which containers are left"),
+        }
     }
 }
 

@@ -115,7 +115,7 @@ fn bench_with(docker: Docker, instance: String, environment_timeout: Duration) -
         environment_timeout,
         parallel_starts: pool::Settings::parallel_starts_here(),
         standby: 0,
-        standby_networks: 1,
+        standby_networks: 0,
     };
     let pool = Pool::new(settings, Arc::new(docker), uplink);
     let assignment = Assignment {

@@ -17,11 +17,6 @@ def dummy(shape) -> str:
     return "nobody"
 
 
-def test_the_table_has_every_operation_that_clients_know(server):
-    known = set(server.client().meta.service_model.operation_names)
-    assert known <= set(ROWS)
-
-
 @pytest.mark.parametrize("name", sorted(ROWS))
 def test_an_operation_is_served_or_not_as_the_table_says(server, name):
     model = server.client().meta.service_model

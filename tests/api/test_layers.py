@@ -1,12 +1,13 @@
 """Layers: versions, policies, and what functions say of them."""
 
 import json
+import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
 
 from harness import archives
-from harness.deployment import create, deploy, fresh_name
+from harness.deployment import ROLE, create, deploy, fresh_name
 
 LIBRARY = archives.zip_of({"python/greeting.py": "WORD = 'hello'\n"})
 OTHER = "111111111111"
@@ -106,6 +107,10 @@ def test_an_archive_is_needed_and_has_to_be_one(client):
     code, message = refused(client.publish_layer_version, LayerName=name, Content={"ZipFile": b"no archive"})
     assert code == "InvalidParameterValueException"
     assert message.startswith("Could not unzip uploaded file.")
+    damaged = bytearray(archives.zip_of({"a": "x" * 3000}, zipfile.ZIP_STORED))
+    damaged[1000] ^= 0xFF
+    assert refused(publish, client=client, name=name, archive=bytes(damaged)) == (code, message)
+    assert client.list_layer_versions(LayerName=name)["LayerVersions"] == []
 
 
 def test_policies_grow_and_shrink(client):
@@ -164,6 +169,32 @@ def test_another_account_needs_permission(server, client):
     assert one.configuration()["Layers"] == [{"Arn": arn, "CodeSize": len(LIBRARY)}]
 
 
+def test_another_account_cannot_tell_what_is_there(server, client):
+    arn = publish(client, fresh_name("layer"))["LayerVersionArn"]
+    stranger = server.client(account=OTHER)
+    for one in (arn, f"{arn[:-1]}9", f"{arn[:-2]}-nobody:1"):
+        denied = (
+            "AccessDeniedException",
+            f"User: arn:aws:iam::{OTHER}:root is not authorized to perform: lambda:GetLayerVersion on resource: {one} "
+            "because no resource-based policy allows the lambda:GetLayerVersion action",
+        )
+        assert refused(stranger.get_layer_version_by_arn, Arn=one) == denied
+        assert refused(lambda one=one: create(server, client=stranger, Layers=[one])) == denied
+
+
+def test_another_account_cannot_change_who_may_use_a_layer(server, client):
+    name = fresh_name("layer")
+    published = publish(client, name)
+    stranger = server.client(account=OTHER)
+    which = {"LayerName": published["LayerArn"], "VersionNumber": 1}
+    grant = {**which, "StatementId": "s", "Action": "lambda:GetLayerVersion", "Principal": OTHER}
+    assert refused(stranger.add_layer_version_permission, **grant)[0] == "AccessDeniedException"
+    client.add_layer_version_permission(**grant)
+    assert refused(stranger.get_layer_version_policy, **which)[0] == "AccessDeniedException"
+    assert refused(stranger.remove_layer_version_permission, **which, StatementId="s")[0] == "AccessDeniedException"
+    assert stranger.get_layer_version_by_arn(Arn=published["LayerVersionArn"])["Version"] == 1
+
+
 def test_functions_name_their_layers(server, client):
     arns = [publish(client, fresh_name("layer"))["LayerVersionArn"] for _ in range(2)]
     one = deploy(server, Layers=arns)
@@ -200,6 +231,8 @@ def test_lists_of_layers_that_cannot_be(server, client):
     assert error([elsewhere]) == (
         "Layers are not in the same region as the function. Layers are expected to be in region us-east-1."
     )
+    missing = refused(client.update_function_configuration, FunctionName="nobody", Layers=[f"{first[:-1]}9"])
+    assert missing[0] == "ResourceNotFoundException"
     code, message = refused(client.update_function_configuration, FunctionName=one.name, Layers=[first[:-2]])
     assert code == "ValidationException"
     assert f"Value '[{first[:-2]}]' at 'layers' failed to satisfy constraint" in message
@@ -213,6 +246,10 @@ def test_code_and_layers_share_the_limit_of_their_size(own_server):
     one = deploy(server, Layers=arns[:1])
     words = "Layers consume more than the available size of 10000 bytes"
     assert refused(client.update_function_configuration, FunctionName=one.name, Layers=arns)[1] == words
+    words = (
+        "Function code combined with layers exceeds the maximum allowed size of 10000 bytes. "
+        "The actual size is 12000 bytes."
+    )
     assert refused(client.update_function_code, FunctionName=one.name, ZipFile=large)[1] == words
 
 
@@ -224,3 +261,12 @@ def test_layers_count_in_the_account_s_code_storage(own_server):
     assert used() == 2 * len(LIBRARY)
     client.delete_layer_version(LayerName="l", VersionNumber=1)
     assert used() == len(LIBRARY)
+
+
+def test_images_have_no_layers(server, client):
+    arn = publish(client, fresh_name("layer"))["LayerVersionArn"]
+    image = {"PackageType": "Image", "Code": {"ImageUri": "image"}, "Role": ROLE, "Layers": [arn]}
+    assert refused(client.create_function, FunctionName=fresh_name(), **image) == (
+        "InvalidParameterValueException",
+        "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.",
+    )

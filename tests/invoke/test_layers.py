@@ -1,7 +1,13 @@
 """Layers at run time: under /opt, one over the other, for as long as a function uses them."""
 
+import contextlib
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 from harness import archives
-from harness.deployment import deploy, fresh_name
+from harness.deployment import PYTHON, ROLE, Function, deploy, fresh_name
 
 
 def layer(client, content: dict[str, str], name: str | None = None) -> str:
@@ -50,6 +56,51 @@ def test_a_deleted_version_serves_functions_that_use_it(server):
     one.configure(Layers=[])
     answer = one.invoke({"run": reads("/opt/mark")}, Qualifier=version)
     assert answer.value() == ["kept"]
+
+
+class HesitantS3(BaseHTTPRequestHandler):
+    """Has one object under every name, and gives it when it is told to."""
+
+    asked = threading.Event()
+    may_answer = threading.Event()
+
+    def do_GET(self) -> None:
+        self.asked.set()
+        assert self.may_answer.wait(60)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(archives.PROBE)))
+        self.end_headers()
+        self.wfile.write(archives.PROBE)
+
+    def log_message(self, *_) -> None:
+        """Nothing."""
+
+
+@contextlib.contextmanager
+def hesitant_s3() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), HesitantS3) as s3:
+        threading.Thread(target=s3.serve_forever).start()
+        yield f"http://127.0.0.1:{s3.server_port}"
+        s3.shutdown()
+
+
+def test_a_version_that_is_deleted_while_a_function_is_made_serves_it(own_server):
+    with hesitant_s3() as url, ThreadPoolExecutor() as others:
+        server = own_server(AWS_ENDPOINT_URL_S3=url)
+        client = server.client()
+        name = fresh_name("layer")
+        arn = layer(client, {"mark": "kept"}, name)
+        one = Function(server, client, fresh_name())
+        options = {"Runtime": PYTHON, "Role": ROLE, "Handler": "index.handler", "Layers": [arn]}
+        code = {"S3Bucket": "bucket", "S3Key": "key"}
+        creating = others.submit(client.create_function, FunctionName=one.name, Code=code, **options)
+        try:
+            assert HesitantS3.asked.wait(60)
+            client.delete_layer_version(LayerName=name, VersionNumber=1)
+        finally:
+            HesitantS3.may_answer.set()
+        creating.result()
+        assert one.wait_active().run(reads("/opt/mark")).value() == ["kept"]
 
 
 EXTENSION = """#!/usr/bin/env python3

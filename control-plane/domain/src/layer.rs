@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::code::Digest;
 use crate::configuration::LayerUse;
 use crate::policy::{Policy, Principal};
-use crate::{Error, Scope, Timestamp};
+use crate::{Error, PackageType, Scope, Timestamp};
 
 /// Layers that a function may use. [AWS: Lambda quotas, function layers]
 pub const MOST: usize = 5;
@@ -144,16 +144,36 @@ pub fn check_references(arns: &[String], region: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks that code and layers together stay below `limit` bytes.
+/// Checks that code and layers together have `limit` bytes at most.
 ///
 /// # Errors
-/// They do not. [AWS: quotas, deployment package size; the words are those that users of AWS report]
+/// They have more, or the layers alone do. [AWS: quotas, deployment package size; the words are those that users of AWS
+/// report]
 pub fn check_size(code: u64, layers: &[LayerUse], limit: u64) -> Result<(), Error> {
-    let all = layers.iter().fold(code, |sum, layer| sum.saturating_add(layer.unzipped));
-    if !layers.is_empty() && all >= limit {
+    let of_layers = layers.iter().fold(0_u64, |sum, layer| sum.saturating_add(layer.unzipped));
+    let all = code.saturating_add(of_layers);
+    if of_layers > limit {
         return Err(Error::InvalidParameter(format!(
             "Layers consume more than the available size of {limit} bytes"
         )));
+    }
+    if !layers.is_empty() && all > limit {
+        return Err(Error::InvalidParameter(format!(
+            "Function code combined with layers exceeds the maximum allowed size of {limit} bytes. The actual size is \
+             {all} bytes."
+        )));
+    }
+    Ok(())
+}
+
+/// Checks that a function that is to have `count` layers can have some.
+///
+/// # Errors
+/// It is an image, which has its own in it. [AWS: the words are those that users of AWS report for CreateFunction]
+pub fn check_package_type(package_type: PackageType, count: usize) -> Result<(), Error> {
+    if package_type == PackageType::Image && count > 0 {
+        let message = "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.";
+        return Err(Error::InvalidParameter(message.to_owned()));
     }
     Ok(())
 }
@@ -218,8 +238,11 @@ mod tests {
     #[test]
     fn code_and_layers_have_one_limit() {
         let layers = [version(None).used(), version(None).used()];
-        assert_eq!(check_size(5, &layers, 10), Ok(()));
-        assert!(check_size(6, &layers, 10).is_err() && check_size(u64::MAX, &layers, 10).is_err());
+        let refused = |code, limit| check_size(code, &layers, limit).unwrap_err().to_string();
+        assert_eq!(check_size(6, &layers, 10), Ok(()));
+        assert!(refused(7, 10).ends_with("of 10 bytes. The actual size is 11 bytes."));
+        assert!(refused(u64::MAX, 10).starts_with("Function code combined with layers"));
+        assert_eq!(refused(0, 3), "Layers consume more than the available size of 3 bytes");
         assert_eq!(check_size(11, &[], 10), Ok(()), "code alone has a check of its own");
     }
 

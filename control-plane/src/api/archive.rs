@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::functions::storage;
 use super::{Context, Error};
-use crate::code::{Fault, Lease, inspect};
+use crate::code::{self, Fault, Lease, inspect};
 use crate::services::{self, Http};
 
 /// [AWS: CreateFunction and UpdateFunctionCode without any source]
@@ -58,6 +58,31 @@ pub(super) async fn keep(context: &Context, zip: Bytes) -> Result<Kept, Error> {
         Ok(Kept { lease: archives.put(&zip).map_err(disk)?, unzipped })
     })
     .await
+}
+
+/// Finds damage in an archive by unpacking it into nowhere, for resources that nothing prepares afterwards. One that is
+/// refused is gone.
+///
+/// # Errors
+/// AWS's, if it is damaged or its directory lies about sizes; ours, if the disk refuses.
+pub(super) async fn verified(context: &Context, kept: Kept) -> Result<Kept, Error> {
+    let (archives, limit) = (context.archives.clone(), context.rules.limits.code_size_unzipped);
+    let digest = kept.lease.digest().clone();
+    let verified = on_disk({
+        let digest = digest.clone();
+        move || {
+            let archive = archives.read(&digest).map_err(disk)?;
+            code::verify(BufReader::new(archive), limit).map_err(refused)
+        }
+    });
+    match verified.await {
+        Ok(()) => Ok(kept),
+        Err(refused) => {
+            drop(kept);
+            context.activation.unused(&digest).await;
+            Err(refused)
+        }
+    }
 }
 
 /// Fetches an archive from S3 and keeps it.

@@ -83,7 +83,8 @@ impl Archives {
         Ok(Draft { archives: self.clone(), file, hash: Sha256::new(), size: 0 })
     }
 
-    fn lease(&self, digest: &Digest, size: u64) -> Lease {
+    /// Keeps an archive of `size` bytes, which a resource still needs, for one that is about to.
+    pub fn hold(&self, digest: &Digest, size: u64) -> Lease {
         *self.leases().entry(digest.clone()).or_default() += 1;
         Lease { archives: self.clone(), digest: digest.clone(), size }
     }
@@ -174,7 +175,7 @@ impl Draft {
             write!(hex, "{byte:02x}").expect("a String takes everything");
         }
         let digest = Digest(hex);
-        let lease = archives.lease(&digest, size);
+        let lease = archives.hold(&digest, size);
         let path = archives.path(&digest);
         if !path.exists() {
             file.as_file().sync_data()?;
@@ -224,6 +225,19 @@ mod tests {
         archives.discard(&digest).unwrap();
         assert!(content(&archives, &digest).is_err());
         archives.discard(&digest).unwrap();
+    }
+
+    #[test]
+    fn an_archive_is_kept_for_as_long_as_one_of_its_leases_is_held() {
+        let (_folder, archives) = archives();
+        let digest = archives.put(b"abc").unwrap().digest().clone();
+        let (one, other) = (archives.hold(&digest, 3), archives.hold(&digest, 3));
+        drop(one);
+        archives.discard(&digest).unwrap();
+        assert!(content(&archives, &digest).is_ok());
+        drop(other);
+        archives.discard(&digest).unwrap();
+        assert!(content(&archives, &digest).is_err());
     }
 
     #[test]

@@ -119,10 +119,10 @@ struct Http<'a> {
     user_agent: String,
 }
 
-/// The only route and the only stage. [AWS]
+/// The only route and the only stage. (AWS)
 const DEFAULT: &str = "$default";
 
-/// `accountId` of a caller who need not say who it is. [AWS]
+/// `accountId` of a caller who need not say who it is. (AWS)
 const ANONYMOUS: &str = "anonymous";
 
 impl Request<'_> {

@@ -49,7 +49,7 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// How far clocks may differ. [AWS: five minutes]
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// The service that requests for function URLs are signed for. [AWS]
+/// The service that requests for function URLs are signed for. (AWS)
 const SERVICE: &str = "lambda";
 
 /// What clients may say instead of the body's hash.

@@ -36,7 +36,9 @@ pub async fn create_function(
     let tags: BTreeMap<String, String> = input.tags.into_iter().flatten().collect();
     tags::check(&tags, context.rules.limits.tags)?;
     let layers = input.layers.clone().unwrap_or_default();
-    configuration.layers = layers::attached(context, caller, &id.scope, layers).await?;
+    layer::check_package_type(configuration.package_type, layers.len())?;
+    let attached = layers::attached(context, caller, &id.scope, layers).await?;
+    configuration.layers = attached.layers;
     if context.store.function(&id).await?.is_some() {
         return Err(taken(&id));
     }
@@ -79,7 +81,7 @@ pub async fn create_function(
         Err(CreateError::Exists) => return Err(taken(&id)),
         Err(CreateError::Store(error)) => return Err(error.into()),
     }
-    drop(taken_in.lease);
+    drop((taken_in.lease, attached.leases));
     let prepared = context.activation.prepare(id.clone(), deployment);
     if context.creation == Creation::Synchronous {
         // Preparation goes on if the time is up; the waiters of the SDKs see how it ends.

@@ -16,16 +16,21 @@ pub async fn update_function_configuration(
     violations: Vec<Violation>,
 ) -> Result<shapes::FunctionConfiguration, Error> {
     let named = named(caller, Reach::OwnAccount, input.function_name.as_deref(), None, violations)?;
+    if input.vpc_config.is_some() || input.layers.is_some() {
+        let function = context.store.function(&named.id).await?.ok_or_else(|| named.not_found())?;
+        let count = input.layers.as_ref().map_or(0, Vec::len);
+        layer::check_package_type(function.latest.configuration.package_type, count)?;
+    }
     let vpc = match &input.vpc_config {
-        Some(chosen) => {
-            context.store.function(&named.id).await?.ok_or_else(|| named.not_found())?;
-            network(context, &named.id.scope, Some(chosen)).await?
-        }
+        Some(chosen) => network(context, &named.id.scope, Some(chosen)).await?,
         None => None,
     };
-    let layers = match input.layers.clone() {
-        Some(arns) => Some(layers::attached(context, caller, &named.id.scope, arns).await?),
-        None => None,
+    let (layers, leases) = match input.layers.clone() {
+        Some(arns) => {
+            let attached = layers::attached(context, caller, &named.id.scope, arns).await?;
+            (Some(attached.layers), attached.leases)
+        }
+        None => (None, Vec::new()),
     };
     let rules = context.rules.clone();
     let (function, ()) = context
@@ -40,6 +45,7 @@ pub async fn update_function_configuration(
         })
         .await
         .map_err(|error| changed(error, &named))?;
+    drop(leases);
     let shown = show::configuration(&function, named.id.arn(), show::Detail::Full);
     context.activation.prepare(function.id, function.latest.deployment);
     Ok(shown)

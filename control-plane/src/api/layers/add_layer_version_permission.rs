@@ -19,7 +19,8 @@ pub async fn add_layer_version_permission(
         return Err(Error::Validation(violations));
     }
     let number = find::number(input.version_number)?;
-    let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &caller.scope);
+    let scope = caller.scope.clone();
+    let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &scope);
     let given = input.revision_id;
     let permission = Permission {
         statement_id: input.statement_id.unwrap_or_default(),
@@ -31,7 +32,7 @@ pub async fn add_layer_version_permission(
     let (statement, revision) = context
         .store
         .transact(move |resources| {
-            let mut version = find::owned(resources, &layer, number)?;
+            let mut version = find::owned(resources, &scope, &layer, number)?;
             let statement = permission.statement(version.arn(), &layer.scope)?;
             let text = serde_json::to_string(&statement).map_err(crate::store::Error::from)?;
             let before = version.policy.take();

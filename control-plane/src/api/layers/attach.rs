@@ -4,8 +4,18 @@ use lambdock_domain::configuration::LayerUse;
 use lambdock_domain::layer::{check_references, does_not_exist, parse_version_arn};
 use lambdock_domain::{Error as DomainError, Scope};
 
-use super::find::check_access;
+use super::find::accessible;
 use crate::api::{Caller, Context, Error};
+use crate::code::Lease;
+
+/// Layers of a function.
+#[derive(Debug, Default)]
+pub(in crate::api) struct Attached {
+    /// In their order.
+    pub(in crate::api) layers: Vec<LayerUse>,
+    /// Held until the function is stored: meanwhile a layer may be deleted.
+    pub(in crate::api) leases: Vec<Lease>,
+}
 
 /// Looks up the layers that a function in `scope` is to have, in their order.
 ///
@@ -16,17 +26,21 @@ pub(in crate::api) async fn attached(
     caller: &Caller,
     scope: &Scope,
     arns: Vec<String>,
-) -> Result<Vec<LayerUse>, Error> {
+) -> Result<Attached, Error> {
     check_references(&arns, &scope.region)?;
-    let found = context.store.transact(move |resources| {
-        let look_up = |arn: String| {
-            let missing = || DomainError::InvalidParameter(does_not_exist(&arn));
-            let (layer, number) = parse_version_arn(&arn).ok_or_else(missing)?;
-            Ok::<_, Error>(resources.layer_version(&layer, number)?.ok_or_else(missing)?)
-        };
-        arns.into_iter().map(look_up).collect::<Result<Vec<_>, _>>()
-    });
-    let versions = found.await?;
-    versions.iter().try_for_each(|version| check_access(version, caller))?;
-    Ok(versions.iter().map(|version| version.used()).collect())
+    let (caller, archives) = (caller.scope.clone(), context.archives.clone());
+    context
+        .store
+        .transact(move |resources| {
+            let mut attached = Attached::default();
+            for arn in &arns {
+                let missing = || DomainError::InvalidParameter(does_not_exist(arn));
+                let (layer, number) = parse_version_arn(arn).ok_or_else(missing)?;
+                let version = accessible(resources, &caller, &layer, number)?.ok_or_else(missing)?;
+                attached.leases.push(archives.hold(&version.digest, version.size));
+                attached.layers.push(version.used());
+            }
+            Ok::<_, Error>(attached)
+        })
+        .await
 }

@@ -1,7 +1,7 @@
 //! Layer versions by what clients call them.
 
 use lambdock_domain::layer::does_not_exist;
-use lambdock_domain::{Error as DomainError, LayerId, LayerVersion};
+use lambdock_domain::{Error as DomainError, LayerId, LayerVersion, Scope};
 
 use crate::api::{Caller, Context, Error};
 use crate::store::Resources;
@@ -26,36 +26,49 @@ pub(super) async fn visible(
     layer: LayerId,
     number: u64,
 ) -> Result<LayerVersion, Error> {
-    let found = context
-        .store
-        .transact(move |resources| Ok::<_, Error>(resources.layer_version(&layer, number)?))
-        .await?;
-    let version = found.ok_or_else(DomainError::resource_not_found)?;
-    check_access(&version, caller)?;
-    Ok(version)
+    let caller = caller.scope.clone();
+    let found =
+        context.store.transact(move |resources| accessible(resources, &caller, &layer, number)).await?;
+    Ok(found.ok_or_else(DomainError::resource_not_found)?)
 }
 
+/// The version, if it is there and the caller may use it. `None`: the caller has no such version.
+///
 /// # Errors
-/// Another account's layer version that was not shared. [AWS: recorded]
-pub(super) fn check_access(version: &LayerVersion, caller: &Caller) -> Result<(), Error> {
-    let account = &caller.scope.account;
-    if version.admits(account) {
-        return Ok(());
+/// Another account's layer version that was not shared, in the same words whether or not it is there. [AWS: IAM]
+pub(super) fn accessible(
+    resources: &Resources<'_>,
+    caller: &Scope,
+    layer: &LayerId,
+    number: u64,
+) -> Result<Option<LayerVersion>, Error> {
+    let version = resources.layer_version(layer, number)?;
+    let account = &caller.account;
+    if layer.scope.account == *account || version.as_ref().is_some_and(|version| version.admits(account)) {
+        return Ok(version);
     }
-    let partition = caller.scope.partition();
     Err(DomainError::NotAuthorized(format!(
-        "User: arn:{partition}:iam::{account}:root is not authorized to perform: lambda:GetLayerVersion on resource: {} \
+        "User: arn:{}:iam::{account}:root is not authorized to perform: lambda:GetLayerVersion on resource: {} \
          because no resource-based policy allows the lambda:GetLayerVersion action",
-        version.arn()
+        caller.partition(),
+        layer.version_arn(number)
     ))
     .into())
 }
 
-/// The version, for its owner, who wants to change its policy.
+/// The version, for its owner, who alone may look at its policy and change it.
 ///
 /// # Errors
-/// It is not there. [AWS: recorded]
-pub(super) fn owned(resources: &Resources<'_>, layer: &LayerId, number: u64) -> Result<LayerVersion, Error> {
+/// It is another account's, or it is not there. [AWS: the second is recorded]
+pub(super) fn owned(
+    resources: &Resources<'_>,
+    caller: &Scope,
+    layer: &LayerId,
+    number: u64,
+) -> Result<LayerVersion, Error> {
+    if layer.scope.account != caller.account {
+        return Err(DomainError::ForeignAccount.into());
+    }
     let version = resources.layer_version(layer, number)?;
     let missing = || DomainError::NotFound(does_not_exist(&layer.version_arn(number)));
     Ok(version.ok_or_else(missing)?)

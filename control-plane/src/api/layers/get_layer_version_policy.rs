@@ -18,8 +18,10 @@ pub async fn get_layer_version_policy(
         return Err(Error::Validation(violations));
     }
     let number = find::number(input.version_number)?;
-    let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &caller.scope);
-    let version = context.store.transact(move |resources| find::owned(resources, &layer, number)).await?;
+    let scope = caller.scope.clone();
+    let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &scope);
+    let version =
+        context.store.transact(move |resources| find::owned(resources, &scope, &layer, number)).await?;
     let policy = version.policy.ok_or_else(find::no_policy)?;
     let document = serde_json::to_string(&policy.document()).map_err(crate::store::Error::from)?;
     Ok(shapes::GetLayerVersionPolicyResponse { policy: Some(document), revision_id: Some(policy.revision) })

@@ -35,6 +35,7 @@ pub async fn publish_layer_version(
         }
         _ => return Err(DomainError::InvalidParameter(archive::NO_SOURCE.to_owned()).into()),
     };
+    let kept = archive::verified(context, kept).await?;
     let mut version = LayerVersion {
         layer,
         number: 0,

@@ -18,12 +18,13 @@ pub async fn remove_layer_version_permission(
         return Err(Error::Validation(violations));
     }
     let number = find::number(input.version_number)?;
-    let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &caller.scope);
+    let scope = caller.scope.clone();
+    let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &scope);
     let (sid, given) = (input.statement_id.unwrap_or_default(), input.revision_id);
     context
         .store
         .transact(move |resources| {
-            let mut version = find::owned(resources, &layer, number)?;
+            let mut version = find::owned(resources, &scope, &layer, number)?;
             let policy = version.policy.take().ok_or_else(find::no_policy)?;
             if given.is_some_and(|given| given != policy.revision) {
                 return Err(DomainError::LayerPolicyRevisionMismatch.into());

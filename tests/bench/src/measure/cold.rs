@@ -36,7 +36,7 @@ pub(super) fn standby_rows(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result
         let function = stage.create(lambdock.api(), fixture)?;
         let (mut totals, mut rests) = (Samples::default(), Samples::default());
         for round in 0..=stage.effort.cold {
-            settle(stage, lambdock)?;
+            settle(lambdock)?;
             let answer = Caller::new(function.logged_invocation(event(100))).call().context("Lambdock")?;
             let total = milliseconds(answer.took);
             let boot = Phases::split(0.0, total, Default::default(), &answer.log).runtime_boot;
@@ -55,7 +55,7 @@ pub(super) fn standby_rows(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result
 }
 
 /// Waits until the one container that stands by is ready.
-fn settle(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result<()> {
+fn settle(lambdock: &Lambdock<'_>) -> Result<()> {
     lambdock.wait_until_idle(1)?;
     // Its init still has to dial in, which nothing outside tells.
     thread::sleep(Duration::from_secs(1));
@@ -123,7 +123,7 @@ impl Seen {
     }
 
     fn lambdock(&mut self, stage: &Stage<'_>, lambdock: &Lambdock<'_>, function: &Function) -> Result<()> {
-        settle(stage, lambdock)?;
+        settle(lambdock)?;
         let mut caller = Caller::new(function.logged_invocation(event(100)));
         let begun = SystemTime::now();
         let answer = caller.call().context("Lambdock")?;
