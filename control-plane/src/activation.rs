@@ -4,9 +4,11 @@ use std::io::BufReader;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use lambdock_domain::code::{ImageDefaults, ImageVersion};
 use lambdock_domain::function::DeploymentId;
 use lambdock_domain::{
-    Code, Configuration, Function, FunctionId, PublishedVersion, Reason, ReasonCode, State, Version,
+    Architecture, Code, Configuration, Function, FunctionId, PublishedVersion, Reason, ReasonCode, State,
+    Version,
 };
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -15,7 +17,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::ambient::new_id;
 use crate::code::{Archives, Fault, verify};
-use crate::executor::{self, Executor};
+use crate::executor::{self, Executor, ImageRequest, ResolvedImage};
 use crate::invoke::Deployer;
 use crate::pool::Pool;
 use crate::store::{ChangeError, Store};
@@ -112,6 +114,27 @@ impl Activation {
         Ok(())
     }
 
+    /// Which image a function would run whose `ImageUri` is `uri`. `None`: nobody can tell now; preparation asks again.
+    ///
+    /// # Errors
+    /// There is no such image, or it may not be had.
+    pub async fn resolve_image(
+        &self,
+        uri: &str,
+        architecture: Architecture,
+    ) -> Result<Option<ImageVersion>, executor::Error> {
+        match self.parts.resolve(uri, architecture).await {
+            Ok(version) => Ok(Some(version)),
+            Err(
+                error @ (executor::Error::ImageNotFound { .. } | executor::Error::ImageAccessDenied { .. }),
+            ) => Err(error),
+            Err(error) => {
+                warn!(image = uri, %error, "cannot tell which image this is");
+                Ok(None)
+            }
+        }
+    }
+
     /// Lets go of what a function and its versions had that are no more.
     pub async fn deleted(&self, function: &Function, versions: &[PublishedVersion]) {
         if let Some(serving) = &function.serving {
@@ -165,9 +188,9 @@ impl Parts {
             Err(crate::store::Error::Closed) => return,
             Err(error) => return error!(%error, "cannot be prepared"),
         };
-        let outcome = self.make_ready(id, deployment, &configuration, &code).await;
+        let outcome = self.make_ready(id, deployment, &configuration, code).await;
         match &outcome {
-            Ok(()) => info!("prepared"),
+            Ok(_) => info!("prepared"),
             Err(reason) => {
                 warn!(reason.code = reason.code.as_str(), reason = %reason.text, "cannot be prepared")
             }
@@ -180,12 +203,15 @@ impl Parts {
 
     /// Writes down how the preparation of `deployment` ended, for `$LATEST` and for versions published from it, and
     /// lets go of what was served before.
-    async fn record(&self, id: &FunctionId, deployment: DeploymentId, outcome: Result<(), Reason>) {
+    async fn record(&self, id: &FunctionId, deployment: DeploymentId, outcome: Result<Code, Reason>) {
         let written = self.store.change(id, move |changing| {
             for mut version in changing.unsettled_versions()? {
                 if version.is_preparing(&deployment) {
                     match &outcome {
-                        Ok(()) => version.prepared(new_id()),
+                        Ok(code) => {
+                            version.version.code = code.clone();
+                            version.prepared(new_id());
+                        }
                         Err(reason) => version.preparation_failed(reason.clone(), new_id()),
                     }
                     changing.put_version(&version)?;
@@ -195,7 +221,10 @@ impl Parts {
             let before = function.serving.clone();
             let archives: Vec<_> = function.archives().cloned().collect();
             match outcome {
-                Ok(()) => function.prepared(&deployment, new_id()),
+                Ok(code) => {
+                    function.learn(&deployment, code);
+                    function.prepared(&deployment, new_id())
+                }
                 Err(reason) => function.preparation_failed(&deployment, reason, new_id()),
             };
             let serves = function.serving.as_ref().map(|serving| &serving.deployment);
@@ -222,17 +251,22 @@ impl Parts {
         }
     }
 
+    /// Makes sure that everything is there. Returns the code with what was found out about it.
     async fn make_ready(
         &self,
         id: &FunctionId,
         deployment: &DeploymentId,
         configuration: &Configuration,
-        code: &Code,
-    ) -> Result<(), Reason> {
-        self.verify(code).await?;
+        mut code: Code,
+    ) -> Result<Code, Reason> {
+        self.verify(&code).await?;
+        if let Code::Image { uri, version: version @ None, .. } = &mut code {
+            let resolved = self.resolve(uri, configuration.architecture).await;
+            *version = Some(resolved.map_err(|error| reason(&error))?);
+        }
         let image = self
             .deployer
-            .image(configuration, code)
+            .image(configuration, &code)
             .map_err(|text| Reason { code: ReasonCode::InvalidRuntime, text })?;
         // The latest word only: a pull has more to tell than anybody reads.
         let news = Mutex::new(None);
@@ -251,13 +285,37 @@ impl Parts {
                 }
             }
         };
-        let prepared = prepared
-            .map_err(|error| Reason { code: reason_code(&error), text: format!("{PREFIX}{error}") })?;
+        let prepared = prepared.map_err(|error| reason(&error))?;
         // Nothing that stands by has the folder.
         if !matches!(code, Code::Folder { .. }) {
             self.pool.expect(&image, &prepared.id, configuration.memory_mb);
         }
-        Ok(())
+        if let Code::Image { uri, version, own } = &mut code {
+            if let (Some(version), None) = (&version, &own) {
+                self.name(uri, version, configuration.architecture).await;
+            }
+            *own = Some(ImageDefaults {
+                entry_point: prepared.entrypoint,
+                command: prepared.command,
+                working_directory: Some(prepared.working_directory).filter(|folder| !folder.is_empty()),
+            });
+        }
+        Ok(code)
+    }
+
+    async fn resolve(&self, uri: &str, architecture: Architecture) -> Result<ImageVersion, executor::Error> {
+        let request = ImageRequest { reference: uri.to_owned(), architecture };
+        let ResolvedImage { digest, reference } = self.executor.resolve(&request).await?;
+        Ok(ImageVersion { digest, reference })
+    }
+
+    /// What was pulled by its digest is found under its name, too, as if that had been pulled.
+    async fn name(&self, uri: &str, version: &ImageVersion, architecture: Architecture) {
+        let ImageVersion { digest, reference } = version.clone();
+        let name = ImageRequest { reference: uri.to_owned(), architecture };
+        if let Err(error) = self.executor.name(&ResolvedImage { digest, reference }, &name).await {
+            warn!(image = uri, %error, "an image that was pulled will be missed when its registry is away");
+        }
     }
 
     async fn report(&self, id: &FunctionId, deployment: &DeploymentId, text: String) {
@@ -305,6 +363,10 @@ impl Parts {
 
 /// Where users of LocalStack look for it.
 const PREFIX: &str = "Error while creating lambda: ";
+
+fn reason(error: &executor::Error) -> Reason {
+    Reason { code: reason_code(error), text: format!("{PREFIX}{error}") }
+}
 
 fn reason_code(error: &executor::Error) -> ReasonCode {
     match error {

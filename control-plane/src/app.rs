@@ -277,6 +277,7 @@ async fn build(
         key_decoding: if config.parity_access_keys { KeyDecoding::AwsKeys } else { KeyDecoding::OwnKeys },
         upstream: Upstream::new(config.upstream.clone()),
         origins: config.origins.clone(),
+        hosts: config.hosts.clone(),
         urls: FunctionUrls {
             directory: urls,
             access: if config.enforce_iam {

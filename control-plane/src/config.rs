@@ -12,6 +12,7 @@ use std::time::Duration;
 use lambdock_domain::Limits;
 use lambdock_domain::runtime::ImageMapping;
 
+use crate::gateway::host::Rules as Hosts;
 use crate::gateway::origin::Rules as Origins;
 use crate::gateway::upstream::Endpoints;
 
@@ -102,6 +103,8 @@ pub struct Config {
     pub upstream: Endpoints,
     /// Which web pages may use the API.
     pub origins: Origins,
+    /// Under which names the API answers.
+    pub hosts: Hosts,
     /// Log filter in the words of `tracing`.
     pub log_filter: String,
 }
@@ -142,8 +145,14 @@ impl Config {
         );
         let defaults = Limits::default();
         let upstream = source.endpoints("AWS_ENDPOINT_URL", &gateway_listen);
+        let hosts = Hosts {
+            unchecked: source.flag("DISABLE_CORS_CHECKS"),
+            own: host.split(':').next().unwrap_or_default().to_owned(),
+            extra: source.list("LAMBDOCK_ALLOWED_HOSTS"),
+        };
         Self {
             upstream,
+            hosts,
             external_host: if host.contains(':') { host } else { format!("{host}:{port}") },
             gateway_listen,
             uplink_listen: source.parsed("LAMBDOCK_UPLINK_LISTEN", value::address),

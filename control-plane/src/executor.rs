@@ -182,6 +182,15 @@ pub struct EngineDescription {
     pub clock_ahead_ms: Option<i64>,
 }
 
+/// Which image a reference means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedImage {
+    /// Its digest in its registry, or the engine's id of one that is in no registry; `sha256:…`.
+    pub digest: String,
+    /// A reference that means this very image for as long as there is one.
+    pub reference: String,
+}
+
 /// Where an image could be had from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImagePlace {
@@ -272,6 +281,16 @@ pub trait Executor: Send + Sync + 'static {
         image: &'a ImageRequest,
         progress: Progress<'a>,
     ) -> BoxFuture<'a, Result<PreparedImage, Error>>;
+
+    /// Which image is meant now. The registry is asked where there is one, else the engine; nothing is pulled.
+    fn resolve<'a>(&'a self, image: &'a ImageRequest) -> BoxFuture<'a, Result<ResolvedImage, Error>>;
+
+    /// Gives an image that the engine has a name, by which it is found when its registry is away.
+    fn name<'a>(
+        &'a self,
+        image: &'a ResolvedImage,
+        name: &'a ImageRequest,
+    ) -> BoxFuture<'a, Result<(), Error>>;
 
     /// Where the image would come from. Nothing is pulled.
     fn look_up<'a>(&'a self, image: &'a ImageRequest) -> BoxFuture<'a, Result<ImagePlace, Error>>;

@@ -5,6 +5,7 @@ pub mod dispatch;
 pub mod endpoints;
 mod foreign;
 pub mod function_urls;
+pub mod host;
 pub mod origin;
 mod response_stream;
 mod runtimes;

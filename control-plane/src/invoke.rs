@@ -105,7 +105,8 @@ impl Deployer {
         code: &Code,
     ) -> Result<ImageRequest, String> {
         let reference = match code {
-            Code::Image { uri, .. } => uri.clone(),
+            Code::Image { version: Some(version), .. } => version.reference.clone(),
+            Code::Image { uri, version: None, .. } => uri.clone(),
             Code::Zip { .. } | Code::Folder { .. } => {
                 let name = configuration.runtime.as_deref().unwrap_or_default();
                 let runtime =

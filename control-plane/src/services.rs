@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
+use http::response::Parts;
 use http::{HeaderName, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::HttpsConnector;
@@ -33,6 +34,9 @@ const SECRET: &str = "test";
 
 /// By which a moto server knows whose resources are meant.
 const MOTO_ACCOUNT: HeaderName = HeaderName::from_static("x-moto-account-id");
+
+/// Where S3 says which region a bucket is in.
+const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 
 /// A call in one of AWS's JSON protocols.
 #[derive(Debug, Clone)]
@@ -81,6 +85,9 @@ pub enum Error {
         /// Its message.
         message: String,
     },
+    /// What was asked for is in another region. [AWS: S3, redirects and `x-amz-bucket-region`]
+    #[error("it is in {0}")]
+    OtherRegion(String),
     /// The answer is larger than was allowed.
     #[error("its answer is too large")]
     TooLarge,
@@ -146,18 +153,19 @@ impl Services {
         pieces: mpsc::Sender<Bytes>,
     ) -> Result<(), Error> {
         let endpoint = self.endpoints.of(Some(request.service)).ok_or(Error::NotNamed)?;
+        let request_region = request.scope.region.clone();
         let request = signed(endpoint, request, self.credentials.as_ref()).map_err(Error::Unusable)?;
         let unusable = |reason: &str| Error::Unusable(format!("the upstream {endpoint}: {reason}"));
         let late = |_elapsed| unusable("it does not answer in time");
         let answer = timeout(ANSWERED_WITHIN, self.client.request(request)).await.map_err(late)?;
         let answer = answer.map_err(|error| unusable(&in_full(&error)))?;
-        let status = answer.status();
-        let mut body = answer.into_body();
-        if !status.is_success() {
+        let (head, mut body) = answer.into_parts();
+        if !head.status.is_success() {
             let body =
                 timeout(ANSWERED_WITHIN, Limited::new(body, ANSWER_LIMIT).collect()).await.map_err(late)?;
             let body = body.map_err(|error| unusable(&error.to_string()))?.to_bytes();
-            return Err(query::refusal(status, &Document::read(&body)));
+            let refusal = query::refusal(head.status, &Document::read(&body));
+            return Err(other_region(&head, &request_region).unwrap_or(refusal));
         }
         let mut received: u64 = 0;
         while let Some(frame) = timeout(ANSWERED_WITHIN, body.frame()).await.map_err(late)? {
@@ -274,6 +282,13 @@ fn signed(
         .header(MOTO_ACCOUNT, &scope.account)
         .body(Full::new(body))
         .map_err(|error| error.to_string())
+}
+
+/// Reads where S3 says that a bucket is which is not in `asked`. It redirects, or finds the wrong region signed for.
+fn other_region(head: &Parts, asked: &str) -> Option<Error> {
+    let redirects = head.status.is_redirection() || head.status == StatusCode::BAD_REQUEST;
+    let region = head.headers.get(BUCKET_REGION)?.to_str().ok()?;
+    (redirects && region != asked).then(|| Error::OtherRegion(region.to_owned()))
 }
 
 /// Reads an error of a JSON protocol.

@@ -6,6 +6,7 @@ from botocore.exceptions import ClientError
 
 from harness import archives
 from harness.deployment import create
+from harness.refusing_s3 import RefusingS3
 
 BUCKET = "code"
 KEY = "a folder/ünïcode+&.zip"
@@ -77,6 +78,34 @@ def test_what_s3_refuses_is_told_in_its_words(server, s3):
     assert refused(server, S3Bucket=BUCKET, S3Key="missing") == (
         f"{prefix}NoSuchKey. S3 Error Message: The specified key does not exist."
     )
+
+
+def test_a_version_that_is_missing(server, s3):
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=answering("x"))
+    message = refused(server, S3Bucket=BUCKET, S3Key=KEY, S3ObjectVersion="nobody-has-this")
+    assert message.startswith("Error occurred while GetObject. S3 Error Code: NoSuchVersion. S3 Error Message: ")
+
+
+def test_an_object_that_may_not_be_read(own_server):
+    with RefusingS3(403, "AccessDenied", "Access Denied") as s3:
+        with pytest.raises(ClientError) as caught:
+            create(own_server(AWS_ENDPOINT_URL_S3=s3.url), Code={"S3Bucket": BUCKET, "S3Key": "a/b"})
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    error = caught.value.response["Error"]
+    assert error["Code"] == "AccessDeniedException"
+    assert error["Message"] == (
+        f"Your access has been denied by S3, please make sure your request credentials have permission to GetObject "
+        f"for {BUCKET}/a/b. S3 Error Code: AccessDenied. S3 Error Message: Access Denied"
+    )
+
+
+@pytest.mark.parametrize(("status", "code"), [(301, "PermanentRedirect"), (400, "AuthorizationHeaderMalformed")])
+def test_a_bucket_in_another_region(own_server, status, code):
+    with RefusingS3(status, code, "m", x_amz_bucket_region="eu-west-1") as s3:
+        assert refused(own_server(AWS_ENDPOINT_URL_S3=s3.url), S3Bucket=BUCKET, S3Key="a") == (
+            "Error occurred while GetObject. S3 Error Code: PermanentRedirect. S3 Error Message: The bucket is in this "
+            "region: eu-west-1. Please use this region to retry the request"
+        )
 
 
 def test_what_is_no_archive_is_refused(server, s3):

@@ -51,3 +51,45 @@ def test_settings_let_pages_in(own_server):
     answer = send(open_to_all, "GET", Origin="https://evil.test")
     assert answer.status_code == 200
     assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def ask(server, host: str) -> requests.Response:
+    return requests.get(server.url + FUNCTIONS, headers={"Host": host}, timeout=10)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "any.localhost:4566",
+        "s3.localhost.localstack.cloud",
+        "10.0.0.1",
+        "[::1]:4566",
+        "host.docker.internal",
+        "lambdock:4566",
+    ],
+)
+def test_names_of_this_machine_and_of_containers_are_answered(server, host):
+    assert ask(server, host).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:4566", "localhost.evil.example"])
+def test_names_that_a_web_page_can_lead_here_are_not(server, host):
+    answer = ask(server, host)
+    assert answer.status_code == 403
+    assert answer.headers["x-amzn-ErrorType"] == "AccessDeniedException"
+    assert f"LAMBDOCK_ALLOWED_HOSTS={host.partition(':')[0]}" in answer.json()["Message"]
+    for path in ["/_localstack/health", "/", "/2015-03-31/functions/f/invocations"]:
+        assert requests.post(server.url + path, headers={"Host": host}, timeout=10).status_code == 403
+
+
+def test_settings_add_names(own_server):
+    named = own_server(LAMBDOCK_ALLOWED_HOSTS="lambda.example, other.example", LOCALSTACK_HOST="own.example:4566")
+    for host in ["lambda.example", "a.other.example:1", "own.example", "a.own.example"]:
+        assert ask(named, host).status_code == 200
+    assert ask(named, "third.example").status_code == 403
+    assert ask(own_server(DISABLE_CORS_CHECKS=1), "third.example").status_code == 200
+
+
+def test_a_page_is_told_what_lets_it_in(server):
+    assert "EXTRA_CORS_ALLOWED_ORIGINS" in send(server, "GET", Origin="http://evil.test").json()["Message"]

@@ -130,11 +130,12 @@ def create(
     name: str | None = None,
     **options: Any,
 ) -> Function:
-    """Creates a function and waits for nothing."""
+    """Creates a function and waits for nothing. An option set to None is left out."""
     function = Function(server, client or server.client(), name or fresh_name())
     code = {"ZipFile": archive}
     options = {"Runtime": PYTHON, "Role": ROLE, "Handler": "index.handler", "Code": code, **options}
-    function.client.create_function(FunctionName=function.name, **options)
+    given = {member: value for member, value in options.items() if value is not None}
+    function.client.create_function(FunctionName=function.name, **given)
     return function
 
 

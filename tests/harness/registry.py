@@ -67,6 +67,7 @@ class Registry:
         ).encode()
         self.blobs = {_digest(config): config, _digest(layer): layer}
         self.layer_digest = _digest(layer)
+        self.digest = _digest(self.manifest)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
 

@@ -1,19 +1,15 @@
 """Lambdock in its own image, with the engine's socket mounted."""
 
-import os
-import platform
-import shutil
 import subprocess
 import uuid
 
 import pytest
 import requests
 
-from harness import engine
-from harness.archives import REPOSITORY, fixture
+from harness import control_plane, engine
+from harness.archives import fixture
 from harness.deployment import deploy
-from harness.server import BINARY, IMAGES, Lambdock
-from harness.server import image as runtime_image
+from harness.server import IMAGES, Lambdock
 from harness.waiting import wait_until
 
 MEGABYTE = 1_000_000
@@ -52,35 +48,14 @@ class Containerised(Lambdock):
         assert not check or not left, f"left behind: {left}\n{log}"
 
 
-STATIC = BINARY.with_name(f"lambdock-static-{platform.machine()}")
-
-
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
-    """The control plane's own image; without a static binary, the binary under test on the libraries of another."""
-    folder = tmp_path_factory.mktemp("image")
-    if STATIC.exists():
-        shutil.copy(STATIC, folder / "lambdock")
-        recipe = REPOSITORY / "images/lambdock/Dockerfile"
-    else:
-        shutil.copy(BINARY, folder / "lambdock")
-        recipe = folder / "Dockerfile"
-        base = runtime_image("provided.al2023")
-        listen = "ENV GATEWAY_LISTEN=0.0.0.0:4566"
-        recipe.write_text(f'FROM {base}\nCOPY lambdock /lambdock\n{listen}\nENTRYPOINT ["/lambdock"]\n')
-    tag = f"lambdock-test/control-plane:{uuid.uuid4().hex[:10]}"
-    subprocess.run(
-        ["docker", "build", "--quiet", "--tag", tag, "--file", recipe, folder],
-        env={**os.environ, "DOCKER_BUILDKIT": "0"},
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    yield tag
-    engine.docker("rmi", "--force", tag)
+    """The control plane's own image."""
+    with control_plane.image(tmp_path_factory.mktemp("image")) as tag:
+        yield tag
 
 
-@pytest.mark.skipif(not STATIC.exists(), reason="built by `cargo xtask images lambdock`")
+@pytest.mark.skipif(not control_plane.STATIC.exists(), reason="built by `cargo xtask images lambdock`")
 def test_the_image_is_small(image):
     assert int(engine.docker("image", "inspect", "--format", "{{.Size}}", image)) <= 30 * MEGABYTE
 

@@ -33,10 +33,33 @@ pub enum Code {
     Image {
         /// As the user gave it.
         uri: String,
-        /// Digest of the image once the engine has it, `sha256:<hex>`.
+        /// Which image that is. None while nobody could be asked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        digest: Option<String>,
+        version: Option<ImageVersion>,
+        /// What the image says about itself. None until the engine has it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        own: Option<ImageDefaults>,
     },
+}
+
+/// One image, whatever its tag comes to mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageVersion {
+    /// Digest in its registry, or the engine's id of an image that is in none: `sha256:<hex>`.
+    pub digest: String,
+    /// By which the engine knows it.
+    pub reference: String,
+}
+
+/// What an image says about how it is run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ImageDefaults {
+    /// `ENTRYPOINT`.
+    pub entry_point: Vec<String>,
+    /// `CMD`.
+    pub command: Vec<String>,
+    /// `WORKDIR`; none: not set.
+    pub working_directory: Option<String>,
 }
 
 impl Code {
@@ -61,6 +84,33 @@ impl Code {
         match self {
             Self::Zip { digest, .. } => Some(digest),
             Self::Folder { .. } | Self::Image { .. } => None,
+        }
+    }
+}
+
+/// The name of an image without tag and digest.
+pub fn repository(reference: &str) -> &str {
+    let name = reference.split_once('@').map_or(reference, |(name, _)| name);
+    match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_an_image_without_its_tag() {
+        for (reference, expected) in [
+            ("localhost:5000/a/b:tag", "localhost:5000/a/b"),
+            ("localhost:5000/a/b", "localhost:5000/a/b"),
+            ("a@sha256:00", "a"),
+            ("a:1@sha256:00", "a"),
+            ("a", "a"),
+        ] {
+            assert_eq!(repository(reference), expected);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::code::ImageDefaults;
+
 use crate::code::Digest;
 
 /// `Architectures`: exactly one.
@@ -83,6 +85,23 @@ impl ImageConfig {
     /// Whether it overrides nothing; then it is not shown.
     pub fn is_empty(&self) -> bool {
         self.entry_point.is_none() && self.command.is_none() && self.working_directory.is_none()
+    }
+
+    /// The command line of an image: its own, but for what is overridden here, each by itself. Nothing is overridden by
+    /// an empty list. [AWS: Lambda, container image settings]
+    pub fn command_line(&self, own: &ImageDefaults) -> Vec<String> {
+        let chosen = |here: &Option<Vec<String>>, own: &[String]| {
+            here.as_ref().filter(|here| !here.is_empty()).map_or_else(|| own.to_vec(), Clone::clone)
+        };
+        let mut line = chosen(&self.entry_point, &own.entry_point);
+        line.extend(chosen(&self.command, &own.command));
+        line
+    }
+
+    /// Where an image is run: where it says itself unless that is overridden here.
+    pub fn folder<'a>(&'a self, own: &'a ImageDefaults) -> Option<&'a str> {
+        let chosen = self.working_directory.as_deref().filter(|folder| !folder.is_empty());
+        chosen.or(own.working_directory.as_deref())
     }
 }
 
@@ -183,4 +202,50 @@ pub struct Configuration {
     pub log_format: LogFormat,
     /// `LoggingConfig.LogGroup`.
     pub log_group: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn own() -> ImageDefaults {
+        ImageDefaults {
+            entry_point: words("/entry -x"),
+            command: words("app.handler"),
+            working_directory: Some("/app".to_owned()),
+        }
+    }
+
+    #[test]
+    fn each_setting_of_an_image_is_overridden_by_itself() {
+        let line = |entry_point: Option<&str>, command: Option<&str>| {
+            let config = ImageConfig {
+                entry_point: entry_point.map(words),
+                command: command.map(words),
+                working_directory: None,
+            };
+            config.command_line(&own()).join(" ")
+        };
+        assert_eq!(line(None, None), "/entry -x app.handler");
+        assert_eq!(line(None, Some("other.handler")), "/entry -x other.handler");
+        assert_eq!(line(Some("sh"), None), "sh app.handler");
+        assert_eq!(line(Some("sh"), Some("-c true")), "sh -c true");
+        assert_eq!(line(Some(""), Some("")), "/entry -x app.handler");
+    }
+
+    #[test]
+    fn an_image_runs_where_it_says_unless_told_otherwise() {
+        let config = |folder: Option<&str>| ImageConfig {
+            working_directory: folder.map(str::to_owned),
+            ..ImageConfig::default()
+        };
+        assert_eq!(config(Some("/here")).folder(&own()), Some("/here"));
+        assert_eq!(config(Some("")).folder(&own()), Some("/app"));
+        assert_eq!(config(None).folder(&own()), Some("/app"));
+        assert_eq!(config(None).folder(&ImageDefaults::default()), None);
+    }
 }

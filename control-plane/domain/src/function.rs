@@ -265,6 +265,13 @@ impl Function {
         true
     }
 
+    /// What was found out about the code of `deployment` while it was prepared.
+    pub fn learn(&mut self, deployment: &DeploymentId, code: Code) {
+        if self.is_preparing(deployment) {
+            self.latest.code = code;
+        }
+    }
+
     /// `deployment` can be served from now on. `false`: it is no longer wanted.
     pub fn prepared(&mut self, deployment: &DeploymentId, revision: String) -> bool {
         if !self.is_preparing(deployment) {

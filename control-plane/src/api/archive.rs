@@ -122,7 +122,7 @@ pub(super) async fn fetch(context: &Context, scope: &Scope, object: &Object) -> 
     let mut draft = match (fetched, received) {
         // What the disk says is the reason for the other one.
         (_, Err(error)) => return Err(error),
-        (Err(error), Ok(_)) => return Err(not_fetched(error, limits.code_size_unzipped)),
+        (Err(error), Ok(_)) => return Err(not_fetched(error, object, limits.code_size_unzipped)),
         (Ok(()), Ok(draft)) => draft,
     };
     let unzipped = limits.code_size_unzipped;
@@ -135,8 +135,22 @@ pub(super) async fn fetch(context: &Context, scope: &Scope, object: &Object) -> 
     Ok(kept)
 }
 
-fn not_fetched(error: services::Error, limit: u64) -> Error {
+fn not_fetched(error: services::Error, object: &Object, limit: u64) -> Error {
     let message = match error {
+        // [AWS: as users report it]
+        services::Error::Refused { code, message } if code == "AccessDenied" => {
+            return DomainError::NotAuthorized(format!(
+                "Your access has been denied by S3, please make sure your request credentials have permission to \
+                 GetObject for {}/{}. S3 Error Code: {code}. S3 Error Message: {message}",
+                object.bucket, object.key
+            ))
+            .into();
+        }
+        // [AWS: Lambda, troubleshoot deployment issues]
+        services::Error::OtherRegion(region) => format!(
+            "Error occurred while GetObject. S3 Error Code: PermanentRedirect. S3 Error Message: The bucket is in this \
+             region: {region}. Please use this region to retry the request"
+        ),
         // [AWS: recorded]
         services::Error::Refused { code, message } => {
             format!("Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}")

@@ -15,7 +15,7 @@ mod update_code_signing_config;
 pub use create_code_signing_config::create_code_signing_config;
 pub use delete_code_signing_config::delete_code_signing_config;
 pub use delete_function_code_signing_config::delete_function_code_signing_config;
-pub(super) use find::attachable;
+pub(super) use find::{attachable, not_for_images};
 pub use get_code_signing_config::get_code_signing_config;
 pub use get_function_code_signing_config::get_function_code_signing_config;
 pub use list_code_signing_configs::list_code_signing_configs;

@@ -50,7 +50,13 @@ pub const VARIABLES: &[Variable] = &[
     variable("EXTRA_CORS_ALLOWED_HEADERS", "", "More headers that such pages may send."),
     variable("EXTRA_CORS_EXPOSE_HEADERS", "", "More headers that such pages may read."),
     variable("DISABLE_CORS_HEADERS", "0", "1: browsers are not told that a page may use the API."),
-    variable("DISABLE_CORS_CHECKS", "0", "1: any web page may use the API."),
+    variable("DISABLE_CORS_CHECKS", "0", "1: any web page may use the API, under any host name."),
+    variable(
+        "LAMBDOCK_ALLOWED_HOSTS",
+        "",
+        "Host names by which clients reach the API, with all below them, separated by commas; for names with a dot that \
+         are not of this machine, of its containers or LOCALSTACK_HOST.",
+    ),
     variable(
         "AWS_ENDPOINT_URL",
         "",

@@ -28,6 +28,7 @@ impl From<ServiceError> for Failure {
                 return Self::Final("no upstream plays this service; AWS_ENDPOINT_URL names one".to_owned());
             }
             ServiceError::Unusable(_) | ServiceError::TooLarge => true,
+            ServiceError::OtherRegion(_) => false,
             ServiceError::Refused { code, .. } => PASSING.iter().any(|passing| code.contains(passing)),
         };
         if passing { Self::Passing(error.to_string()) } else { Self::Final(error.to_string()) }

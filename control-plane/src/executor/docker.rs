@@ -11,6 +11,7 @@ mod flags;
 mod image;
 mod init_volume;
 mod launch;
+mod reference;
 mod topology;
 mod watch;
 
@@ -35,7 +36,7 @@ use topology::{Topology, Wishes};
 
 use super::{
     ContainerId, ContainerSpec, Death, EngineDescription, EnvironmentId, Error, Executor, FunctionNames,
-    ImagePlace, ImageRequest, Memory, PostMortem, PreparedImage, Progress, Reach,
+    ImagePlace, ImageRequest, Memory, PostMortem, PreparedImage, Progress, Reach, ResolvedImage,
 };
 
 /// Whether the function's architecture is asked for.
@@ -185,7 +186,8 @@ impl Docker {
 
     fn wanted(&self, image: &ImageRequest) -> Wanted {
         let prefix = &self.settings.image_prefix;
-        let reference = if image.reference.starts_with(prefix.as_str()) {
+        let reference = if image.reference.starts_with(prefix.as_str()) || reference::is_id(&image.reference)
+        {
             image.reference.clone()
         } else {
             format!("{prefix}{}", image.reference)
@@ -221,6 +223,26 @@ impl Executor for Docker {
             let wanted = self.wanted(image);
             let prepared = self.images.prepare(&engine.found.client, &wanted, progress).await;
             self.heard(&engine, prepared)
+        })
+    }
+
+    fn resolve<'a>(&'a self, image: &'a ImageRequest) -> BoxFuture<'a, Result<ResolvedImage, Error>> {
+        Box::pin(async move {
+            let engine = self.engine().await?;
+            let resolved = reference::resolve(&engine.found.client, &self.wanted(image)).await;
+            self.heard(&engine, resolved)
+        })
+    }
+
+    fn name<'a>(
+        &'a self,
+        image: &'a ResolvedImage,
+        name: &'a ImageRequest,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let engine = self.engine().await?;
+            let named = reference::name(&engine.found.client, &image.reference, &self.wanted(name)).await;
+            self.heard(&engine, named)
         })
     }
 

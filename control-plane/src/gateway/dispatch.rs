@@ -20,7 +20,7 @@ use super::runtimes;
 use super::scope::{Credential, KeyDecoding, default_scope};
 use super::server::{Body, Handler};
 use super::upstream::{self, Upstream};
-use super::{foreign, origin};
+use super::{foreign, host, origin};
 use crate::api::functions::{self, archive_at};
 use crate::api::invocations::{self, Invocation, StreamingInvocation};
 use crate::api::{
@@ -44,6 +44,8 @@ pub struct Gateway {
     pub upstream: Upstream,
     /// Which web pages may use the API.
     pub origins: origin::Rules,
+    /// Under which names it answers.
+    pub hosts: host::Rules,
     /// Serves function URLs.
     pub urls: FunctionUrls,
 }
@@ -73,7 +75,14 @@ impl Handler for Gateway {
         if !self.origins.admit(request.headers()) {
             let origin = request.headers().get(ORIGIN).or_else(|| request.headers().get(REFERER));
             warn!(?origin, "a web page was kept from using the API; EXTRA_CORS_ALLOWED_ORIGINS lets it");
-            return whole(json(StatusCode::FORBIDDEN, None));
+            return forbidden("This web page may not use the API. EXTRA_CORS_ALLOWED_ORIGINS can name it.");
+        }
+        if let Err(name) = self.hosts.admit(request.uri(), request.headers()) {
+            warn!(host = name, "a request was refused for its host name; LAMBDOCK_ALLOWED_HOSTS takes it");
+            return forbidden(&format!(
+                "Lambdock does not answer under the host name {name}, for a web page could have led it here. If it is \
+                 yours, start Lambdock with LAMBDOCK_ALLOWED_HOSTS={name}."
+            ));
         }
         let told = self.origins.told(request.headers());
         let mut response = if origin::Rules::is_preflight(request.method(), request.headers()) {
@@ -162,6 +171,10 @@ fn mark(headers: &mut HeaderMap, request_id: &str) {
 }
 
 /// A response whose body is there.
+fn forbidden(message: &str) -> Response<Body> {
+    whole(ServiceError::new(ErrorCode::AccessDeniedException, message).render())
+}
+
 pub(super) fn whole(response: Response<Bytes>) -> Response<Body> {
     response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lambdock_domain::code::Digest;
+use lambdock_domain::code::{Digest, ImageDefaults};
 use lambdock_domain::configuration::{Configuration, LogFormat, TracingMode};
 use lambdock_domain::function::Serving;
 use lambdock_domain::{Code, FunctionId};
@@ -71,8 +71,10 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
         }),
         handler: configuration.handler.clone().unwrap_or_default(),
         initialization_type: initialization,
-        command: None,
-        working_directory: configuration.image_config.working_directory.clone(),
+        command: image(&serving.code).map(|own| configuration.image_config.command_line(own)),
+        working_directory: image(&serving.code)
+            .and_then(|own| configuration.image_config.folder(own))
+            .map(str::to_owned),
         user: settings.user.clone(),
         environment: environment(id, version, configuration, &logging, settings),
         archives: archives(&serving.code, configuration),
@@ -90,6 +92,14 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
             Code::Zip { .. } | Code::Image { .. } => Vec::new(),
         },
         gateway_port: Some(settings.gateway_port),
+    }
+}
+
+/// What the image that the code is says about itself.
+fn image(code: &Code) -> Option<&ImageDefaults> {
+    match code {
+        Code::Image { own, .. } => own.as_ref(),
+        Code::Zip { .. } | Code::Folder { .. } => None,
     }
 }
 

@@ -47,3 +47,9 @@ pub(in crate::api) async fn attachable(
         })
         .await
 }
+
+/// What is said of functions that are images: nobody signs their code here. [AWS: as users report it]
+pub(in crate::api) fn not_for_images() -> DomainError {
+    let message = "Code signing is not supported for functions created with container images.";
+    DomainError::InvalidParameter(message.to_owned())
+}

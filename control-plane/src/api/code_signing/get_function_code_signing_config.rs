@@ -1,5 +1,7 @@
+use lambdock_domain::PackageType;
 use lambdock_domain::code_signing::FunctionCodeSigning;
 
+use super::find::not_for_images;
 use crate::api::functions::named;
 use crate::api::resolve::Reach;
 use crate::api::{Caller, Context, Error, qualified};
@@ -9,7 +11,7 @@ use crate::wire::{Violation, shapes};
 /// GetFunctionCodeSigningConfig: nothing at all for a function that has none. [AWS: recorded]
 ///
 /// # Errors
-/// AWS's for names; a function that is missing.
+/// AWS's for names; a function that is missing, or an image.
 pub async fn get_function_code_signing_config(
     context: &Context,
     caller: &Caller,
@@ -22,6 +24,9 @@ pub async fn get_function_code_signing_config(
         .store
         .transact(move |resources| {
             let function = qualified::function(resources, &named)?;
+            if function.latest.configuration.package_type == PackageType::Image {
+                return Err(not_for_images().into());
+            }
             Ok::<_, Error>(resources.attached::<FunctionCodeSigning>(&function.id, LATEST)?)
         })
         .await?;

@@ -1,7 +1,7 @@
-use lambdock_domain::Error as DomainError;
 use lambdock_domain::code_signing::FunctionCodeSigning;
+use lambdock_domain::{Error as DomainError, PackageType};
 
-use super::find;
+use super::find::{self, not_for_images};
 use crate::api::functions::named;
 use crate::api::resolve::Reach;
 use crate::api::{Caller, Context, Error, qualified};
@@ -26,6 +26,9 @@ pub async fn put_function_code_signing_config(
             let config = find::find(resources, &scope, &arn)?;
             let config = config.ok_or(DomainError::CodeSigningConfigNotFound(arn))?;
             let function = qualified::function(resources, &named)?;
+            if function.latest.configuration.package_type == PackageType::Image {
+                return Err(not_for_images().into());
+            }
             let attached = config.arn();
             resources.attach(&function.id, LATEST, &FunctionCodeSigning(attached.clone()))?;
             Ok::<_, Error>((function.id.name, attached))

@@ -59,6 +59,14 @@ pub fn create(
             return Err(missing("Handler"));
         }
     }
+    let layers = input.layers.as_deref();
+    check_package(
+        package_type,
+        input.runtime.as_deref(),
+        input.handler.as_deref(),
+        layers,
+        input.image_config.as_ref(),
+    )?;
     let mut configuration = Configuration {
         package_type,
         runtime: input.runtime.clone(),
@@ -108,6 +116,14 @@ pub fn update(
     rules: &Rules,
 ) -> Result<Configuration, Error> {
     check_environment(input.environment.as_ref(), rules)?;
+    let layers = input.layers.as_deref();
+    check_package(
+        before.package_type,
+        input.runtime.as_deref(),
+        input.handler.as_deref(),
+        layers,
+        input.image_config.as_ref(),
+    )?;
     if input.runtime.is_some() {
         check_runtime(input.runtime.as_deref(), rules.runtime_validation)?;
     }
@@ -329,9 +345,34 @@ fn check_runtime(runtime: Option<&str>, validation: RuntimeValidation) -> Result
     }
 }
 
-/// [LocalStack: text]
+/// Whether members fit the way in which code is given. [AWS: as users report it; but for ImageConfig, of which nobody
+/// reports anything]
+fn check_package(
+    package_type: PackageType,
+    runtime: Option<&str>,
+    handler: Option<&str>,
+    layers: Option<&[String]>,
+    image_config: Option<&shapes::ImageConfig>,
+) -> Result<(), Error> {
+    let layers = layers.is_some_and(|layers| !layers.is_empty());
+    let message = match package_type {
+        PackageType::Image if runtime.is_some() || handler.is_some() => {
+            "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image."
+        }
+        PackageType::Image if layers => {
+            "Lambda layers are not supported for functions created with container images."
+        }
+        PackageType::Zip if image_config.is_some_and(|config| *config != shapes::ImageConfig::default()) => {
+            "Please don't provide ImageConfig when the intended function PackageType is Zip."
+        }
+        PackageType::Image | PackageType::Zip => return Ok(()),
+    };
+    Err(Error::InvalidParameter(message.to_owned()))
+}
+
+/// [LocalStack: text; AWS, of images: as users report it]
 fn check_snap_start(configuration: &Configuration) -> Result<(), Error> {
-    let Some(name) = &configuration.runtime else { return Ok(()) };
+    let name = configuration.runtime.as_deref().unwrap_or("ContainerImage");
     let supported = Runtime::find(name).is_some_and(Runtime::supports_snap_start);
     if configuration.snap_start_on_published_versions && !supported {
         return Err(Error::InvalidParameter(format!(

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lambdock_domain::{Error as DomainError, Function, FunctionId, layer, tags};
+use lambdock_domain::{Error as DomainError, Function, FunctionId, PackageType, layer, tags};
 
 use super::source::{self, Source};
 use super::{choose, found, named, network, show, storage};
@@ -44,6 +44,9 @@ pub async fn create_function(
     }
     configuration.vpc = network(context, &id.scope, input.vpc_config.as_ref()).await?;
     let code_signing = match input.code_signing_config_arn {
+        Some(_) if configuration.package_type == PackageType::Image => {
+            return Err(code_signing::not_for_images().into());
+        }
         Some(arn) => Some(code_signing::attachable(context, caller, arn).await?),
         None => None,
     };
@@ -57,7 +60,8 @@ pub async fn create_function(
         source_kms_key_arn: code.source_kms_key_arn,
     };
     storage::check(context, &id.scope, source.zip_file.as_ref().map_or(0, |zip| zip.len() as u64)).await?;
-    let taken_in = source::take(context, &id.scope, source, configuration.package_type).await?;
+    let (package_type, architecture) = (configuration.package_type, configuration.architecture);
+    let taken_in = source::take(context, &id.scope, source, package_type, architecture).await?;
 
     let unzipped = taken_in.code.unzipped();
     layer::check_size(unzipped, &configuration.layers, context.rules.limits.code_size_unzipped)?;

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::tz::TimeZone;
-use lambdock_domain::code::Digest;
+use lambdock_domain::code::{Digest, repository};
 use lambdock_domain::configuration::{Configuration, LogFormat};
 use lambdock_domain::{Code, Function, FunctionId, LastUpdate, PublishedVersion, State, Timestamp, Version};
 
@@ -178,8 +178,8 @@ pub fn code_sha256(code: &Code) -> Option<String> {
         Code::Zip { digest, .. } => archive_sha256(digest),
         // [LocalStack]
         Code::Folder { .. } => Some("hot-reloading-hash-not-available".to_owned()),
-        Code::Image { digest, .. } => {
-            digest.as_ref().map(|digest| digest.trim_start_matches("sha256:").to_owned())
+        Code::Image { version, .. } => {
+            version.as_ref().map(|version| version.digest.trim_start_matches("sha256:").to_owned())
         }
     }
 }
@@ -213,21 +213,14 @@ pub fn location(code: &Code, code_url: impl FnOnce(&str) -> String) -> shapes::F
             location: Some(format!("file://{path}")),
             ..Default::default()
         },
-        Code::Image { uri, digest } => shapes::FunctionCodeLocation {
+        Code::Image { uri, version, .. } => shapes::FunctionCodeLocation {
             repository_type: Some("ECR".to_owned()),
             image_uri: Some(uri.clone()),
-            resolved_image_uri: digest.as_ref().map(|digest| format!("{}@{digest}", repository(uri))),
+            resolved_image_uri: version
+                .as_ref()
+                .map(|version| format!("{}@{}", repository(uri), version.digest)),
             ..Default::default()
         },
-    }
-}
-
-/// An image reference without tag and digest.
-fn repository(uri: &str) -> &str {
-    let uri = uri.split_once('@').map_or(uri, |(name, _)| name);
-    match uri.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => name,
-        _ => uri,
     }
 }
 
@@ -239,12 +232,5 @@ mod tests {
     fn dates_have_milliseconds_and_an_offset_without_colon() {
         assert_eq!(date(Timestamp(1_563_405_015_832)), "2019-07-17T23:10:15.832+0000");
         assert_eq!(date(Timestamp(0)), "1970-01-01T00:00:00.000+0000");
-    }
-
-    #[test]
-    fn a_repository_is_an_image_without_its_tag() {
-        assert_eq!(repository("localhost:5000/a/b:tag"), "localhost:5000/a/b");
-        assert_eq!(repository("localhost:5000/a/b"), "localhost:5000/a/b");
-        assert_eq!(repository("a@sha256:00"), "a");
     }
 }

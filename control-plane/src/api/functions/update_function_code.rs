@@ -36,10 +36,11 @@ pub async fn update_function_code(
     };
     storage::check(context, &named.id.scope, source.zip_file.as_ref().map_or(0, |zip| zip.len() as u64))
         .await?;
-    let taken = source::take(context, &named.id.scope, source, package_type).await?;
+    let architecture = choose::architecture(input.architectures.as_deref());
+    let wanted = architecture.unwrap_or(function.latest.configuration.architecture);
+    let taken = source::take(context, &named.id.scope, source, package_type, wanted).await?;
 
     let unzipped_limit = context.rules.limits.code_size_unzipped;
-    let architecture = choose::architecture(input.architectures.as_deref());
     let update = move |function: &mut lambdock_domain::Function| {
         let mut configuration = function.latest.configuration.clone();
         layer::check_size(taken.code.unzipped(), &configuration.layers, unzipped_limit)?;

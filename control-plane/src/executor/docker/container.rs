@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, Mount, MountType, NetworkingConfig, PortBinding, ResourcesUlimits,
+    ContainerCreateBody, HealthConfig, HostConfig, Mount, MountType, NetworkingConfig, PortBinding,
+    ResourcesUlimits,
 };
 
 use super::flags::{Flags, Limit};
@@ -29,6 +30,8 @@ const PIDS_LIMIT: i64 = 1024;
 
 /// Open files of a function. [AWS: Lambda quotas, 1,024 file descriptors]
 const OPEN_FILES: i64 = 1024;
+
+const ROOT: &str = "0:0";
 
 /// What all function containers have in common.
 pub(super) struct Fittings<'a> {
@@ -88,7 +91,10 @@ pub(super) fn body(
         // Else the image's command would become arguments of the init.
         cmd: Some(Vec::new()),
         env: Some(environment.iter().map(|(name, value)| format!("{name}={value}")).collect()),
-        user: flags.user.clone(),
+        // The init is root, whatever the image says: it chooses the function's user by itself.
+        user: Some(flags.user.clone().unwrap_or_else(|| ROOT.to_owned())),
+        // What an image has to say about its health is about a server that does not run here.
+        healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
         labels: Some(labels),
         exposed_ports: (!flags.ports.is_empty())
             .then(|| flags.ports.iter().map(|port| port.container.clone()).collect()),

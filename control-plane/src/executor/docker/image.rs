@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::failure::{failure, message, status};
+use super::reference::{is_id, with_tag};
 use crate::executor::{Error, ImagePlace, PreparedImage, Progress};
 
 /// A pull that says nothing for this long is given up.
@@ -60,6 +61,15 @@ impl Images {
         let found = inspect(client, &wanted.reference).await?;
         if let Some(image) = found.as_ref().filter(|image| fits(image, wanted)) {
             return Ok(prepared(&wanted.reference, image));
+        }
+        if is_id(&wanted.reference) {
+            return Err(match &found {
+                Some(image) => wrong_architecture(wanted, image),
+                None => Error::ImageNotFound {
+                    reference: wanted.reference.clone(),
+                    message: "it was built here, and has been removed since".to_owned(),
+                },
+            });
         }
         self.pulled(client, wanted, progress).await.map_err(|error| match (&found, error) {
             // There is one, and no registry has a better one.
@@ -148,13 +158,7 @@ async fn pull(client: &Client, wanted: &Wanted, news: &watch::Sender<Pull>) -> R
     }
 }
 
-/// Without a tag or digest, engines pull all tags there are.
-fn with_tag(reference: &str) -> String {
-    let name = reference.rsplit('/').next().unwrap_or(reference);
-    if name.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") }
-}
-
-fn pull_failure(client: &Client, reference: &str, error: &bollard::errors::Error) -> Error {
+pub(super) fn pull_failure(client: &Client, reference: &str, error: &bollard::errors::Error) -> Error {
     if !matches!(
         error,
         bollard::errors::Error::DockerResponseServerError { .. }
@@ -326,14 +330,6 @@ mod tests {
         layers.take(&line("b", "Extracting", Some(1)));
         layers.take(&line("b", "Pull complete", None));
         assert_eq!(layers.text(), "2 of 3 layers, 7 MB");
-    }
-
-    #[test]
-    fn references_without_a_tag_mean_the_latest() {
-        assert_eq!(with_tag("a/b"), "a/b:latest");
-        assert_eq!(with_tag("host:5000/a"), "host:5000/a:latest");
-        assert_eq!(with_tag("a:1"), "a:1");
-        assert_eq!(with_tag("a@sha256:00"), "a@sha256:00");
     }
 
     #[test]

@@ -1,0 +1,147 @@
+//! Pure: under which names the API answers. Without this, a web page could use it whose own name is led to this machine
+//! after it was loaded (DNS rebinding): to the browser, page and API are then one, and [`super::origin`] sees nothing.
+//!
+//! Such a page comes from a name that somebody could register. Addresses, names without a dot and those below domains
+//! that nobody can register are safe, and with them containers, services of compose files and of Kubernetes.
+
+use std::net::IpAddr;
+
+use http::header::HOST;
+use http::{HeaderMap, Uri};
+
+/// Settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// `DISABLE_CORS_CHECKS`: any name will do.
+    pub unchecked: bool,
+    /// `LOCALSTACK_HOST`, without the port.
+    pub own: String,
+    /// `LAMBDOCK_ALLOWED_HOSTS`.
+    pub extra: Vec<String>,
+}
+
+/// Names that are ours, and domains in which nobody can register one; with everything below them.
+/// [RFC 6761; ICANN, resolution 2024.07.29.06; LocalStack: names of its endpoint; Kubernetes: DNS for services]
+const SAFE: [&str; 5] = ["localhost", "localhost.localstack.cloud", "internal", "svc", "svc.cluster.local"];
+
+impl Rules {
+    /// Whether the API answers under the name that a request is for; otherwise that name.
+    ///
+    /// # Errors
+    /// The name.
+    pub fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), String> {
+        if self.unchecked {
+            return Ok(());
+        }
+        let asked = match (uri.authority(), headers.get(HOST)) {
+            (Some(authority), _) => authority.as_str(),
+            (None, Some(host)) => host.to_str().map_err(|_| format!("{host:?}"))?,
+            // No browser leaves it out.
+            (None, None) => return Ok(()),
+        };
+        let name = without_port(asked).trim_end_matches('.').to_ascii_lowercase();
+        if self.is_safe(&name) { Ok(()) } else { Err(name) }
+    }
+
+    fn is_safe(&self, name: &str) -> bool {
+        let address = name.trim_start_matches('[').trim_end_matches(']');
+        let listed = [self.own.as_str()].into_iter().chain(self.extra.iter().map(String::as_str));
+        !name.contains('.')
+            || address.parse::<IpAddr>().is_ok()
+            || SAFE.into_iter().chain(listed).any(|domain| is_within(name, domain))
+    }
+}
+
+/// Whether a name is a domain, or below it.
+fn is_within(name: &str, domain: &str) -> bool {
+    let domain = domain.trim_start_matches("*.").trim_matches('.').to_ascii_lowercase();
+    !domain.is_empty()
+        && name.strip_suffix(domain.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The host of an authority.
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn admitted(rules: &Rules, host: &str) -> bool {
+        let headers = HeaderMap::from_iter([(HOST, HeaderValue::try_from(host).unwrap())]);
+        rules.admit(&Uri::from_static("/"), &headers).is_ok()
+    }
+
+    fn rules() -> Rules {
+        let extra = vec!["lambda.corp.example".to_owned(), "*.Dev.Example".to_owned()];
+        Rules { unchecked: false, own: "my.host".to_owned(), extra }
+    }
+
+    #[test]
+    fn names_that_nobody_can_register_are_taken() {
+        for host in [
+            "localhost",
+            "LocalHost:4566",
+            "localhost.:4566",
+            "f.localhost",
+            "localhost.localstack.cloud:4566",
+            "s3.localhost.localstack.cloud",
+            "127.0.0.1:4566",
+            "192.168.0.7",
+            "[::1]:4566",
+            "[::1]",
+            "host.docker.internal:4566",
+            "lambdock",
+            "lambdock:4566",
+            "0123456789ab",
+            "lambdock.default.svc.cluster.local",
+            "lambdock.default.svc:80",
+            "my.host:4566",
+            "sub.my.host",
+            "lambda.corp.example",
+            "a.dev.example",
+            "",
+        ] {
+            assert!(admitted(&rules(), host), "{host}");
+        }
+        assert_eq!(rules().admit(&Uri::from_static("/"), &HeaderMap::new()), Ok(()));
+    }
+
+    #[test]
+    fn names_that_lead_anywhere_are_not() {
+        for host in [
+            "evil.example",
+            "evil.example:4566",
+            "localhost.evil.example",
+            "notlocalhost.example",
+            "127.0.0.1.evil.example",
+            "1.2.3.4.5",
+            "evil.notmy.host",
+            "notmy.host",
+            "evil.example:",
+            "evil.example:80:80",
+            "user@evil.example",
+            "x.lambdock",
+        ] {
+            assert!(!admitted(&rules(), host), "{host}");
+        }
+        let absolute = Uri::from_static("http://evil.example/");
+        assert_eq!(rules().admit(&absolute, &HeaderMap::new()), Err("evil.example".to_owned()));
+        assert!(admitted(&Rules { unchecked: true, ..rules() }, "evil.example"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_below_a_foreign_domain_is_foreign(name in "[a-z0-9.:@\\[\\]-]{0,40}") {
+            let host = format!("{name}.evil.example");
+            prop_assert!(!admitted(&rules(), &host));
+        }
+    }
+}
