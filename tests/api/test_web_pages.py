@@ -53,8 +53,11 @@ def test_settings_let_pages_in(own_server):
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
+BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+
+
 def ask(server, host: str) -> requests.Response:
-    return requests.get(server.url + FUNCTIONS, headers={"Host": host}, timeout=10)
+    return requests.get(server.url + FUNCTIONS, headers={"Host": host, **BROWSER}, timeout=10)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +83,8 @@ def test_names_that_a_web_page_can_lead_here_are_not(server, host):
     assert answer.headers["x-amzn-ErrorType"] == "AccessDeniedException"
     assert f"LAMBDOCK_ALLOWED_HOSTS={host.partition(':')[0]}" in answer.json()["Message"]
     for path in ["/_localstack/health", "/", "/2015-03-31/functions/f/invocations"]:
-        assert requests.post(server.url + path, headers={"Host": host}, timeout=10).status_code == 403
+        assert requests.post(server.url + path, headers={"Host": host, **BROWSER}, timeout=10).status_code == 403
+    assert requests.get(server.url + FUNCTIONS, headers={"Host": host}, timeout=10).status_code == 200
 
 
 def test_settings_add_names(own_server):

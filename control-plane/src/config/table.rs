@@ -54,7 +54,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "LAMBDOCK_ALLOWED_HOSTS",
         "",
-        "Host names by which clients reach the API, with all below them, separated by commas; for names with a dot that \
+        "Host names by which browsers reach the API, with all below them, separated by commas; for names with a dot that \
          are not of this machine, of its containers or LOCALSTACK_HOST.",
     ),
     variable(

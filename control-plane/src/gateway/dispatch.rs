@@ -170,11 +170,11 @@ fn mark(headers: &mut HeaderMap, request_id: &str) {
     headers.insert(LOCALSTACK, HeaderValue::from_static("true"));
 }
 
-/// A response whose body is there.
 fn forbidden(message: &str) -> Response<Body> {
     whole(ServiceError::new(ErrorCode::AccessDeniedException, message).render())
 }
 
+/// A response whose body is there.
 pub(super) fn whole(response: Response<Bytes>) -> Response<Body> {
     response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync())
 }

@@ -1,12 +1,13 @@
-//! Pure: under which names the API answers. Without this, a web page could use it whose own name is led to this machine
-//! after it was loaded (DNS rebinding): to the browser, page and API are then one, and [`super::origin`] sees nothing.
+//! Pure: under which names the API answers browsers. Without this, a web page could use it whose own name is led to this
+//! machine after it was loaded (DNS rebinding): to the browser, page and API are then one, and [`super::origin`] sees
+//! nothing. Other clients are asked nothing: they reach us under whatever name a proxy or a network gives us.
 //!
 //! Such a page comes from a name that somebody could register. Addresses, names without a dot and those below domains
 //! that nobody can register are safe, and with them containers, services of compose files and of Kubernetes.
 
 use std::net::IpAddr;
 
-use http::header::HOST;
+use http::header::{HOST, ORIGIN, REFERER, USER_AGENT};
 use http::{HeaderMap, Uri};
 
 /// Settings.
@@ -25,12 +26,12 @@ pub struct Rules {
 const SAFE: [&str; 5] = ["localhost", "localhost.localstack.cloud", "internal", "svc", "svc.cluster.local"];
 
 impl Rules {
-    /// Whether the API answers under the name that a request is for; otherwise that name.
+    /// Whether the API answers under the name that a request is for.
     ///
     /// # Errors
-    /// The name.
+    /// The name, where a browser sent the request and the name could be led here by anybody.
     pub fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), String> {
-        if self.unchecked {
+        if self.unchecked || !is_of_browser(headers) {
             return Ok(());
         }
         let asked = match (uri.authority(), headers.get(HOST)) {
@@ -50,6 +51,15 @@ impl Rules {
             || address.parse::<IpAddr>().is_ok()
             || SAFE.into_iter().chain(listed).any(|domain| is_within(name, domain))
     }
+}
+
+/// Whether a browser sent a request: each says so, and no page can change it. [Fetch metadata; SDKs send none of these]
+fn is_of_browser(headers: &HeaderMap) -> bool {
+    let agent = headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
+    agent
+        || ["sec-fetch-site", ORIGIN.as_str(), REFERER.as_str()]
+            .into_iter()
+            .any(|name| headers.contains_key(name))
 }
 
 /// Whether a name is a domain, or below it.
@@ -75,9 +85,12 @@ mod tests {
     use super::*;
 
     fn admitted(rules: &Rules, host: &str) -> bool {
-        let headers = HeaderMap::from_iter([(HOST, HeaderValue::try_from(host).unwrap())]);
+        let host = HeaderValue::try_from(host).unwrap();
+        let headers = HeaderMap::from_iter([(HOST, host), (USER_AGENT, BROWSER)]);
         rules.admit(&Uri::from_static("/"), &headers).is_ok()
     }
+
+    const BROWSER: HeaderValue = HeaderValue::from_static("Mozilla/5.0 (X11; Linux x86_64)");
 
     fn rules() -> Rules {
         let extra = vec!["lambda.corp.example".to_owned(), "*.Dev.Example".to_owned()];
@@ -133,8 +146,30 @@ mod tests {
             assert!(!admitted(&rules(), host), "{host}");
         }
         let absolute = Uri::from_static("http://evil.example/");
-        assert_eq!(rules().admit(&absolute, &HeaderMap::new()), Err("evil.example".to_owned()));
+        let browser = HeaderMap::from_iter([(USER_AGENT, BROWSER)]);
+        assert_eq!(rules().admit(&absolute, &browser), Err("evil.example".to_owned()));
         assert!(admitted(&Rules { unchecked: true, ..rules() }, "evil.example"));
+    }
+
+    #[test]
+    fn only_browsers_are_asked() {
+        let admitted = |name: &'static str, value: &'static str| {
+            let headers = [
+                (HOST, HeaderValue::from_static("build.corp.example")),
+                (http::HeaderName::from_static(name), HeaderValue::from_static(value)),
+            ];
+            rules().admit(&Uri::from_static("/"), &HeaderMap::from_iter(headers)).is_ok()
+        };
+        assert!(admitted("user-agent", "Boto3/1.40 md/Botocore#1.40"));
+        assert!(admitted("accept", "*/*"));
+        for (name, value) in [
+            ("user-agent", "Mozilla/5.0"),
+            ("sec-fetch-site", "same-origin"),
+            ("origin", "http://build.corp.example"),
+            ("referer", "http://build.corp.example/page"),
+        ] {
+            assert!(!admitted(name, value), "{name}");
+        }
     }
 
     proptest! {

@@ -7,6 +7,8 @@ use std::fmt;
 pub(crate) enum Budget {
     /// Our figure is at most this, in the unit of the row.
     AtMost(f64),
+    /// Our figure is at least this, in the unit of the row.
+    AtLeast(f64),
     /// Our figure is at most this many times the peer's.
     TimesPeerAtMost(f64),
     /// Our figure is at least this many times the peer's.
@@ -41,6 +43,14 @@ pub(crate) const COLD: Budget = Budget::TimesPeerAtMost(0.7);
 pub(crate) const COLD_STANDBY: Budget = Budget::AtMost(30.0);
 /// Invokes per second of 16 clients, against the emulator's with the one client it can serve.
 pub(crate) const SIXTEEN_CLIENTS: Budget = Budget::TimesPeerAtLeast(3.0);
+/// Functions that are cold and invoked at once, against as many bare containers of the engine.
+pub(crate) const BURST: Budget = Budget::TimesPeerAtMost(1.5);
+/// From SIGTERM until the process has ended, with 20 warm containers to remove, in ms.
+pub(crate) const SHUTDOWN: Budget = Budget::AtMost(2000.0);
+/// Asynchronous invocations that are accepted per second.
+pub(crate) const EVENTS: Budget = Budget::AtLeast(5000.0);
+/// Memory after many invokes, against the same after few of them: it stays as it is but for what an allocator keeps.
+pub(crate) const MANY_INVOKES: Budget = Budget::TimesPeerAtMost(1.1);
 
 /// A request with many functions there, against the same request with few.
 pub(crate) const MANY_FUNCTIONS: Budget = Budget::TimesPeerAtMost(1.5);
@@ -51,14 +61,14 @@ impl Budget {
     /// The bound in the unit of the row; `None` where it depends on a peer that has no figure.
     pub(crate) fn bound(self, peer: Option<f64>) -> Option<f64> {
         match self {
-            Self::AtMost(bound) => Some(bound),
+            Self::AtMost(bound) | Self::AtLeast(bound) => Some(bound),
             Self::TimesPeerAtMost(times) | Self::TimesPeerAtLeast(times) => peer.map(|peer| peer * times),
         }
     }
 
     /// Whether the budget is a floor and not a ceiling.
     pub(crate) fn floor(self) -> bool {
-        matches!(self, Self::TimesPeerAtLeast(_))
+        matches!(self, Self::AtLeast(_) | Self::TimesPeerAtLeast(_))
     }
 
     /// Whether a figure keeps to a bound that [`Budget::bound`] gave.
@@ -71,6 +81,7 @@ impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AtMost(bound) => write!(f, "≤ {}", crate::table::figure(*bound)),
+            Self::AtLeast(bound) => write!(f, "≥ {}", crate::table::figure(*bound)),
             Self::TimesPeerAtMost(times) => write!(f, "≤ {times} ×"),
             Self::TimesPeerAtLeast(times) => write!(f, "≥ {times} ×"),
         }
@@ -85,6 +96,8 @@ mod tests {
     fn ceilings_admit_what_is_below_and_floors_what_is_above() {
         assert!(Budget::AtMost(2.0).admits(2.0, 2.0));
         assert!(!Budget::AtMost(2.0).admits(2.01, 2.0));
+        assert!(Budget::AtLeast(2.0).admits(2.0, 2.0));
+        assert!(!Budget::AtLeast(2.0).admits(1.99, 2.0));
         assert!(Budget::TimesPeerAtLeast(3.0).admits(3100.0, 3000.0));
         assert!(!Budget::TimesPeerAtLeast(3.0).admits(2900.0, 3000.0));
     }

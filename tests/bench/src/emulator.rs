@@ -73,6 +73,11 @@ impl Setup {
         Ok(Self { engine: engine.clone(), image, binary, code, fixture })
     }
 
+    /// The image of its containers.
+    pub(crate) fn image(&self) -> &str {
+        &self.image
+    }
+
     /// Creates and starts a container, and waits until its function has answered once.
     pub(crate) fn start(&self) -> Result<Emulator> {
         persistently(|| {

@@ -17,7 +17,7 @@ pub(crate) struct Invocation {
     pub(crate) address: Address,
     /// The whole request.
     pub(crate) request: Vec<u8>,
-    /// The event, which the answer has to equal.
+    /// What the answer has to equal: the event, or nothing where it is accepted for later.
     pub(crate) event: Vec<u8>,
 }
 

@@ -120,6 +120,12 @@ impl Function {
         self.invocation_with(&[&HEADERS[..], &[("X-Amz-Log-Type", "Tail")]].concat(), event)
     }
 
+    /// Leaves it an event, which it runs in its own time.
+    pub(crate) fn event_invocation(&self, event: &[u8]) -> Invocation {
+        let asynchronous = [&HEADERS[..], &[("X-Amz-Invocation-Type", "Event")]].concat();
+        Invocation { event: Vec::new(), ..self.invocation_with(&asynchronous, event.to_vec()) }
+    }
+
     fn invocation_with(&self, headers: &[(&str, &str)], event: Vec<u8>) -> Invocation {
         let path = format!("{FUNCTIONS}/{}/invocations", self.name);
         let request = http::request("POST", &path, &self.api.host, headers, &event);

@@ -149,7 +149,8 @@ impl Lambdock<'_> {
         Ok(())
     }
 
-    fn stop(&mut self) -> Result<()> {
+    /// Asks it to end and waits until it has.
+    pub(crate) fn stop(&mut self) -> Result<()> {
         if self.child.try_wait()?.is_none() {
             kill(Pid::from_raw(i32::try_from(self.child.id())?), Signal::SIGTERM)?;
         }

@@ -1,15 +1,18 @@
 //! What is measured, in the order of the table.
 
 mod agent;
+mod burst;
 mod cold;
+mod endurance;
+mod events;
 mod footprint;
 mod resources;
 mod throughput;
 mod warm;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, thread, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use crate::{
     emulator::{self, Emulator, Setup},
@@ -31,12 +34,17 @@ pub(crate) fn rows(options: &Options, engine: &Engine, run: &str) -> Result<Vec<
         return resources::rows(&launcher, options.effort());
     }
     let stage = Stage::new(options, engine, run)?;
+    if options.endurance {
+        return on(&launcher, &[], |lambdock| endurance::rows(&stage, lambdock));
+    }
     let mut rows = footprint::binaries(options)?;
     rows.extend(footprint::control_plane_start(&launcher, stage.effort)?);
     rows.extend(on(&launcher, &[], |lambdock| warm_rows(&stage, lambdock))?);
     rows.extend(agent::rows(options, engine)?);
     rows.extend(on(&launcher, &cold::SETTINGS, |lambdock| cold::rows(&stage, lambdock))?);
     rows.extend(on(&launcher, &cold::STANDBY_SETTINGS, |lambdock| cold::standby_rows(&stage, lambdock))?);
+    rows.extend(on(&launcher, &burst::SETTINGS, |lambdock| burst::rows(&stage, lambdock))?);
+    rows.extend(on(&launcher, &events::SETTINGS, |lambdock| events::rows(&stage, lambdock))?);
     Ok(rows)
 }
 
@@ -49,10 +57,10 @@ pub(crate) fn containers(run: &str) -> String {
 fn on(
     launcher: &Launcher<'_>,
     settings: &[(&str, &str)],
-    measure: impl FnOnce(&Lambdock<'_>) -> Result<Vec<Row>>,
+    measure: impl FnOnce(&mut Lambdock<'_>) -> Result<Vec<Row>>,
 ) -> Result<Vec<Row>> {
-    let lambdock = launcher.start(settings)?;
-    measure(&lambdock)
+    let mut lambdock = launcher.start(settings)?;
+    measure(&mut lambdock)
         .with_context(|| format!("measurement failed; Lambdock's last words:\n{}", lambdock.last_words()))
 }
 
@@ -105,8 +113,17 @@ impl<'a> Stage<'a> {
     }
 
     fn create(&self, api: &LambdaApi, fixture: Fixture) -> Result<Function> {
+        self.create_named(api, fixture, "")
+    }
+
+    /// The same once more, by another name.
+    fn create_another(&self, api: &LambdaApi, fixture: Fixture, number: usize) -> Result<Function> {
+        self.create_named(api, fixture, &format!("-{number}"))
+    }
+
+    fn create_named(&self, api: &LambdaApi, fixture: Fixture, suffix: &str) -> Result<Function> {
         let archive = self.archives.get(fixture.title).context("every function has an archive")?;
-        let name = format!("bench-{}-{}", self.run, fixture.runtime.replace('.', "-"));
+        let name = format!("bench-{}-{}{suffix}", self.run, fixture.runtime.replace('.', "-"));
         api.create(&name, &fixture, archive)
     }
 }
@@ -150,6 +167,20 @@ fn warm_callers(invocations: Vec<(&str, Invocation)>, times: usize) -> Result<Ve
         Ok((name, caller))
     };
     invocations.into_iter().map(warm).collect()
+}
+
+/// Lets everybody work in a thread of its own, and gathers what they bring.
+fn together<W: Send, T: Send>(
+    workers: &mut [W],
+    work: impl Fn(&mut W) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let work = &work;
+    thread::scope(|scope| {
+        let threads: Vec<_> = workers.iter_mut().map(|worker| scope.spawn(move || work(worker))).collect();
+        let joined =
+            threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a thread panicked"))?);
+        joined.collect()
+    })
 }
 
 fn milliseconds(duration: Duration) -> f64 {

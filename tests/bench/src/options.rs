@@ -18,6 +18,9 @@ pub(crate) struct Options {
     /// Measure what many functions cost, instead of invocations: takes minutes
     #[arg(long)]
     pub(crate) resources: bool,
+    /// Measure the memory of a million invokes instead: takes minutes
+    #[arg(long, conflicts_with = "resources")]
+    pub(crate) endurance: bool,
     /// Print the table as Markdown
     #[arg(long)]
     pub(crate) markdown: bool,
@@ -67,6 +70,10 @@ pub(crate) struct Effort {
     pub(crate) init_starts: usize,
     /// Cold invokes of each function.
     pub(crate) cold: u32,
+    /// Times that many functions are invoked at once.
+    pub(crate) bursts: u32,
+    /// Invokes over which memory is watched.
+    pub(crate) endurance: u32,
     /// Times that throughput is measured.
     pub(crate) throughput_rounds: usize,
     /// How long each time.
@@ -99,6 +106,8 @@ impl Options {
                 largest: Rounds { rounds: 2, each: 3 },
                 init_starts: 2,
                 cold: 2,
+                bursts: 1,
+                endurance: 2_000,
                 throughput_rounds: 1,
                 throughput_window: Duration::from_millis(500),
                 idle: Duration::from_millis(200),
@@ -113,6 +122,8 @@ impl Options {
                 largest: Rounds { rounds: 10, each: 10 },
                 init_starts: 20,
                 cold: 20,
+                bursts: 5,
+                endurance: 1_000_000,
                 throughput_rounds: 7,
                 throughput_window: Duration::from_secs(1),
                 idle: Duration::from_secs(2),

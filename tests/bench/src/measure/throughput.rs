@@ -2,14 +2,13 @@
 
 use std::{
     os::fd::AsFd,
-    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::poll::{PollFd, PollFlags, poll};
 
-use super::{Contenders, progress};
+use super::{Contenders, progress, together};
 use crate::{
     budget,
     fixture::event,
@@ -20,7 +19,8 @@ use crate::{
     statistics::Samples,
 };
 
-const MANY: usize = 16;
+/// Clients at the same time.
+pub(super) const MANY: usize = 16;
 
 /// Longer than any answer may take, in milliseconds.
 const PATIENCE: u16 = 60_000;
@@ -73,8 +73,16 @@ fn measure<'a>(
     Ok(teams.into_iter().map(|(name, _, samples)| Rate { name, median: samples.median() }).collect())
 }
 
-fn per_second(callers: &mut [Caller], window: Duration) -> Result<f64> {
+/// Answers per second of all clients in a span of time.
+pub(super) fn per_second(callers: &mut [Caller], window: Duration) -> Result<f64> {
     let begun = Instant::now();
+    let done = drive(callers, |_| begun.elapsed() < window)?;
+    Ok(f64::from(done) / begun.elapsed().as_secs_f64())
+}
+
+/// Lets every client send its next invoke as soon as it has an answer, for as long as `more` says so of the answers
+/// that are there; then waits for those under way. Gives the number of all answers.
+pub(super) fn drive(callers: &mut [Caller], more: impl Fn(u32) -> bool) -> Result<u32> {
     let mut done = 0_u32;
     for caller in callers.iter_mut() {
         caller.begin()?;
@@ -86,14 +94,14 @@ fn per_second(callers: &mut [Caller], window: Duration) -> Result<f64> {
             let Some(caller) = callers.get_mut(which) else { continue };
             caller.finish()?;
             done += 1;
-            if begun.elapsed() < window {
+            if more(done) {
                 caller.begin()?;
             } else {
                 under_way -= 1;
             }
         }
     }
-    Ok(f64::from(done) / begun.elapsed().as_secs_f64())
+    Ok(done)
 }
 
 /// Waits until some have an answer, and tells which. All clients are one thread: it takes less of the machine from what
@@ -109,18 +117,4 @@ fn answered(callers: &[Caller]) -> Result<Vec<usize>> {
     let ready: Vec<usize> = ready.map(|(which, _)| which).collect();
     ensure!(!ready.is_empty(), "nobody answers");
     Ok(ready)
-}
-
-/// Lets every client work in a thread of its own, and gathers what they bring.
-fn together<T: Send>(
-    callers: &mut [Caller],
-    work: impl Fn(&mut Caller) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
-    let work = &work;
-    thread::scope(|scope| {
-        let threads: Vec<_> = callers.iter_mut().map(|caller| scope.spawn(move || work(caller))).collect();
-        let joined =
-            threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a client panicked"))?);
-        joined.collect()
-    })
 }
