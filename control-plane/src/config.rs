@@ -2,6 +2,8 @@
 //!
 //! [`VARIABLES`] is the one list of them; `lambdock --help` and `docs/configuration.md` are written from it.
 
+mod live;
+mod shown;
 mod table;
 mod value;
 
@@ -15,6 +17,7 @@ use lambdock_domain::runtime::ImageMapping;
 use crate::gateway::origin::Rules as Origins;
 use crate::gateway::upstream::Endpoints;
 
+pub use live::{ADJUSTABLE, Live, Refusal};
 pub use table::{VARIABLES, Variable};
 pub use value::{Fault, Source};
 
@@ -33,6 +36,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Whether resources survive a restart.
     pub persistence: bool,
+    /// Folder of scripts that run at the stages of this process.
+    pub init_dir: PathBuf,
     /// How long invocations in flight may take to finish when the process is asked to stop.
     pub shutdown_grace: Duration,
     /// Which image runs which runtime.
@@ -95,6 +100,10 @@ pub struct Config {
     pub upstream: Endpoints,
     /// Which web pages may use the API.
     pub origins: Origins,
+    /// `ENABLE_CONFIG_UPDATES`.
+    pub config_updates: bool,
+    /// `DEBUG`.
+    pub debug: bool,
     /// Log filter in the words of `tracing`.
     pub log_filter: String,
 }
@@ -143,6 +152,9 @@ impl Config {
             host_from_containers: source.text("HOSTNAME_FROM_LAMBDA"),
             state_dir,
             persistence: source.flag("PERSISTENCE"),
+            init_dir: source
+                .text("LAMBDOCK_INIT_DIR")
+                .map_or_else(|| PathBuf::from("/etc/localstack/init"), PathBuf::from),
             shutdown_grace: source.seconds("LAMBDOCK_SHUTDOWN_GRACE").unwrap_or(Duration::from_secs(10)),
             image_mapping: source
                 .parsed("LAMBDA_RUNTIME_IMAGE_MAPPING", value::image_mapping)
@@ -212,6 +224,8 @@ impl Config {
                 extra_allowed_headers: source.list("EXTRA_CORS_ALLOWED_HEADERS"),
                 extra_exposed_headers: source.list("EXTRA_CORS_EXPOSE_HEADERS"),
             },
+            config_updates: source.flag("ENABLE_CONFIG_UPDATES"),
+            debug: source.common_flag("DEBUG"),
             log_filter: {
                 let default = if source.common_flag("DEBUG") { "debug" } else { "info" };
                 let filter = source.parsed("LS_LOG", value::log_filter);

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, debug, debug_span, error, info, warn};
 
+use crate::adjustable::Adjustable;
 use crate::ambient::now;
 use crate::invoke::Invoker;
 use crate::services::Services;
@@ -120,7 +121,7 @@ impl Waiting {
 }
 
 struct Shared {
-    settings: Settings,
+    settings: Adjustable<Settings>,
     waiting: Arc<Waiting>,
     journal: Journal,
     invoker: Arc<Invoker>,
@@ -148,18 +149,18 @@ impl Events {
     pub fn start(
         path: &Path,
         durability: Durability,
-        settings: Settings,
+        settings: Adjustable<Settings>,
         invoker: Arc<Invoker>,
         store: Store,
         services: Arc<Services>,
     ) -> Result<Self, Error> {
-        let bounds = Arc::clone(&invoker);
+        let (bounds, bound) = (Arc::clone(&invoker), settings.clone());
         let queue = Queue::new(Box::new(move |lane: &Lane| match lane {
             // What could not be admitted need not begin, and what begins does so in its order.
             Lane::Function(function) => match bounds.reserved(function) {
-                Some(reserved @ 1..) => settings.parallel.min(reserved as usize),
+                Some(reserved @ 1..) => bound.get().parallel.min(reserved as usize),
                 // One that reserves nothing at all fails at once.
-                Some(0) | None => settings.parallel,
+                Some(0) | None => bound.get().parallel,
             },
             Lane::Target(_) => PARALLEL_DELIVERIES,
         }));

@@ -4,6 +4,7 @@ mod body;
 pub mod dispatch;
 pub mod endpoints;
 mod foreign;
+mod localstack;
 pub mod origin;
 mod runtimes;
 pub mod scope;

@@ -19,6 +19,7 @@ pub use answer::{Answer, LogType, Lost, Outcome};
 pub use concurrency::{Concurrency, Permit, Throttle};
 pub use directory::Directory;
 
+use crate::adjustable::Adjustable;
 use crate::ambient;
 use crate::executor::FolderMount;
 use crate::executor::ImageRequest;
@@ -85,7 +86,7 @@ impl From<directory::Error> for Error {
 #[derive(Debug, Clone)]
 pub struct Deployer {
     /// What all functions have in common.
-    pub settings: assignment::Settings,
+    pub settings: Adjustable<assignment::Settings>,
     /// Which image runs which runtime.
     pub images: ImageMapping,
 }
@@ -135,7 +136,7 @@ impl Deployer {
                 }],
                 Code::Zip { .. } | Code::Image { .. } => Vec::new(),
             },
-            assignment: assignment::assignment(id, version, serving, &self.settings),
+            assignment: assignment::assignment(id, version, serving, &self.settings.get()),
         })
     }
 }

@@ -3,6 +3,7 @@
 //! `docs/ARCHITECTURE.md` shows the rooms of this crate and which may use which.
 
 pub mod activation;
+pub mod adjustable;
 pub mod ambient;
 pub mod api;
 pub mod app;
@@ -16,6 +17,7 @@ pub mod executor;
 pub mod gateway;
 pub mod hot_reload;
 pub mod init_binaries;
+pub mod init_scripts;
 pub mod invoke;
 pub mod logs;
 pub mod networks;

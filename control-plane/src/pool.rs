@@ -20,11 +20,12 @@ use lambdock_domain::Timestamp;
 use lambdock_domain::function::DeploymentId;
 use lambdock_protocol::{Assignment, Initialized, Invoke};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, warn};
 
+use crate::adjustable::Adjustable;
 use crate::executor::{self, Death, EnvironmentId, Executor, FolderMount, ImageRequest};
 use crate::uplink::Uplink;
 pub use crate::uplink::{InvocationEvent, Running};
@@ -177,7 +178,7 @@ struct Alive {
 }
 
 struct Shared {
-    settings: Settings,
+    settings: Adjustable<Settings>,
     executor: Arc<dyn Executor>,
     uplink: Uplink,
     groups: RwLock<Groups>,
@@ -210,7 +211,7 @@ impl Pool {
         let shared = Arc::new(Shared {
             standbys,
             starts: Starts::new(settings.parallel_starts.get()),
-            settings,
+            settings: Adjustable::new(settings),
             executor,
             uplink,
             groups: RwLock::default(),
@@ -298,6 +299,20 @@ impl Pool {
         group.map(|group| group.environments()).unwrap_or_default()
     }
 
+    /// Goes by these settings from now on, but for how many start in parallel and stand by.
+    pub fn adjust(&self, settings: Settings) {
+        self.shared.settings.set(settings);
+        let groups: Vec<_> = self.shared.groups().groups.values().cloned().collect();
+        for group in groups {
+            group.tick(&self.shared);
+        }
+    }
+
+    /// What containers are made with has changed: those that stand by are started anew.
+    pub fn renew_standbys(&self) {
+        self.shared.standbys.renew();
+    }
+
     /// Removes containers that an earlier process left behind. Returns how many.
     ///
     /// # Errors
@@ -355,7 +370,7 @@ impl Shared {
         let mut groups = self.groups_mut();
         let retired = groups.retired.contains_key(&deployment.id);
         let group = groups.groups.entry(deployment.id.clone()).or_insert_with(|| {
-            let group = Group::new(Arc::clone(deployment), self.settings.keep_alive);
+            let group = Group::new(Arc::clone(deployment), self.settings.get().keep_alive);
             Arc::new(if retired { group.retired() } else { group })
         });
         Arc::clone(group)
@@ -363,10 +378,8 @@ impl Shared {
 
     /// Keep-alives, and environments that do not finish.
     async fn keep_time(self: Arc<Self>) {
-        let period = (self.settings.keep_alive / 4).clamp(TICKS.0, TICKS.1);
-        let mut ticks = interval(period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while self.kill.run_until_cancelled(ticks.tick()).await.is_some() {
+        let period = || (self.settings.get().keep_alive / 4).clamp(TICKS.0, TICKS.1);
+        while self.kill.run_until_cancelled(sleep(period())).await.is_some() {
             let groups: Vec<_> = self.groups().groups.values().cloned().collect();
             for group in groups {
                 group.tick(&self);

@@ -123,7 +123,7 @@ impl Shared {
         // Without its settings it is tried again as AWS does without any.
         let limits =
             self.chosen(event, version).await.map_or_else(|_| Limits::of(None), |chosen| chosen.limits);
-        match schedule::after(failed, event, limits, self.settings.retry_base, now()) {
+        match schedule::after(failed, event, limits, self.settings.get().retry_base, now()) {
             Next::GivenUp(condition) => Ok(condition),
             Next::Again { event, due } => Err((event, due)),
         }

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -18,7 +19,7 @@ use super::runtimes;
 use super::scope::{Credential, KeyDecoding, default_scope};
 use super::server::{Body, Handler};
 use super::upstream::{self, Upstream};
-use super::{foreign, origin};
+use super::{foreign, localstack, origin};
 use crate::api::functions::{self, archive_at};
 use crate::api::invocations::{self, Invocation};
 use crate::api::{
@@ -26,6 +27,9 @@ use crate::api::{
     event_source_mappings, function_urls, layers, new_id, permissions, provisioned_concurrency, recursion,
     runtime_management, scaling, tags, versions,
 };
+use crate::config::Live;
+use crate::executor::Executor;
+use crate::init_scripts::InitScripts;
 use crate::wire::operations as op;
 use crate::wire::{self, Decoded, ErrorCode, Labels, Operation, OperationShape, ServiceError, Violation};
 
@@ -35,6 +39,14 @@ pub struct Gateway {
     pub context: Context,
     /// For our own endpoints.
     pub process: Process,
+    /// As they are now.
+    pub settings: Live,
+    /// Scripts of the operator.
+    pub init_scripts: Arc<InitScripts>,
+    /// Where functions run.
+    pub executor: Arc<dyn Executor>,
+    /// The in-container init, as other tools may want it.
+    pub init_binary: Bytes,
     /// Which access keys name accounts.
     pub key_decoding: KeyDecoding,
     /// Where calls of other services go.
@@ -176,6 +188,10 @@ impl Gateway {
         if let Some((status, content)) = runtimes::answer(&parts.method, path, query) {
             return json(status, content.map(|content| content.to_string().into()));
         }
+        let body = match localstack::answer(self, parts, body).await {
+            Ok(answer) => return answer,
+            Err(body) => body,
+        };
         if let (&Method::GET, Some(digest)) = (&parts.method, archive_at(path)) {
             return self.archive(&digest).await;
         }
@@ -441,7 +457,7 @@ impl Gateway {
 
     /// Bytes of a body that the operation takes.
     fn limit(&self, operation: Operation) -> u64 {
-        let limits = &self.context.rules.limits;
+        let limits = self.context.rules.get().limits.clone();
         match operation {
             Operation::CreateFunction | Operation::UpdateFunctionCode | Operation::PublishLayerVersion => {
                 limits.create_function_request
@@ -452,7 +468,7 @@ impl Gateway {
     }
 
     fn unreadable(&self, operation: Operation, parts: &Parts, fault: body::Fault) -> ServiceError {
-        let limits = &self.context.rules.limits;
+        let limits = self.context.rules.get().limits.clone();
         let limit = self.limit(operation);
         let is_event = parts.headers.get(INVOCATION_TYPE).is_some_and(|value| value == "Event");
         match fault {

@@ -192,8 +192,8 @@ impl Executor for Sandboxes {
         Box::pin(async { Ok(0) })
     }
 
-    fn variables(&self) -> &BTreeMap<String, String> {
-        &self.variables
+    fn variables(&self) -> BTreeMap<String, String> {
+        self.variables.clone()
     }
 }
 

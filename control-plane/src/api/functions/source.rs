@@ -44,7 +44,7 @@ pub(super) async fn take(
 ) -> Result<Taken, Error> {
     match package_type {
         PackageType::Zip => {
-            if source.s3_bucket.as_ref() == Some(&context.rules.hot_reload_bucket) {
+            if source.s3_bucket.as_ref() == Some(&context.rules.get().hot_reload_bucket) {
                 return folder(source.s3_key.unwrap_or_default());
             }
             let Kept { lease, unzipped } = match (source.zip_file, source.s3_bucket, source.s3_key) {

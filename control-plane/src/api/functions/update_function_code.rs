@@ -38,7 +38,7 @@ pub async fn update_function_code(
         .await?;
     let taken = source::take(context, &named.id.scope, source, package_type).await?;
 
-    let unzipped_limit = context.rules.limits.code_size_unzipped;
+    let unzipped_limit = context.rules.get().limits.code_size_unzipped;
     let architecture = choose::architecture(input.architectures.as_deref());
     let update = move |function: &mut lambdock_domain::Function| {
         let mut configuration = function.latest.configuration.clone();

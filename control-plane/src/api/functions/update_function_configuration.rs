@@ -27,7 +27,7 @@ pub async fn update_function_configuration(
         Some(arns) => Some(layers::attached(context, caller, &named.id.scope, arns).await?),
         None => None,
     };
-    let rules = context.rules.clone();
+    let rules = context.rules.get();
     let (function, ()) = context
         .store
         .change_function(&named.id, move |function| {
