@@ -21,6 +21,7 @@ use tracing::{error, info, warn};
 use crate::activation::Activation;
 use crate::adjustable::Adjustable;
 use crate::api::Context;
+use crate::cloudwatch::{LogForwarder, MetricForwarder};
 use crate::code::Archives;
 use crate::config::{Config, Live};
 use crate::doctor;
@@ -35,7 +36,8 @@ use crate::gateway::server::{Server, bind};
 use crate::gateway::upstream::Upstream;
 use crate::init_scripts::{InitScripts, Stage};
 use crate::invoke::{Deployer, Directory, Invoker};
-use crate::logs::Console;
+use crate::logs::{Console, Everyone, Recent};
+use crate::metrics::Metrics;
 use crate::networks::Networks;
 use crate::pool::Pool;
 use crate::provisioning::Provisioning;
@@ -45,7 +47,7 @@ use crate::state::{Persistence, StateFolder};
 use crate::store::Store;
 use crate::traces::Forwarder;
 use crate::transitions::Transitions;
-use crate::uplink::{ArchiveSource, EnvironmentInfo, TraceSink, Tunnel, TunnelSink, Uplink};
+use crate::uplink::{ArchiveSource, EnvironmentInfo, LogSink, TraceSink, Tunnel, TunnelSink, Uplink};
 use crate::{VERSION, init_binaries};
 use adjustments::Adjustments;
 
@@ -55,11 +57,30 @@ struct App {
     executor: Arc<dyn Executor>,
     pool: Pool,
     uplink: Uplink,
-    traces: Arc<Forwarder>,
+    outlets: Outlets,
     activation: Activation,
     transitions: Transitions,
     events: Events,
     tunnels: mpsc::Receiver<Tunnel>,
+}
+
+/// What functions write and send, on its way elsewhere.
+struct Outlets {
+    traces: Arc<Forwarder>,
+    logs: Arc<LogForwarder>,
+    recent_logs: Arc<Recent>,
+    metrics: MetricForwarder,
+}
+
+impl Outlets {
+    /// Sends what is still here, within a bound.
+    async fn close(&self) {
+        self.recent_logs.close();
+        let sent = async { tokio::join!(self.traces.flush(), self.logs.flush(), self.metrics.flush()) };
+        if timeout(CLOSED_WITHIN, sent).await.is_err() {
+            warn!("some traces, logs or metrics were not taken in time and are lost");
+        }
+    }
 }
 
 /// Serves until the process is asked to stop; then finishes what is in flight and removes every container.
@@ -78,7 +99,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
     let persistence = if config.persistence { Persistence::Kept } else { Persistence::Volatile };
     let instance = instance(&config);
     let state = StateFolder::take(&config.state_dir, persistence, &instance)?;
-    let App { server, executor, pool, uplink, traces, activation, transitions, events, mut tunnels } =
+    let App { server, executor, pool, uplink, outlets, activation, transitions, events, mut tunnels } =
         build(&config, in_container, &state, &instance, &listeners, &init_scripts).await?;
     if asked_to_stop(&init_scripts, Stage::Start, &mut signals).await.is_some() {
         return Ok(());
@@ -131,9 +152,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
             }
         }
         uplink.stop().await;
-        if timeout(CLOSED_WITHIN, traces.flush()).await.is_err() {
-            warn!("some traces were not taken in time and are lost");
-        }
+        outlets.close().await;
         if timeout(CLOSED_WITHIN, server.stopped()).await.is_err() {
             warn!("some clients have not read their answers");
         }
@@ -167,7 +186,7 @@ async fn asked_to_stop(scripts: &InitScripts, stage: Stage, signals: &mut Signal
 }
 
 /// Where clients on this machine find us.
-fn endpoint(config: &Config) -> String {
+pub fn endpoint(config: &Config) -> String {
     let address = config.gateway_listen.first().map(ToString::to_string).unwrap_or_default();
     format!("http://{}", address.replace("0.0.0.0", "127.0.0.1"))
 }
@@ -206,10 +225,22 @@ async fn build(
     let (tunnel_sink, tunnels) = mpsc::channel(TUNNELS_WAITING);
     let traces =
         Arc::new(Forwarder::start(config.upstream.of(Some("xray")).map(ToString::to_string).as_deref()));
+    let services = Arc::new(Services::new(
+        config.upstream.clone(),
+        Credentials::of_environment(|name| std::env::var(name).ok()),
+    ));
+    let metrics = Metrics::default();
+    let metric_forwarder = MetricForwarder::start(metrics.clone(), Arc::clone(&services));
+    let log_forwarder = Arc::new(LogForwarder::start(Arc::clone(&services)));
+    let recent_logs = Arc::new(Recent::default());
     let uplink = Uplink::new(
         config.uplink_listen,
         Arc::new(archives.clone()),
-        Arc::new(Console { truncate: config.truncate_stdout }),
+        Arc::new(Everyone(vec![
+            Arc::new(Console { truncate: config.truncate_stdout }),
+            Arc::clone(&log_forwarder) as Arc<dyn LogSink>,
+            Arc::clone(&recent_logs) as Arc<dyn LogSink>,
+        ])),
         Arc::new(Entrance(tunnel_sink)),
         Arc::clone(&traces) as Arc<dyn TraceSink>,
     );
@@ -227,12 +258,14 @@ async fn build(
         pool.clone(),
         activation_settings.clone(),
     );
-    let invoker = Arc::new(Invoker::new(store.clone(), Arc::clone(&directory), deployer, pool.clone()));
-    store.tell_concurrency().await?;
-    let services = Arc::new(Services::new(
-        config.upstream.clone(),
-        Credentials::of_environment(|name| std::env::var(name).ok()),
+    let invoker = Arc::new(Invoker::new(
+        store.clone(),
+        Arc::clone(&directory),
+        deployer,
+        pool.clone(),
+        metrics.clone(),
     ));
+    store.tell_concurrency().await?;
     let event_settings = Adjustable::new(adjustments::event_settings(config));
     let events = Events::start(
         &state.events(),
@@ -288,13 +321,19 @@ async fn build(
         process: Process::started_now(instance.to_owned(), in_container),
         key_decoding: if config.parity_access_keys { KeyDecoding::AwsKeys } else { KeyDecoding::OwnKeys },
         settings: live,
+        pool: pool.clone(),
+        metrics,
+        traces: Arc::clone(&traces),
+        log_forwarder: Arc::clone(&log_forwarder),
+        recent_logs: Arc::clone(&recent_logs),
         init_scripts: Arc::clone(init_scripts),
         executor: Arc::clone(&executor),
         init_binary: init_binaries(config)?.native(),
         upstream: Upstream::new(config.upstream.clone()),
         origins: config.origins.clone(),
     });
-    Ok(App { server, executor, pool, uplink, traces, activation, transitions, events, tunnels })
+    let outlets = Outlets { traces, logs: log_forwarder, recent_logs, metrics: metric_forwarder };
+    Ok(App { server, executor, pool, uplink, outlets, activation, transitions, events, tunnels })
 }
 
 /// For the container engine, which is looked for when it is first needed.

@@ -4,6 +4,7 @@ mod body;
 pub mod dispatch;
 pub mod endpoints;
 mod foreign;
+mod lambdock;
 mod localstack;
 pub mod origin;
 mod runtimes;

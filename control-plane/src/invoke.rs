@@ -7,6 +7,7 @@ mod directory;
 pub mod trace;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use lambdock_domain::function::{DeploymentId, Serving};
@@ -24,6 +25,7 @@ use crate::ambient;
 use crate::executor::FolderMount;
 use crate::executor::ImageRequest;
 use crate::hot_reload;
+use crate::metrics::{Metric, Metrics};
 use crate::pool::{self, Deployment, Pool, Provision};
 use crate::store::{self, Store};
 
@@ -147,12 +149,24 @@ pub struct Invoker {
     directory: Arc<Directory>,
     deployer: Deployer,
     pool: Pool,
+    metrics: Metrics,
 }
 
 impl Invoker {
     /// An invoker over its parts.
-    pub fn new(store: Store, directory: Arc<Directory>, deployer: Deployer, pool: Pool) -> Self {
-        Self { store, directory, deployer, pool }
+    pub fn new(
+        store: Store,
+        directory: Arc<Directory>,
+        deployer: Deployer,
+        pool: Pool,
+        metrics: Metrics,
+    ) -> Self {
+        Self { store, directory, deployer, pool, metrics }
+    }
+
+    /// How functions do.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// What serves the function now under `qualifier`: `$LATEST`, a number or an alias. Where an alias names two
@@ -174,7 +188,11 @@ impl Invoker {
     pub fn admit(&self, id: &FunctionId, deployment: &Deployment) -> Result<Permit, Throttle> {
         let ready = self.pool.provisioned(&deployment.id).and_then(|provision| provision.ready);
         let ready = u32::try_from(ready.unwrap_or_default()).unwrap_or(u32::MAX);
-        self.directory.executions().enter(id, &deployment.version, ready)
+        let entered = self.directory.executions().enter(id, &deployment.version, ready);
+        if entered.is_err() {
+            self.metrics.record(id, None, &[(Metric::Throttles, 1.0)]);
+        }
+        entered
     }
 
     /// Executions that the function has reserved, if it has; with none at all nobody may run it.
@@ -203,6 +221,7 @@ impl Invoker {
         if entered.turns >= trace::TURNS && self.ends_loops(&request.function).await? {
             return Err(Error::Recursive);
         }
+        let invoked_arn = request.invoked_arn.clone();
         let invoke = Invoke {
             request_id: request.request_id,
             invoked_function_arn: request.invoked_arn,
@@ -214,14 +233,24 @@ impl Invoker {
             content_type: None,
         };
         let mut running = self.pool.invoke(deployment, invoke, payload).await?;
-        let mut collector = answer::Collector::new(request.log_type);
-        loop {
-            let event = running.next().await.ok_or_else(|| Lost("it ended without an answer".to_owned()))?;
-            if let Some(answer) = collector.event(event)? {
-                return Ok(answer);
-            }
-        }
+        let qualifier = qualifier(&invoked_arn);
+        let counted = self.metrics.begins(&request.function, qualifier);
+        let begun = Instant::now();
+        let answered = collected(&mut running, request.log_type).await;
+        drop(counted);
+        let failed = !matches!(&answered, Ok(Answer { outcome: Outcome::Success, .. }));
+        self.metrics.record(
+            &request.function,
+            qualifier,
+            &[
+                (Metric::Invocations, 1.0),
+                (Metric::Errors, f64::from(u8::from(failed))),
+                (Metric::Duration, begun.elapsed().as_secs_f64() * 1000.0),
+            ],
+        );
+        answered
     }
+
     async fn ends_loops(&self, function: &FunctionId) -> Result<bool, store::Error> {
         let function = function.clone();
         let configured: Option<RecursiveLoop> =
@@ -238,4 +267,20 @@ pub fn complete_trace(header: Option<&str>, deployment: &Deployment) -> String {
     };
     let fresh = trace::Fresh { seconds: ambient::now().0 / 1000, random: rand::random() };
     trace::complete(header, sampling, fresh)
+}
+
+/// The answer, once it is complete.
+async fn collected(running: &mut pool::Running, log_type: LogType) -> Result<Answer, Error> {
+    let mut collector = answer::Collector::new(log_type);
+    loop {
+        let event = running.next().await.ok_or_else(|| Lost("it ended without an answer".to_owned()))?;
+        if let Some(answer) = collector.event(event)? {
+            return Ok(answer);
+        }
+    }
+}
+
+/// What the function was invoked under, if that is said.
+fn qualifier(invoked_arn: &str) -> Option<&str> {
+    invoked_arn.split(':').nth(7)
 }

@@ -132,6 +132,21 @@ pub struct EnvironmentStatus {
     pub initialized: Option<(Initialized, Bytes)>,
 }
 
+/// Environments of all functions, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Their containers start, or their code.
+    pub starting: usize,
+    /// Free.
+    pub idle: usize,
+    /// Working.
+    pub busy: usize,
+    /// Containers that stand by for a function.
+    pub standby: usize,
+    /// Containers that are there for their networks, in use or not.
+    pub networks: usize,
+}
+
 /// Environments of a deployment that are to be kept ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order {
@@ -311,6 +326,21 @@ impl Pool {
     /// What containers are made with has changed: those that stand by are started anew.
     pub fn renew_standbys(&self) {
         self.shared.standbys.renew();
+    }
+
+    /// How many environments there are, and what they do.
+    pub fn census(&self) -> Census {
+        let groups: Vec<_> = self.shared.groups().groups.values().cloned().collect();
+        let mut census = Census::default();
+        for environment in groups.iter().flat_map(|group| group.environments()) {
+            match environment.phase {
+                Phase::Starting => census.starting += 1,
+                Phase::Idle => census.idle += 1,
+                Phase::Busy => census.busy += 1,
+            }
+        }
+        (census.standby, census.networks) = self.shared.standbys.count();
+        census
     }
 
     /// Removes containers that an earlier process left behind. Returns how many.

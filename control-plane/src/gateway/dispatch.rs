@@ -19,7 +19,7 @@ use super::runtimes;
 use super::scope::{Credential, KeyDecoding, default_scope};
 use super::server::{Body, Handler};
 use super::upstream::{self, Upstream};
-use super::{foreign, localstack, origin};
+use super::{foreign, lambdock, localstack, origin};
 use crate::api::functions::{self, archive_at};
 use crate::api::invocations::{self, Invocation};
 use crate::api::{
@@ -27,9 +27,14 @@ use crate::api::{
     event_source_mappings, function_urls, layers, new_id, permissions, provisioned_concurrency, recursion,
     runtime_management, scaling, tags, versions,
 };
+use crate::cloudwatch::LogForwarder;
 use crate::config::Live;
 use crate::executor::Executor;
 use crate::init_scripts::InitScripts;
+use crate::logs::Recent;
+use crate::metrics::Metrics;
+use crate::pool::Pool;
+use crate::traces::Forwarder;
 use crate::wire::operations as op;
 use crate::wire::{self, Decoded, ErrorCode, Labels, Operation, OperationShape, ServiceError, Violation};
 
@@ -47,6 +52,16 @@ pub struct Gateway {
     pub executor: Arc<dyn Executor>,
     /// The in-container init, as other tools may want it.
     pub init_binary: Bytes,
+    /// Environments.
+    pub pool: Pool,
+    /// How functions do.
+    pub metrics: Metrics,
+    /// Where traces go.
+    pub traces: Arc<Forwarder>,
+    /// Where logs go.
+    pub log_forwarder: Arc<LogForwarder>,
+    /// The last lines of functions.
+    pub recent_logs: Arc<Recent>,
     /// Which access keys name accounts.
     pub key_decoding: KeyDecoding,
     /// Where calls of other services go.
@@ -96,6 +111,10 @@ impl Gateway {
             return self.pass_on(request, credential).await;
         }
         let (parts, body) = request.into_parts();
+        if let Some(mut response) = lambdock::answer(self, &parts).await {
+            mark(response.headers_mut(), &new_id());
+            return response;
+        }
         let request_id = new_id();
         let span =
             debug_span!("request", request_id = %request_id, method = %parts.method, path = parts.uri.path());

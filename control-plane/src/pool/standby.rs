@@ -141,6 +141,12 @@ impl Standbys {
         self.inner().claimed.remove(&id)
     }
 
+    /// How many stand by for a function, and how many are there for their networks.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let inner = self.inner();
+        (inner.ready.len(), inner.networks.len() + inner.networks_lent)
+    }
+
     #[cfg(test)]
     pub(super) fn are_ready(&self, count: usize) -> bool {
         self.inner().ready.len() == count
