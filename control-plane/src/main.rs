@@ -102,8 +102,8 @@ fn main() -> ExitCode {
             let wanted = command::Wanted { function, follow, since };
             let plain = !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some();
             let colours = if plain { command::Colours::Absent } else { command::Colours::Shown };
-            let shown = command::show(&app::endpoint(&config), &wanted, colours, &mut std::io::stdout());
-            match runtime.block_on(shown) {
+            let (endpoint, mut out) = (app::endpoint(&config), std::io::stdout());
+            match runtime.block_on(command::show(&endpoint, &wanted, colours, &mut out)) {
                 Ok(()) => ExitCode::SUCCESS,
                 // Whoever read it has seen enough.
                 Err(command::Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {

@@ -102,7 +102,7 @@ def test_scripts_run_at_their_stages(own_server, tmp_path):
 
 
 def test_a_reset_leaves_nothing(own_server):
-    server = own_server()
+    server = own_server(PERSISTENCE=1)
     client, other = server.client(), server.client(account="000000000009", region="eu-west-1")
     with deployed(server, PROBE) as function:
         function.invoke({})

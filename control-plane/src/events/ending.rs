@@ -209,9 +209,9 @@ impl Shared {
             let (failures, refusals) = (0, 0);
             let event =
                 Event { request_id: new_id(), function, qualifier, trace, accepted: now, failures, refusals };
+            self.tally(&event.function, Metric::AsyncEventsReceived, 1.0);
             let item = Item { work: Work::Event(event), body };
             self.counters.received.fetch_add(1, Ordering::Relaxed);
-            self.tally(&event.function, Metric::AsyncEventsReceived, 1.0);
             return Change::Add { number: self.journal.number(), due: now, item };
         }
         let result = if condition == Condition::Success { Ended::Success } else { Ended::Failure };
