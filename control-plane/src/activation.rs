@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
 
+use crate::adjustable::Adjustable;
 use crate::ambient::new_id;
 use crate::code::{Archives, Fault, verify};
 use crate::executor::{self, Executor, ImageRequest, ResolvedImage};
@@ -35,7 +36,7 @@ struct Parts {
     executor: Arc<dyn Executor>,
     deployer: Deployer,
     pool: Pool,
-    settings: Settings,
+    settings: Adjustable<Settings>,
 }
 
 /// What preparation goes by.
@@ -58,7 +59,7 @@ impl Activation {
         executor: Arc<dyn Executor>,
         deployer: Deployer,
         pool: Pool,
-        settings: Settings,
+        settings: Adjustable<Settings>,
     ) -> Self {
         let parts = Parts { store, archives, executor, deployer, pool, settings };
         Self { parts: Arc::new(parts), tasks: TaskTracker::new() }
@@ -196,7 +197,7 @@ impl Parts {
             }
         }
         if state == State::Active {
-            sleep_until(begun + self.settings.update_time).await;
+            sleep_until(begun + self.settings.get().update_time).await;
         }
         self.record(id, deployment.clone(), outcome).await;
     }
@@ -329,7 +330,8 @@ impl Parts {
 
     async fn verify(&self, code: &Code) -> Result<(), Reason> {
         let Code::Zip { digest, .. } = code else { return Ok(()) };
-        let (archives, digest, limit) = (self.archives.clone(), digest.clone(), self.settings.unzipped_limit);
+        let (archives, digest, limit) =
+            (self.archives.clone(), digest.clone(), self.settings.get().unzipped_limit);
         let verified = tokio::task::spawn_blocking(move || {
             let archive = archives.read(&digest).map_err(|error| Reason {
                 code: ReasonCode::InternalError,

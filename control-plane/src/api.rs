@@ -21,6 +21,7 @@ pub mod permissions;
 pub mod provisioned_concurrency;
 pub mod qualified;
 pub mod recursion;
+pub mod reset;
 pub mod resolve;
 pub mod runtime_management;
 pub mod scaling;
@@ -33,6 +34,7 @@ use lambdock_domain::function::{DeploymentId, Fresh};
 use lambdock_domain::{Error as DomainError, Scope};
 
 use crate::activation::Activation;
+use crate::adjustable::Adjustable;
 pub use crate::ambient::{new_id, now};
 use crate::code::Archives;
 use crate::event_sources::SourceLookup;
@@ -65,9 +67,9 @@ pub struct Context {
     /// Runs functions later.
     pub events: Events,
     /// What this installation allows.
-    pub rules: functions::choose::Rules,
+    pub rules: Adjustable<functions::choose::Rules>,
     /// Whether CreateFunction waits until the function is Active or Failed.
-    pub creation: Creation,
+    pub creation: Adjustable<Creation>,
     /// Host and port of URLs that clients are given.
     pub external_host: String,
 }

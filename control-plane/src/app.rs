@@ -1,5 +1,7 @@
 //! The composition root: the only place that names concrete parts and puts them together.
 
+mod adjustments;
+
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io;
@@ -17,15 +19,16 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
-use crate::activation::{self, Activation};
-use crate::api::functions::choose::{ReservedVariables, Rules, RuntimeValidation};
-use crate::api::{Context, Creation};
+use crate::activation::Activation;
+use crate::adjustable::Adjustable;
+use crate::api::Context;
+use crate::cloudwatch::{LogForwarder, MetricForwarder};
 use crate::code::Archives;
 use crate::code_pages;
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::doctor;
 use crate::event_sources::SourceLookup;
-use crate::events::{self, Durability, Events};
+use crate::events::{Durability, Events};
 use crate::executor::docker::{self, Docker, Flags, Hints, InitBinaries, InitBinary, Place, Sources};
 use crate::executor::{EngineDescription, Executor, ImageRequest};
 use crate::function_url;
@@ -35,11 +38,12 @@ use crate::gateway::function_urls::{Access, FunctionUrls};
 use crate::gateway::scope::KeyDecoding;
 use crate::gateway::server::{Server, bind};
 use crate::gateway::upstream::Upstream;
-use crate::invoke::assignment::{EndpointUrl, Settings};
+use crate::init_scripts::{InitScripts, Stage};
 use crate::invoke::{Deployer, Directory, Invoker};
-use crate::logs::Console;
+use crate::logs::{Console, Everyone, Recent};
+use crate::metrics::Metrics;
 use crate::networks::Networks;
-use crate::pool::{self, Pool};
+use crate::pool::Pool;
 use crate::provisioning::Provisioning;
 use crate::services::{Credentials, Services};
 use crate::signals::Signals;
@@ -47,8 +51,9 @@ use crate::state::{Persistence, StateFolder};
 use crate::store::{Observer, Store};
 use crate::traces::Forwarder;
 use crate::transitions::Transitions;
-use crate::uplink::{ArchiveSource, EnvironmentInfo, TraceSink, Tunnel, TunnelSink, Uplink};
+use crate::uplink::{ArchiveSource, EnvironmentInfo, LogSink, TraceSink, Tunnel, TunnelSink, Uplink};
 use crate::{VERSION, init_binaries};
+use adjustments::Adjustments;
 
 /// Everything that runs.
 struct App {
@@ -56,11 +61,30 @@ struct App {
     executor: Arc<dyn Executor>,
     pool: Pool,
     uplink: Uplink,
-    traces: Arc<Forwarder>,
+    outlets: Outlets,
     activation: Activation,
     transitions: Transitions,
     events: Events,
     tunnels: mpsc::Receiver<Tunnel>,
+}
+
+/// What functions write and send, on its way elsewhere.
+struct Outlets {
+    traces: Arc<Forwarder>,
+    logs: Arc<LogForwarder>,
+    recent_logs: Arc<Recent>,
+    metrics: MetricForwarder,
+}
+
+impl Outlets {
+    /// Sends what is still here, within a bound.
+    async fn close(&self) {
+        self.recent_logs.close();
+        let sent = async { tokio::join!(self.traces.flush(), self.logs.flush(), self.metrics.flush()) };
+        if timeout(CLOSED_WITHIN, sent).await.is_err() {
+            warn!("some traces, logs or metrics were not taken in time and are lost");
+        }
+    }
 }
 
 /// Serves until the process is asked to stop; then finishes what is in flight and removes every container.
@@ -70,12 +94,20 @@ struct App {
 /// An address, the state folder or the store cannot be used.
 pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(String)) -> anyhow::Result<()> {
     let mut signals = Signals::catch().context("cannot catch signals")?;
+    let endpoint = endpoint(&config);
+    let init_scripts = Arc::new(InitScripts::find(&config.init_dir, endpoint));
+    if asked_to_stop(&init_scripts, Stage::Boot, &mut signals).await.is_some() {
+        return Ok(());
+    }
     let listeners = bind(&config.gateway_listen).await?;
     let persistence = if config.persistence { Persistence::Kept } else { Persistence::Volatile };
     let instance = instance(&config);
     let state = StateFolder::take(&config.state_dir, persistence, &instance)?;
-    let App { server, executor, pool, uplink, traces, activation, transitions, events, mut tunnels } =
-        build(&config, in_container, &state, &instance, &listeners).await?;
+    let App { server, executor, pool, uplink, outlets, activation, transitions, events, mut tunnels } =
+        build(&config, in_container, &state, &instance, &listeners, &init_scripts).await?;
+    if asked_to_stop(&init_scripts, Stage::Start, &mut signals).await.is_some() {
+        return Ok(());
+    }
 
     for listener in listeners {
         let server = server.clone();
@@ -96,6 +128,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
         Err(_) => Err("it does not answer".to_owned()),
     };
     let engine_found = engine.is_ok();
+    let asked = asked_to_stop(&init_scripts, Stage::Ready, &mut signals).await;
     announce(banner(&config, &state, engine));
     let examined =
         if engine_found { Some(doctor_of(&config, Arc::clone(&executor), instance)?) } else { None };
@@ -109,9 +142,15 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
         }
     });
 
-    let signal = signals.next().await;
+    let signal = match asked {
+        Some(signal) => signal,
+        None => signals.next().await,
+    };
     info!(signal, grace_s = config.shutdown_grace.as_secs(), "stopping; invocations in flight may finish");
     let stopping = async {
+        if timeout(config.shutdown_grace, init_scripts.run(Stage::Shutdown)).await.is_err() {
+            warn!("a script of shutdown.d takes too long and is ended");
+        }
         server.stop();
         events.stop();
         pool.shutdown(config.shutdown_grace).await;
@@ -123,9 +162,7 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
             }
         }
         uplink.stop().await;
-        if timeout(CLOSED_WITHIN, traces.flush()).await.is_err() {
-            warn!("some traces were not taken in time and are lost");
-        }
+        outlets.close().await;
         if timeout(CLOSED_WITHIN, server.stopped()).await.is_err() {
             warn!("some clients have not read their answers");
         }
@@ -150,6 +187,20 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
     Ok(())
 }
 
+/// Runs the scripts of a stage. `Some`: the process was asked to stop meanwhile, and they were ended.
+async fn asked_to_stop(scripts: &InitScripts, stage: Stage, signals: &mut Signals) -> Option<&'static str> {
+    tokio::select! {
+        () = scripts.run(stage) => None,
+        signal = signals.next() => Some(signal),
+    }
+}
+
+/// Where clients on this machine find us.
+pub fn endpoint(config: &Config) -> String {
+    let address = config.gateway_listen.first().map(ToString::to_string).unwrap_or_default();
+    format!("http://{}", address.replace("0.0.0.0", "127.0.0.1"))
+}
+
 /// Time that the engine has to say what it is before we say that we are ready.
 const DESCRIBED_WITHIN: Duration = Duration::from_secs(3);
 
@@ -165,6 +216,7 @@ async fn build(
     state: &StateFolder,
     instance: &str,
     listeners: &[TcpListener],
+    init_scripts: &Arc<InitScripts>,
 ) -> anyhow::Result<App> {
     let directory = Arc::new(Directory::new(config.limits.concurrent_executions));
     let urls = Arc::new(function_url::Directory::default());
@@ -179,71 +231,88 @@ async fn build(
         .with_context(|| format!("cannot use the folder of code archives {}", state.code().display()))?;
     archives.discard_all_but(&store.archives_in_use().await?).context("cannot clean up code archives")?;
 
-    let executor: Arc<dyn Executor> = Arc::new(docker(config, in_container, instance)?);
+    let docker = Arc::new(Docker::new(docker_settings(config, in_container, instance)?));
+    let executor = Arc::clone(&docker) as Arc<dyn Executor>;
     let (tunnel_sink, tunnels) = mpsc::channel(TUNNELS_WAITING);
     let traces =
         Arc::new(Forwarder::start(config.upstream.of(Some("xray")).map(ToString::to_string).as_deref()));
+    let services = Arc::new(Services::new(
+        config.upstream.clone(),
+        Credentials::of_environment(|name| std::env::var(name).ok()),
+    ));
+    let metrics = Metrics::default();
+    let metric_forwarder = MetricForwarder::start(metrics.clone(), Arc::clone(&services));
+    let log_forwarder = Arc::new(LogForwarder::start(Arc::clone(&services)));
+    let recent_logs = Arc::new(Recent::default());
     let uplink = Uplink::new(
         config.uplink_listen,
         Arc::new(archives.clone()),
-        Arc::new(Console { truncate: config.truncate_stdout }),
+        Arc::new(Everyone(vec![
+            Arc::new(Console { truncate: config.truncate_stdout }),
+            Arc::clone(&log_forwarder) as Arc<dyn LogSink>,
+            Arc::clone(&recent_logs) as Arc<dyn LogSink>,
+        ])),
         Arc::new(Entrance(tunnel_sink)),
         Arc::clone(&traces) as Arc<dyn TraceSink>,
     );
-    let settings = pool::Settings {
-        keep_alive: config.keep_alive,
-        standby: config.standby,
-        standby_networks: config.standby_networks,
-        environment_timeout: config.environment_timeout,
-        parallel_starts: pool::Settings::parallel_starts_here(),
-    };
-    let pool = Pool::new(settings, Arc::clone(&executor), uplink.clone());
+    let pool = Pool::new(adjustments::pool_settings(config), Arc::clone(&executor), uplink.clone());
 
     let gateway_port = listeners.first().context("GATEWAY_LISTEN names no address")?.local_addr()?.port();
-    let deployer = Deployer {
-        settings: Settings {
-            gateway_port,
-            endpoint_url: if config.disable_endpoint_url {
-                EndpointUrl::Absent
-            } else {
-                EndpointUrl::Injected
-            },
-            user: config.init_user.clone(),
-            init_log_level: config.init_log_level.clone(),
-            response_limit: config.limits.response_payload,
-        },
-        images: config.image_mapping.clone(),
-    };
+    let assignment = Adjustable::new(adjustments::assignment_settings(config, gateway_port));
+    let deployer = Deployer { settings: assignment.clone(), images: config.image_mapping.clone() };
+    let activation_settings = Adjustable::new(adjustments::activation_settings(config));
     let activation = Activation::new(
         store.clone(),
         archives.clone(),
         Arc::clone(&executor),
         deployer.clone(),
         pool.clone(),
-        activation::Settings {
-            unzipped_limit: config.limits.code_size_unzipped,
-            update_time: config.update_time,
-        },
+        activation_settings.clone(),
     );
-    let invoker = Arc::new(Invoker::new(store.clone(), Arc::clone(&directory), deployer, pool.clone()));
-    store.tell_concurrency().await?;
-    let services = Arc::new(Services::new(
-        config.upstream.clone(),
-        Credentials::of_environment(|name| std::env::var(name).ok()),
+    let invoker = Arc::new(Invoker::new(
+        store.clone(),
+        Arc::clone(&directory),
+        deployer,
+        pool.clone(),
+        metrics.clone(),
     ));
+    store.tell_concurrency().await?;
+    let event_settings = Adjustable::new(adjustments::event_settings(config));
     let events = Events::start(
         &state.events(),
         if config.persistence { Durability::Disk } else { Durability::Process },
-        events::Settings { retry_base: config.retry_base, parallel: config.event_concurrency },
+        event_settings.clone(),
         Arc::clone(&invoker),
         store.clone(),
         Arc::clone(&services),
     )
     .with_context(|| format!("cannot use {}", state.events().display()))?;
-    let provisioning = Provisioning::new(store.clone(), directory, Arc::clone(&invoker), pool.clone());
+    let provisioning =
+        Provisioning::new(store.clone(), Arc::clone(&directory), Arc::clone(&invoker), pool.clone());
     // Orders to a pool that is shutting down are nobody's any more.
     tokio::spawn(provisioning.run());
     let transitions = Transitions::new(store.clone(), config.update_time);
+    let rules = Adjustable::new(adjustments::rules(config));
+    let creation = Adjustable::new(adjustments::creation(config));
+    let adjustments = Adjustments {
+        in_container,
+        instance: instance.to_owned(),
+        gateway_port,
+        docker,
+        pool: pool.clone(),
+        directory: Arc::clone(&directory),
+        assignment,
+        activation: activation_settings,
+        events: event_settings,
+        rules: rules.clone(),
+        creation: creation.clone(),
+    };
+    let live = Live::new(
+        config.clone(),
+        in_container,
+        |name| std::env::var(name).ok(),
+        move |before, config| adjustments.apply(before, config),
+    );
     let context = Context {
         transitions: transitions.clone(),
         services: Arc::clone(&services),
@@ -254,27 +323,23 @@ async fn build(
         store,
         archives,
         activation: activation.clone(),
-        rules: Rules {
-            limits: config.limits.clone(),
-            runtime_validation: if config.runtime_validation {
-                RuntimeValidation::Strict
-            } else {
-                RuntimeValidation::Lenient
-            },
-            hot_reload_bucket: config.hot_reload_bucket.clone(),
-            reserved_variables: if config.reserved_variables {
-                ReservedVariables::Refused
-            } else {
-                ReservedVariables::Taken
-            },
-        },
-        creation: if config.synchronous_create { Creation::Synchronous } else { Creation::Asynchronous },
+        rules: rules.clone(),
+        creation: creation.clone(),
         external_host: config.external_host.clone(),
     };
     let server = Server::new(Gateway {
         context,
         process: Process::started_now(instance.to_owned(), in_container),
         key_decoding: if config.parity_access_keys { KeyDecoding::AwsKeys } else { KeyDecoding::OwnKeys },
+        settings: live,
+        pool: pool.clone(),
+        metrics,
+        traces: Arc::clone(&traces),
+        log_forwarder: Arc::clone(&log_forwarder),
+        recent_logs: Arc::clone(&recent_logs),
+        init_scripts: Arc::clone(init_scripts),
+        executor: Arc::clone(&executor),
+        init_binary: init_binaries(config)?.native(),
         upstream: Upstream::new(config.upstream.clone()),
         origins: config.origins.clone(),
         hosts: config.hosts.clone(),
@@ -287,14 +352,15 @@ async fn build(
             },
         },
     });
-    Ok(App { server, executor, pool, uplink, traces, activation, transitions, events, tunnels })
+    let outlets = Outlets { traces, logs: log_forwarder, recent_logs, metrics: metric_forwarder };
+    Ok(App { server, executor, pool, uplink, outlets, activation, transitions, events, tunnels })
 }
 
-/// The container engine, which is looked for when it is first needed.
-fn docker(config: &Config, in_container: bool, instance: &str) -> anyhow::Result<Docker> {
+/// For the container engine, which is looked for when it is first needed.
+fn docker_settings(config: &Config, in_container: bool, instance: &str) -> anyhow::Result<docker::Settings> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let sources = Sources { file: &|path| std::fs::read_to_string(path), variable: &variable };
-    Ok(Docker::new(docker::Settings {
+    Ok(docker::Settings {
         hints: Hints {
             docker_host: config.docker_host.clone(),
             docker_socket: config.docker_socket.clone(),
@@ -317,7 +383,7 @@ fn docker(config: &Config, in_container: bool, instance: &str) -> anyhow::Result
         host_from_containers: config.host_from_containers.clone(),
         image_prefix: config.image_prefix.clone(),
         init: init_binaries(config)?,
-    }))
+    })
 }
 
 fn init_binaries(config: &Config) -> anyhow::Result<InitBinaries> {
@@ -343,7 +409,7 @@ fn init_binaries(config: &Config) -> anyhow::Result<InitBinaries> {
 /// The configuration cannot be used.
 pub fn doctor_settings(config: &Config, in_container: bool) -> anyhow::Result<doctor::Settings> {
     let instance = instance(config);
-    let executor = Arc::new(docker(config, in_container, &instance)?);
+    let executor = Arc::new(Docker::new(docker_settings(config, in_container, &instance)?));
     doctor_of(config, executor, instance)
 }
 
@@ -440,8 +506,7 @@ fn hostname() -> String {
 fn banner(config: &Config, state: &StateFolder, engine: Result<EngineDescription, String>) -> String {
     let addresses: Vec<String> =
         config.gateway_listen.iter().map(|address| format!("http://{address}")).collect();
-    let endpoint =
-        addresses.first().map(|address| address.replace("0.0.0.0", "127.0.0.1")).unwrap_or_default();
+    let endpoint = endpoint(config);
     let engine = match engine {
         Ok(found) => format!("{} {} ({}), {}", found.name, found.version, found.platform, found.address),
         Err(error) => format!("none: {error}"),

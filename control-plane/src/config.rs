@@ -2,6 +2,8 @@
 //!
 //! [`VARIABLES`] is the one list of them; `lambdock --help` and `docs/configuration.md` are written from it.
 
+mod live;
+mod shown;
 mod table;
 mod value;
 
@@ -16,6 +18,7 @@ use crate::gateway::host::Rules as Hosts;
 use crate::gateway::origin::Rules as Origins;
 use crate::gateway::upstream::Endpoints;
 
+pub use live::{ADJUSTABLE, Live, Refusal};
 pub use table::{VARIABLES, Variable};
 pub use value::{Fault, Source};
 
@@ -37,6 +40,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Whether resources survive a restart.
     pub persistence: bool,
+    /// Folder of scripts that run at the stages of this process.
+    pub init_dir: PathBuf,
     /// How long invocations in flight may take to finish when the process is asked to stop.
     pub shutdown_grace: Duration,
     /// Which image runs which runtime.
@@ -105,6 +110,10 @@ pub struct Config {
     pub origins: Origins,
     /// Under which names the API answers.
     pub hosts: Hosts,
+    /// `ENABLE_CONFIG_UPDATES`.
+    pub config_updates: bool,
+    /// `DEBUG`.
+    pub debug: bool,
     /// Log filter in the words of `tracing`.
     pub log_filter: String,
 }
@@ -159,6 +168,9 @@ impl Config {
             host_from_containers: source.text("HOSTNAME_FROM_LAMBDA"),
             state_dir,
             persistence: source.flag("PERSISTENCE"),
+            init_dir: source
+                .text("LAMBDOCK_INIT_DIR")
+                .map_or_else(|| PathBuf::from("/etc/localstack/init"), PathBuf::from),
             shutdown_grace: source.seconds("LAMBDOCK_SHUTDOWN_GRACE").unwrap_or(Duration::from_secs(10)),
             image_mapping: source
                 .parsed("LAMBDA_RUNTIME_IMAGE_MAPPING", value::image_mapping)
@@ -233,6 +245,8 @@ impl Config {
                 extra_allowed_headers: source.list("EXTRA_CORS_ALLOWED_HEADERS"),
                 extra_exposed_headers: source.list("EXTRA_CORS_EXPOSE_HEADERS"),
             },
+            config_updates: source.flag("ENABLE_CONFIG_UPDATES"),
+            debug: source.common_flag("DEBUG"),
             log_filter: {
                 let default = if source.common_flag("DEBUG") { "debug" } else { "info" };
                 let filter = source.parsed("LS_LOG", value::log_filter);

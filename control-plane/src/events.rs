@@ -27,8 +27,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, debug, debug_span, error, info, warn};
 
+use crate::adjustable::Adjustable;
 use crate::ambient::now;
 use crate::invoke::Invoker;
+use crate::metrics::Metric;
 use crate::services::Services;
 use crate::store::Store;
 use hot::Hot;
@@ -120,7 +122,7 @@ impl Waiting {
 }
 
 struct Shared {
-    settings: Settings,
+    settings: Adjustable<Settings>,
     waiting: Arc<Waiting>,
     journal: Journal,
     invoker: Arc<Invoker>,
@@ -148,18 +150,18 @@ impl Events {
     pub fn start(
         path: &Path,
         durability: Durability,
-        settings: Settings,
+        settings: Adjustable<Settings>,
         invoker: Arc<Invoker>,
         store: Store,
         services: Arc<Services>,
     ) -> Result<Self, Error> {
-        let bounds = Arc::clone(&invoker);
+        let (bounds, bound) = (Arc::clone(&invoker), settings.clone());
         let queue = Queue::new(Box::new(move |lane: &Lane| match lane {
             // What could not be admitted need not begin, and what begins does so in its order.
             Lane::Function(function) => match bounds.reserved(function) {
-                Some(reserved @ 1..) => settings.parallel.min(reserved as usize),
+                Some(reserved @ 1..) => bound.get().parallel.min(reserved as usize),
                 // One that reserves nothing at all fails at once.
-                Some(0) | None => settings.parallel,
+                Some(0) | None => bound.get().parallel,
             },
             Lane::Target(_) => PARALLEL_DELIVERIES,
         }));
@@ -196,10 +198,12 @@ impl Events {
     /// It cannot be kept.
     pub async fn accept(&self, event: Event, payload: Bytes) -> Result<(), Error> {
         let due = event.accepted;
+        let received = event.function.clone();
         let item = Item { work: Work::Event(event), body: payload };
         let number = self.shared.journal.number();
         self.shared.journal.write(vec![Change::Add { number, due, item }]).await?;
         count(&self.shared.counters.received);
+        self.shared.tally(&received, Metric::AsyncEventsReceived, 1.0);
         Ok(())
     }
 
@@ -217,11 +221,19 @@ impl Events {
         if forgotten > 0 {
             info!(function.arn = %function.arn(), forgotten, "events of a deleted function are dropped");
             self.shared.counters.dropped.fetch_add(forgotten as u64, Ordering::Relaxed);
+            for _ in 0..forgotten {
+                self.shared.tally(function, Metric::AsyncEventsDropped, 1.0);
+            }
             if let Err(error) = self.shared.journal.write(vec![Change::Forget(lane)]).await {
                 // They are found to have no function when they are tried.
                 debug!(%error, "events of a deleted function stay in the journal");
             }
         }
+    }
+
+    /// What waits, in memory or on disk.
+    pub fn waiting(&self) -> usize {
+        self.shared.waiting.line().queue.len()
     }
 
     /// What happened since the process began.
@@ -249,6 +261,11 @@ impl Events {
 }
 
 impl Shared {
+    /// Counts among the figures of a function.
+    fn tally(&self, function: &FunctionId, metric: Metric, value: f64) {
+        self.invoker.metrics().record(function, None, &[(metric, value)]);
+    }
+
     /// Begins what is due, until the process ends.
     async fn dispatch(self: Arc<Self>) {
         loop {

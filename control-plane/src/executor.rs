@@ -328,5 +328,5 @@ pub trait Executor: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<usize, Error>>;
 
     /// Variables that the operator sets in every function, over the function's own.
-    fn variables(&self) -> &BTreeMap<String, String>;
+    fn variables(&self) -> BTreeMap<String, String>;
 }

@@ -6,6 +6,8 @@ pub mod endpoints;
 mod foreign;
 pub mod function_urls;
 pub mod host;
+mod lambdock;
+mod localstack;
 pub mod origin;
 mod response_stream;
 mod runtimes;

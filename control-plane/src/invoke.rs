@@ -23,10 +23,12 @@ pub use directory::Directory;
 pub use parts::{End, Failure, Part, Start};
 pub use streamed::Streamed;
 
+use crate::adjustable::Adjustable;
 use crate::ambient;
 use crate::executor::FolderMount;
 use crate::executor::ImageRequest;
 use crate::hot_reload;
+use crate::metrics::{Execution, Metric, Metrics};
 use crate::pool::{self, Deployment, Pool, Provision, Running};
 use crate::store::{self, Store};
 
@@ -89,7 +91,7 @@ impl From<directory::Error> for Error {
 #[derive(Debug, Clone)]
 pub struct Deployer {
     /// What all functions have in common.
-    pub settings: assignment::Settings,
+    pub settings: Adjustable<assignment::Settings>,
     /// Which image runs which runtime.
     pub images: ImageMapping,
 }
@@ -140,7 +142,7 @@ impl Deployer {
                 }],
                 Code::Zip { .. } | Code::Image { .. } => Vec::new(),
             },
-            assignment: assignment::assignment(id, version, serving, &self.settings),
+            assignment: assignment::assignment(id, version, serving, &self.settings.get()),
         })
     }
 }
@@ -151,12 +153,24 @@ pub struct Invoker {
     directory: Arc<Directory>,
     deployer: Deployer,
     pool: Pool,
+    metrics: Metrics,
 }
 
 impl Invoker {
     /// An invoker over its parts.
-    pub fn new(store: Store, directory: Arc<Directory>, deployer: Deployer, pool: Pool) -> Self {
-        Self { store, directory, deployer, pool }
+    pub fn new(
+        store: Store,
+        directory: Arc<Directory>,
+        deployer: Deployer,
+        pool: Pool,
+        metrics: Metrics,
+    ) -> Self {
+        Self { store, directory, deployer, pool, metrics }
+    }
+
+    /// How functions do.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// What serves the function now under `qualifier`: `$LATEST`, a number or an alias. Where an alias names two
@@ -178,7 +192,11 @@ impl Invoker {
     pub fn admit(&self, id: &FunctionId, deployment: &Deployment) -> Result<Permit, Throttle> {
         let ready = self.pool.provisioned(&deployment.id).and_then(|provision| provision.ready);
         let ready = u32::try_from(ready.unwrap_or_default()).unwrap_or(u32::MAX);
-        self.directory.executions().enter(id, &deployment.version, ready)
+        let entered = self.directory.executions().enter(id, &deployment.version, ready);
+        if entered.is_err() {
+            self.metrics.record(id, None, &[(Metric::Throttles, 1.0)]);
+        }
+        entered
     }
 
     /// Executions that the function has reserved, if it has; with none at all nobody may run it.
@@ -203,14 +221,13 @@ impl Invoker {
         payload: Bytes,
     ) -> Result<Answer, Error> {
         let log_type = request.log_type;
-        let mut running = self.start(deployment, request, payload).await?;
-        let mut collector = answer::Collector::new(log_type, deployment.assignment.payload_limit);
-        loop {
-            let event = running.next().await.ok_or_else(|| Lost("it ended without an answer".to_owned()))?;
-            if let Some(answer) = collector.event(event)? {
-                return Ok(answer);
-            }
+        let (mut running, mut execution) = self.start(deployment, request, payload).await?;
+        let collector = answer::Collector::new(log_type, deployment.assignment.payload_limit);
+        let answered = collected(&mut running, collector).await;
+        if !matches!(&answered, Ok(Answer { outcome: Outcome::Success, .. })) {
+            execution.fail();
         }
+        answered
     }
 
     /// Runs `deployment` once and gives its answer as it comes, once there is something of it. `limit`: bytes that a
@@ -228,9 +245,9 @@ impl Invoker {
         limit: u64,
     ) -> Result<Streamed, Error> {
         let log_type = request.log_type;
-        let running = self.start(deployment, request, payload).await?;
+        let (running, execution) = self.start(deployment, request, payload).await?;
         let lifetime = pool::allowance(&deployment.assignment);
-        Ok(Streamed::begin(running, permit, lifetime, log_type, limit).await?)
+        Ok(Streamed::begin(running, execution, permit, lifetime, log_type, limit).await?)
     }
 
     async fn start(
@@ -238,12 +255,13 @@ impl Invoker {
         deployment: &Arc<Deployment>,
         request: Request,
         payload: Bytes,
-    ) -> Result<Running, Error> {
+    ) -> Result<(Running, Execution), Error> {
         let header = complete_trace(request.trace_id.as_deref(), deployment);
         let entered = trace::enter(&header, &request.function);
         if entered.turns >= trace::TURNS && self.ends_loops(&request.function).await? {
             return Err(Error::Recursive);
         }
+        let invoked_arn = request.invoked_arn.clone();
         let invoke = Invoke {
             request_id: request.request_id,
             invoked_function_arn: request.invoked_arn,
@@ -254,7 +272,8 @@ impl Invoker {
             tenant_id: None,
             content_type: None,
         };
-        Ok(self.pool.invoke(deployment, invoke, payload).await?)
+        let running = self.pool.invoke(deployment, invoke, payload).await?;
+        Ok((running, self.metrics.begins(&request.function, qualifier(&invoked_arn))))
     }
 
     async fn ends_loops(&self, function: &FunctionId) -> Result<bool, store::Error> {
@@ -273,4 +292,19 @@ pub fn complete_trace(header: Option<&str>, deployment: &Deployment) -> String {
     };
     let fresh = trace::Fresh { seconds: ambient::now().0 / 1000, random: rand::random() };
     trace::complete(header, sampling, fresh)
+}
+
+/// The answer, once it is complete.
+async fn collected(running: &mut Running, mut collector: answer::Collector) -> Result<Answer, Error> {
+    loop {
+        let event = running.next().await.ok_or_else(|| Lost("it ended without an answer".to_owned()))?;
+        if let Some(answer) = collector.event(event)? {
+            return Ok(answer);
+        }
+    }
+}
+
+/// What the function was invoked under, if that is said.
+fn qualifier(invoked_arn: &str) -> Option<&str> {
+    invoked_arn.split(':').nth(7)
 }

@@ -3,10 +3,12 @@
 //! `docs/ARCHITECTURE.md` shows the rooms of this crate and which may use which.
 
 pub mod activation;
+pub mod adjustable;
 pub mod ambient;
 pub mod api;
 pub mod app;
 pub mod chunks;
+pub mod cloudwatch;
 pub mod code;
 pub mod code_pages;
 pub mod config;
@@ -19,8 +21,10 @@ pub mod function_url;
 pub mod gateway;
 pub mod hot_reload;
 pub mod init_binaries;
+pub mod init_scripts;
 pub mod invoke;
 pub mod logs;
+pub mod metrics;
 pub mod networks;
 pub mod place;
 pub mod pool;

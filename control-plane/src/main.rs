@@ -14,6 +14,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use lambdock::config::{Config, VARIABLES};
 use lambdock::executor::docker::Fault as FlagsFault;
+use lambdock::logs::command;
 use lambdock::{app, doctor, place};
 use tikv_jemallocator::Jemalloc;
 use tracing_subscriber::EnvFilter;
@@ -38,6 +39,17 @@ enum Command {
     Serve,
     /// Check engine, images, port, disk and clock, and say how to mend what is wrong.
     Doctor,
+    /// Show what a function logs, from a Lambdock that runs.
+    Logs {
+        /// Go on with what is written from now on.
+        #[arg(short, long)]
+        follow: bool,
+        /// Nothing older: a time ago, such as 10m, or a time such as 2026-01-01T12:00:00Z.
+        #[arg(long, value_parser = command::since)]
+        since: Option<jiff::Timestamp>,
+        /// Name or ARN of the function.
+        function: String,
+    },
 }
 
 const STYLES: Styles =
@@ -63,9 +75,9 @@ fn main() -> ExitCode {
         }
     };
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(match cli.command {
+        .with_env_filter(EnvFilter::new(match &cli.command {
             // What it finds is all that it says.
-            Some(Command::Doctor) => "error",
+            Some(Command::Doctor | Command::Logs { .. }) => "error",
             Some(Command::Serve) | None => &config.log_filter,
         }))
         .with_ansi(std::io::stderr().is_terminal())
@@ -88,6 +100,23 @@ fn main() -> ExitCode {
                     // A variable that only the engine's side understands.
                     let misconfigured = error.downcast_ref::<FlagsFault>().is_some();
                     if misconfigured { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
+                }
+            }
+        }
+        Command::Logs { follow, since, function } => {
+            let wanted = command::Wanted { function, follow, since };
+            let plain = !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some();
+            let colours = if plain { command::Colours::Absent } else { command::Colours::Shown };
+            let (endpoint, mut out) = (app::endpoint(&config), std::io::stdout());
+            match runtime.block_on(command::show(&endpoint, &wanted, colours, &mut out)) {
+                Ok(()) => ExitCode::SUCCESS,
+                // Whoever read it has seen enough.
+                Err(command::Error::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                    ExitCode::SUCCESS
+                }
+                Err(error) => {
+                    eprintln!("lambdock: {error}");
+                    ExitCode::FAILURE
                 }
             }
         }

@@ -20,11 +20,12 @@ use lambdock_domain::Timestamp;
 use lambdock_domain::function::DeploymentId;
 use lambdock_protocol::{Assignment, Initialized, Invoke};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, warn};
 
+use crate::adjustable::Adjustable;
 use crate::executor::{self, Death, EnvironmentId, Executor, FolderMount, ImageRequest};
 use crate::uplink::Uplink;
 pub use crate::uplink::{InvocationEvent, Running};
@@ -132,6 +133,21 @@ pub struct EnvironmentStatus {
     pub initialized: Option<(Initialized, Bytes)>,
 }
 
+/// Environments of all functions, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Their containers start, or their code.
+    pub starting: usize,
+    /// Free.
+    pub idle: usize,
+    /// Working.
+    pub busy: usize,
+    /// Containers that stand by for a function.
+    pub standby: usize,
+    /// Containers that are there for their networks, in use or not.
+    pub networks: usize,
+}
+
 /// Environments of a deployment that are to be kept ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order {
@@ -181,7 +197,7 @@ struct Alive {
 }
 
 struct Shared {
-    settings: Settings,
+    settings: Adjustable<Settings>,
     executor: Arc<dyn Executor>,
     uplink: Uplink,
     groups: RwLock<Groups>,
@@ -214,7 +230,7 @@ impl Pool {
         let shared = Arc::new(Shared {
             standbys,
             starts: Starts::new(settings.parallel_starts.get()),
-            settings,
+            settings: Adjustable::new(settings),
             executor,
             uplink,
             groups: RwLock::default(),
@@ -302,6 +318,35 @@ impl Pool {
         group.map(|group| group.environments()).unwrap_or_default()
     }
 
+    /// Goes by these settings from now on, but for how many start in parallel and stand by.
+    pub fn adjust(&self, settings: Settings) {
+        self.shared.settings.set(settings);
+        let groups: Vec<_> = self.shared.groups().groups.values().cloned().collect();
+        for group in groups {
+            group.tick(&self.shared);
+        }
+    }
+
+    /// What containers are made with has changed: those that stand by are started anew.
+    pub fn renew_standbys(&self) {
+        self.shared.standbys.renew();
+    }
+
+    /// How many environments there are, and what they do.
+    pub fn census(&self) -> Census {
+        let groups: Vec<_> = self.shared.groups().groups.values().cloned().collect();
+        let mut census = Census::default();
+        for environment in groups.iter().flat_map(|group| group.environments()) {
+            match environment.phase {
+                Phase::Starting => census.starting += 1,
+                Phase::Idle => census.idle += 1,
+                Phase::Busy => census.busy += 1,
+            }
+        }
+        (census.standby, census.networks) = self.shared.standbys.count();
+        census
+    }
+
     /// Removes containers that an earlier process left behind. Returns how many.
     ///
     /// # Errors
@@ -369,7 +414,7 @@ impl Shared {
         let mut groups = self.groups_mut();
         let retired = groups.retired.contains_key(&deployment.id);
         let group = groups.groups.entry(deployment.id.clone()).or_insert_with(|| {
-            let group = Group::new(Arc::clone(deployment), self.settings.keep_alive);
+            let group = Group::new(Arc::clone(deployment), self.settings.get().keep_alive);
             Arc::new(if retired { group.retired() } else { group })
         });
         Arc::clone(group)
@@ -377,10 +422,8 @@ impl Shared {
 
     /// Keep-alives, and environments that do not finish.
     async fn keep_time(self: Arc<Self>) {
-        let period = (self.settings.keep_alive / 4).clamp(TICKS.0, TICKS.1);
-        let mut ticks = interval(period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while self.kill.run_until_cancelled(ticks.tick()).await.is_some() {
+        let period = || (self.settings.get().keep_alive / 4).clamp(TICKS.0, TICKS.1);
+        while self.kill.run_until_cancelled(sleep(period())).await.is_some() {
             let groups: Vec<_> = self.groups().groups.values().cloned().collect();
             for group in groups {
                 group.tick(&self);

@@ -111,6 +111,11 @@ impl Services {
         Self { endpoints, client, credentials }
     }
 
+    /// Whether somebody plays the service.
+    pub fn is_named(&self, service: &str) -> bool {
+        self.endpoints.of(Some(service)).is_some()
+    }
+
     /// Calls a service once.
     ///
     /// # Errors

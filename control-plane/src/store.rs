@@ -9,6 +9,7 @@ mod capacity_providers;
 mod code_signing;
 mod event_source_mappings;
 mod layers;
+mod reset;
 mod resources;
 mod schema;
 mod usage;

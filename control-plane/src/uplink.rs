@@ -57,7 +57,7 @@ pub trait ArchiveSource: Send + Sync + 'static {
 /// Where lines of environments go.
 pub trait LogSink: Send + Sync + 'static {
     /// Takes whole lines as they were written. Must not block.
-    fn lines(&self, environment: &EnvironmentInfo, log: Log, lines: Bytes);
+    fn lines(&self, environment: &EnvironmentInfo, log: &Log, lines: &Bytes);
 }
 
 /// Who serves clients inside of containers that want the public API.

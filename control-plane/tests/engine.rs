@@ -57,7 +57,7 @@ impl ArchiveSource for OneArchive {
 struct Nothing;
 
 impl LogSink for Nothing {
-    fn lines(&self, _environment: &EnvironmentInfo, _log: Log, _lines: Bytes) {}
+    fn lines(&self, _environment: &EnvironmentInfo, _log: &Log, _lines: &Bytes) {}
 }
 
 impl TunnelSink for Nothing {

@@ -87,9 +87,8 @@ def test_a_version_that_is_missing(server, s3):
 
 
 def test_an_object_that_may_not_be_read(own_server):
-    with RefusingS3(403, "AccessDenied", "Access Denied") as s3:
-        with pytest.raises(ClientError) as caught:
-            create(own_server(AWS_ENDPOINT_URL_S3=s3.url), Code={"S3Bucket": BUCKET, "S3Key": "a/b"})
+    with RefusingS3(403, "AccessDenied", "Access Denied") as s3, pytest.raises(ClientError) as caught:
+        create(own_server(AWS_ENDPOINT_URL_S3=s3.url), Code={"S3Bucket": BUCKET, "S3Key": "a/b"})
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     error = caught.value.response["Error"]
     assert error["Code"] == "AccessDeniedException"

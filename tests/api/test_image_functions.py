@@ -112,18 +112,24 @@ def test_an_entry_point_that_is_not_there(server, image):
 
 
 def test_the_user_of_an_image_does_not_matter(server, build):
-    image = build("FROM python3.12\nCOPY app.py /var/task/\nUSER 1234\nCMD [\"app.handler\"]", {
-        "app.py": "import os\ndef handler(event, context): return os.getuid()",
-    })
+    image = build(
+        'FROM python3.12\nCOPY app.py /var/task/\nUSER 1234\nCMD ["app.handler"]',
+        {
+            "app.py": "import os\ndef handler(event, context): return os.getuid()",
+        },
+    )
     assert of_image(server, image).wait_active().invoke().value() not in (0, 1234)
 
 
 def test_another_image_takes_its_place(server, image, build):
     one = of_image(server, image).wait_active()
     assert one.invoke().value()["handler"] == "first"
-    other = build("FROM python3.12\nCOPY app.py /var/task/\nCMD [\"app.handler\"]", {
-        "app.py": "def handler(event, context): return 'other'",
-    })
+    other = build(
+        'FROM python3.12\nCOPY app.py /var/task/\nCMD ["app.handler"]',
+        {
+            "app.py": "def handler(event, context): return 'other'",
+        },
+    )
     updated = one.client.update_function_code(FunctionName=one.name, ImageUri=other)
     assert updated["LastUpdateStatus"] == "InProgress"
     assert updated["CodeSha256"] == images.identity(other)
@@ -135,7 +141,7 @@ def test_another_image_takes_its_place(server, image, build):
 def test_a_tag_that_moves_changes_nothing_until_the_code_is_updated(server, build):
     def tagged(word: str, name: str | None = None) -> str:
         source = f"def handler(event, context): return {word!r}"
-        return build("FROM python3.12\nCOPY app.py /var/task/\nCMD [\"app.handler\"]", {"app.py": source}, name=name)
+        return build('FROM python3.12\nCOPY app.py /var/task/\nCMD ["app.handler"]', {"app.py": source}, name=name)
 
     image = tagged("before")
     one = of_image(server, image).wait_active()
@@ -154,7 +160,7 @@ def test_versions_keep_their_images(server, image, build):
         lambda: one.client.get_function_configuration(FunctionName=one.name, Qualifier="1")["State"] == "Active",
         what="version 1 is Active",
     )
-    other = build("FROM python3.12\nCMD [\"nobody.handler\"]")
+    other = build('FROM python3.12\nCMD ["nobody.handler"]')
     one.client.update_function_code(FunctionName=one.name, ImageUri=other)
     one.wait_updated()
     assert one.invoke(Qualifier="1").value()["handler"] == "first"
@@ -174,7 +180,7 @@ def test_an_image_survives_a_restart(own_server, image):
 
 def test_an_image_that_was_removed_is_missed_by_its_id(own_server, build):
     server = own_server(LAMBDOCK_STANDBY_CONTAINERS=0, LAMBDOCK_STANDBY_NETWORKS=0)
-    image = build("FROM python3.12\nCMD [\"a.b\"]\nLABEL only=here")
+    image = build('FROM python3.12\nCMD ["a.b"]\nLABEL only=here')
     one = of_image(server, image).wait_active()
     identity = images.identity(image)
     engine.docker("rmi", image)

@@ -50,7 +50,12 @@ def moto_image(folder: Path) -> Iterator[str]:
         subprocess.run([*build, "--tag", base, with_pip], env=plain, check=True, capture_output=True, timeout=120)
         arguments = ["--build-arg", f"PYTHON={base}", "--build-arg", "PIP_NO_INDEX=1"]
         made = subprocess.run(
-            [*build, *arguments, "--tag", tag, packages], env=plain, capture_output=True, text=True, timeout=300, check=False
+            [*build, *arguments, "--tag", tag, packages],
+            env=plain,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         assert made.returncode == 0, made.stdout + made.stderr
         yield tag

@@ -34,9 +34,12 @@ def pair(tmp_path_factory):
         pytest.skip("neither `docker compose` nor `docker-compose` is here")
     folder = tmp_path_factory.mktemp("compose")
     (folder / "lambdock").mkdir()
-    with control_plane.image(folder / "lambdock") as lambdock, compose.moto_image(folder / "moto") as moto:
-        with compose.Pair(folder / "pair", lambdock, moto) as pair:
-            yield pair
+    with (
+        control_plane.image(folder / "lambdock") as lambdock,
+        compose.moto_image(folder / "moto") as moto,
+        compose.Pair(folder / "pair", lambdock, moto) as pair,
+    ):
+        yield pair
 
 
 def client(pair, service: str):

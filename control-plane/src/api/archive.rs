@@ -47,7 +47,7 @@ const ENCODED_PATH: &AsciiSet = &ENCODED.remove(b'/');
 /// # Errors
 /// AWS's, if it is too large or not an archive; ours, if the disk refuses.
 pub(super) async fn keep(context: &Context, zip: Bytes) -> Result<Kept, Error> {
-    let limits = &context.rules.limits;
+    let limits = context.rules.get().limits.clone();
     if zip.len() as u64 > limits.code_size_zipped {
         let message = format!("Zipped size must be smaller than {} bytes", limits.code_size_zipped);
         return Err(DomainError::RequestTooLarge(message).into());
@@ -66,7 +66,7 @@ pub(super) async fn keep(context: &Context, zip: Bytes) -> Result<Kept, Error> {
 /// # Errors
 /// AWS's, if it is damaged or its directory lies about sizes; ours, if the disk refuses.
 pub(super) async fn verified(context: &Context, kept: Kept) -> Result<Kept, Error> {
-    let (archives, limit) = (context.archives.clone(), context.rules.limits.code_size_unzipped);
+    let (archives, limit) = (context.archives.clone(), context.rules.get().limits.code_size_unzipped);
     let digest = kept.lease.digest().clone();
     let verified = on_disk({
         let digest = digest.clone();
@@ -90,7 +90,7 @@ pub(super) async fn verified(context: &Context, kept: Kept) -> Result<Kept, Erro
 /// # Errors
 /// AWS's, if S3 does not give it, if it is too large or not an archive; ours, if the disk refuses or nobody plays S3.
 pub(super) async fn fetch(context: &Context, scope: &Scope, object: &Object) -> Result<Kept, Error> {
-    let limits = &context.rules.limits;
+    let limits = context.rules.get().limits.clone();
     let archives = context.archives.clone();
     let (pieces, mut arriving) = mpsc::channel::<Bytes>(PIECES);
     let received = on_disk(move || {

@@ -227,6 +227,17 @@ pub const VARIABLES: &[Variable] = &[
         "80530636800",
         "All code of an account in a region, in bytes, as GetAccountSettings tells it.",
     ),
+    variable(
+        "LAMBDOCK_INIT_DIR",
+        "/etc/localstack/init",
+        "Folder with boot.d, start.d, ready.d and shutdown.d: executables there whose names end in .sh, and Python \
+         scripts ending in .py, run at those stages. Their AWS_ENDPOINT_URL is Lambdock.",
+    ),
+    variable(
+        "ENABLE_CONFIG_UPDATES",
+        "0",
+        "1: most settings can be changed while Lambdock runs, at /_localstack/config.",
+    ),
     variable("DEBUG", "0", "1: log at debug level, functions' own output included."),
     variable("LS_LOG", "info", "Log level: trace, debug, info, warn, error; wins over DEBUG."),
 ];

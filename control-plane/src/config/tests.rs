@@ -24,6 +24,38 @@ fn the_table_and_the_reading_know_the_same_variables() {
 }
 
 #[test]
+fn what_is_shown_can_be_set() {
+    let set = [
+        ("GATEWAY_LISTEN", "127.0.0.1:1,127.0.0.2:2"),
+        ("LAMBDA_RETRY_BASE_DELAY_SECONDS", "0.5"),
+        ("LAMBDA_RUNTIME_IMAGE_MAPPING", r#"{"python3.12": "py"}"#),
+        ("LAMBDA_DOCKER_NETWORK", "a,b"),
+        ("LAMBDA_REMOVE_CONTAINERS", "0"),
+        ("DOCKER_HOST", "tcp://e:1"),
+        ("DEBUG", "1"),
+    ];
+    for pairs in [&set[..], &[]] {
+        let config = read(pairs, false).unwrap();
+        let shown = shown::shown(&config);
+        let names: BTreeSet<&str> = shown.keys().map(String::as_str).collect();
+        let mut table: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
+        assert!(table.remove("LAMBDA_RETRY_BASE_DELAY"), "which is shown under its other name");
+        assert!(table.remove("AWS_SECRET_ACCESS_KEY"), "which nobody is shown");
+        assert_eq!(names, table);
+        let texts: Vec<(String, String)> = shown
+            .iter()
+            .map(|(name, value)| match value {
+                serde_json::Value::Null => (name.clone(), String::new()),
+                serde_json::Value::String(text) => (name.clone(), text.clone()),
+                value => (name.clone(), value.to_string()),
+            })
+            .collect();
+        let texts: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (&**name, &**text)).collect();
+        assert_eq!(read(&texts, false).unwrap(), config);
+    }
+}
+
+#[test]
 fn the_documentation_lists_every_variable() {
     let mut text = String::from(
         "# Configuration\n\nLambdock is configured by environment variables, with LocalStack's names where it has \

@@ -1,6 +1,7 @@
 //! What becomes of events after an attempt, and of those who are to hear of it.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use lambdock_domain::event_invoke::EventInvokeConfig;
@@ -17,6 +18,7 @@ use super::work::{Delivery, Event, Item, Message, Result as Ended, Work};
 use super::{Place, Shared, count};
 use crate::ambient::{new_id, now};
 use crate::invoke::{self, LATEST, trace};
+use crate::metrics::Metric;
 use crate::store::{self, Resources};
 
 /// Settings of what was invoked, as they are when they are needed.
@@ -53,10 +55,17 @@ impl Shared {
             };
             return self.give_up(&place, number, &event, &payload, ending).await;
         }
-        match attempt(&self.invoker, &event, payload.clone()).await {
+        // AWS has it from the event's arrival until the function runs.
+        let age = Duration::from_millis(now().0.abs_diff(event.accepted.0));
+        let attempted = attempt(&self.invoker, &event, payload.clone()).await;
+        if let Attempt::Answered { .. } = &attempted {
+            self.tally(&event.function, Metric::AsyncEventAge, age.as_secs_f64() * 1000.0);
+        }
+        match attempted {
             Attempt::Interrupted => {}
             Attempt::Gone => {
                 let dropped = count(&self.counters.dropped);
+                self.tally(&event.function, Metric::AsyncEventsDropped, 1.0);
                 info!(dropped, "an event is dropped: what it was for is gone");
                 self.settle(&place, number, vec![Change::Remove(number)]).await;
             }
@@ -123,7 +132,7 @@ impl Shared {
         // Without its settings it is tried again as AWS does without any.
         let limits =
             self.chosen(event, version).await.map_or_else(|_| Limits::of(None), |chosen| chosen.limits);
-        match schedule::after(failed, event, limits, self.settings.retry_base, now()) {
+        match schedule::after(failed, event, limits, self.settings.get().retry_base, now()) {
             Next::GivenUp(condition) => Ok(condition),
             Next::Again { event, due } => Err((event, due)),
         }
@@ -158,8 +167,10 @@ impl Shared {
         let Ending { condition, version, response, code, reason } = ending;
         let Ok(chosen) = self.chosen(event, version).await else { return self.try_later(place, number) };
         let dropped = count(&self.counters.dropped);
+        self.tally(&event.function, Metric::AsyncEventsDropped, 1.0);
         if condition == Condition::RecursiveInvocation {
             count(&self.counters.recursive);
+            self.tally(&event.function, Metric::RecursiveInvocationsDropped, 1.0);
         }
         info!(condition = condition.as_str(), reason, dropped, "an event is given up");
         let mut changes = vec![Change::Remove(number)];
@@ -198,6 +209,7 @@ impl Shared {
             let (failures, refusals) = (0, 0);
             let event =
                 Event { request_id: new_id(), function, qualifier, trace, accepted: now, failures, refusals };
+            self.tally(&event.function, Metric::AsyncEventsReceived, 1.0);
             let item = Item { work: Work::Event(event), body };
             self.counters.received.fetch_add(1, Ordering::Relaxed);
             return Change::Add { number: self.journal.number(), due: now, item };
@@ -258,11 +270,14 @@ impl Shared {
                 }
             },
         };
-        let counter = match delivery.message {
-            Message::Record { .. } => &self.counters.destination_failures,
-            Message::DeadLetter { .. } => &self.counters.dead_letter_errors,
+        let (counter, metric) = match delivery.message {
+            Message::Record { .. } => {
+                (&self.counters.destination_failures, Metric::DestinationDeliveryFailures)
+            }
+            Message::DeadLetter { .. } => (&self.counters.dead_letter_errors, Metric::DeadLetterErrors),
         };
         let lost = count(counter);
+        self.tally(&delivery.function, metric, 1.0);
         let function = delivery.function.arn();
         warn!(target = delivery.target, function.arn = function, reason, lost, "a destination is not told");
         self.settle(place, number, vec![Change::Remove(number)]).await;

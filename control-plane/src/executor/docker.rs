@@ -34,6 +34,8 @@ use image::{Images, Wanted};
 use init_volume::InitVolumes;
 use topology::{Topology, Wishes};
 
+use crate::adjustable::Adjustable;
+
 use super::{
     ContainerId, ContainerSpec, Death, EngineDescription, EnvironmentId, Error, Executor, FunctionNames,
     ImagePlace, ImageRequest, Memory, PostMortem, PreparedImage, Progress, Reach, ResolvedImage,
@@ -89,6 +91,16 @@ pub struct Settings {
     pub init: InitBinaries,
 }
 
+impl Settings {
+    fn with_network_of_flags(mut self) -> Self {
+        // `--network` is one more way to say it.
+        if self.networks.is_empty() {
+            self.networks.extend(self.flags.network.clone());
+        }
+        self
+    }
+}
+
 /// An engine that answered, and what is known of it.
 struct Engine {
     found: Found,
@@ -98,7 +110,7 @@ struct Engine {
 
 /// Runs functions in containers.
 pub struct Docker {
-    settings: Settings,
+    settings: Adjustable<Settings>,
     engine: RwLock<Option<Arc<Engine>>>,
     /// Held while an engine is looked for: one search is enough.
     search: tokio::sync::Mutex<()>,
@@ -115,13 +127,9 @@ const REOPEN: Duration = Duration::from_secs(1);
 
 impl Docker {
     /// An executor that has not looked for its engine yet.
-    pub fn new(mut settings: Settings) -> Self {
-        // `--network` is one more way to say it.
-        if settings.networks.is_empty() {
-            settings.networks.extend(settings.flags.network.clone());
-        }
+    pub fn new(settings: Settings) -> Self {
         Self {
-            settings,
+            settings: Adjustable::new(settings.with_network_of_flags()),
             engine: RwLock::default(),
             search: tokio::sync::Mutex::default(),
             images: Images::default(),
@@ -135,6 +143,13 @@ impl Docker {
         Self { request_limit, ..self }
     }
 
+    /// Makes containers with these from now on.
+    pub fn adjust(&self, settings: Settings) {
+        self.settings.set(settings.with_network_of_flags());
+        // What was found out about its networks is found out anew.
+        *self.engine.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     async fn engine(&self) -> Result<Arc<Engine>, Error> {
         if let Some(engine) = self.known_engine() {
             return Ok(engine);
@@ -143,7 +158,7 @@ impl Docker {
         if let Some(engine) = self.known_engine() {
             return Ok(engine);
         }
-        let found = connect::find(&self.settings.hints, self.request_limit).await?;
+        let found = connect::find(&self.settings.get().hints, self.request_limit).await?;
         let described = &found.description;
         info!(
             engine = described.name,
@@ -151,7 +166,8 @@ impl Docker {
             address = described.address,
             "found an engine"
         );
-        let init = InitVolumes::new(&self.settings.init, &self.settings.instance);
+        let settings = self.settings.get();
+        let init = InitVolumes::new(&settings.init, &settings.instance);
         let engine = Arc::new(Engine { found, topology: OnceCell::new(), init });
         *self.engine.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&engine));
         Ok(engine)
@@ -173,7 +189,7 @@ impl Docker {
     }
 
     async fn topology<'a>(&self, engine: &'a Engine) -> &'a Topology {
-        let settings = &self.settings;
+        let settings = self.settings.get();
         let wishes = Wishes {
             networks: &settings.networks,
             host: settings.host_from_containers.as_deref(),
@@ -185,14 +201,15 @@ impl Docker {
     }
 
     fn wanted(&self, image: &ImageRequest) -> Wanted {
-        let prefix = &self.settings.image_prefix;
+        let settings = self.settings.get();
+        let prefix = &settings.image_prefix;
         let reference = if image.reference.starts_with(prefix.as_str()) || reference::is_id(&image.reference)
         {
             image.reference.clone()
         } else {
             format!("{prefix}{}", image.reference)
         };
-        let platform = match (&self.settings.flags.platform, self.settings.platforms) {
+        let platform = match (&settings.flags.platform, settings.platforms) {
             (Some(platform), _) => Some(platform.clone()),
             (None, Platforms::Honoured) => Some(image::platform(image.architecture).to_owned()),
             (None, Platforms::LeftToEngine) => None,
@@ -263,9 +280,9 @@ impl Executor for Docker {
     }
 
     fn may_start_ahead(&self) -> bool {
-        let flags = &self.settings.flags;
-        let network = self.settings.networks.first().map(String::as_str);
-        flags.ports.is_empty() && network != Some("host") && self.settings.ended == Ended::Removed
+        let settings = self.settings.get();
+        let network = settings.networks.first().map(String::as_str);
+        settings.flags.ports.is_empty() && network != Some("host") && settings.ended == Ended::Removed
     }
 
     fn dedicate<'a>(
@@ -322,7 +339,7 @@ impl Executor for Docker {
         })
     }
 
-    fn variables(&self) -> &BTreeMap<String, String> {
-        &self.settings.flags.environment
+    fn variables(&self) -> BTreeMap<String, String> {
+        self.settings.get().flags.environment.clone()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -20,7 +21,7 @@ use super::runtimes;
 use super::scope::{Credential, KeyDecoding, default_scope};
 use super::server::{Body, Handler};
 use super::upstream::{self, Upstream};
-use super::{foreign, host, origin};
+use super::{foreign, host, lambdock, localstack, origin};
 use crate::api::functions::{self, archive_at};
 use crate::api::invocations::{self, Invocation, StreamingInvocation};
 use crate::api::{
@@ -28,7 +29,15 @@ use crate::api::{
     event_source_mappings, function_urls, layers, new_id, permissions, provisioned_concurrency, recursion,
     runtime_management, scaling, tags, versions,
 };
+use crate::cloudwatch::LogForwarder;
+use crate::config::Live;
+use crate::executor::Executor;
 use crate::function_url::host::Address;
+use crate::init_scripts::InitScripts;
+use crate::logs::Recent;
+use crate::metrics::Metrics;
+use crate::pool::Pool;
+use crate::traces::Forwarder;
 use crate::wire::operations as op;
 use crate::wire::{self, Decoded, ErrorCode, Labels, Operation, OperationShape, ServiceError, Violation};
 
@@ -38,6 +47,24 @@ pub struct Gateway {
     pub context: Context,
     /// For our own endpoints.
     pub process: Process,
+    /// As they are now.
+    pub settings: Live,
+    /// Scripts of the operator.
+    pub init_scripts: Arc<InitScripts>,
+    /// Where functions run.
+    pub executor: Arc<dyn Executor>,
+    /// The in-container init, as other tools may want it.
+    pub init_binary: Bytes,
+    /// Environments.
+    pub pool: Pool,
+    /// How functions do.
+    pub metrics: Metrics,
+    /// Where traces go.
+    pub traces: Arc<Forwarder>,
+    /// Where logs go.
+    pub log_forwarder: Arc<LogForwarder>,
+    /// The last lines of functions.
+    pub recent_logs: Arc<Recent>,
     /// Which access keys name accounts.
     pub key_decoding: KeyDecoding,
     /// Where calls of other services go.
@@ -102,6 +129,10 @@ impl Gateway {
             return self.pass_on(request, credential).await;
         }
         let (parts, body) = request.into_parts();
+        if let Some(mut response) = lambdock::answer(self, &parts).await {
+            mark(response.headers_mut(), &new_id());
+            return response;
+        }
         let request_id = new_id();
         let span =
             debug_span!("request", request_id = %request_id, method = %parts.method, path = parts.uri.path());
@@ -199,6 +230,10 @@ impl Gateway {
         if let Some((status, content)) = runtimes::answer(&parts.method, path, query) {
             return whole(json(status, content.map(|content| content.to_string().into())));
         }
+        let body = match localstack::answer(self, parts, body).await {
+            Ok(answer) => return whole(answer),
+            Err(body) => body,
+        };
         if let (&Method::GET, Some(digest)) = (&parts.method, archive_at(path)) {
             return whole(self.archive(&digest).await);
         }
@@ -479,7 +514,7 @@ impl Gateway {
 
     /// Bytes of a body that the operation takes.
     fn limit(&self, operation: Operation) -> u64 {
-        let limits = &self.context.rules.limits;
+        let limits = self.context.rules.get().limits.clone();
         match operation {
             Operation::CreateFunction | Operation::UpdateFunctionCode | Operation::PublishLayerVersion => {
                 limits.create_function_request
@@ -492,7 +527,7 @@ impl Gateway {
     }
 
     fn unreadable(&self, operation: Operation, parts: &Parts, fault: body::Fault) -> ServiceError {
-        let limits = &self.context.rules.limits;
+        let limits = self.context.rules.get().limits.clone();
         let limit = self.limit(operation);
         let is_event = parts.headers.get(INVOCATION_TYPE).is_some_and(|value| value == "Event");
         match fault {

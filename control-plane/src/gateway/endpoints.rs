@@ -24,7 +24,7 @@ impl Process {
         Self { started: Instant::now(), session: Uuid::new_v4(), machine, in_container }
     }
 
-    fn info(&self, now: Timestamp) -> Value {
+    pub(super) fn info(&self, now: Timestamp) -> Value {
         json!({
             "version": VERSION,
             "edition": EDITION,

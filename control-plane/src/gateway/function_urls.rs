@@ -134,7 +134,7 @@ impl Gateway {
         if parts.method == Method::CONNECT {
             return plain(StatusCode::METHOD_NOT_ALLOWED, r#"{"Message":"Function URLs are no proxies."}"#);
         }
-        let limit = self.context.rules.limits.request_payload;
+        let limit = self.context.rules.get().limits.request_payload;
         let body = match body::read(body, limit).await {
             Ok(body) => body,
             Err(body::Fault::TooLarge(bytes)) => {

@@ -32,7 +32,7 @@ impl Throttle {
 
 /// The executions of all accounts.
 pub struct Concurrency {
-    limit: u32,
+    limit: AtomicU32,
     accounts: RwLock<HashMap<Scope, Arc<Account>>>,
 }
 
@@ -76,7 +76,12 @@ impl Function {
 impl Concurrency {
     /// For `limit` executions in each account and region.
     pub fn new(limit: u32) -> Self {
-        Self { limit, accounts: RwLock::default() }
+        Self { limit: AtomicU32::new(limit), accounts: RwLock::default() }
+    }
+
+    /// Lets so many run from now on.
+    pub fn set_limit(&self, limit: u32) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     fn account(&self, scope: &Scope) -> Arc<Account> {
@@ -124,7 +129,8 @@ impl Concurrency {
             Some(reserved) if books.running < reserved.saturating_sub(books.provisioned) => Place::Reserved,
             Some(_) => return Err(Throttle::Reserved),
             None => {
-                let left = self.limit.saturating_sub(account.kept.load(Ordering::Relaxed));
+                let left =
+                    self.limit.load(Ordering::Relaxed).saturating_sub(account.kept.load(Ordering::Relaxed));
                 let one_more = |running: u32| (running < left).then_some(running + 1);
                 account
                     .running

@@ -89,6 +89,11 @@ impl Directory {
         &self.concurrency
     }
 
+    /// Forgets what serves functions: what they are deployed with has changed.
+    pub fn forget_deployments(&self) {
+        self.functions.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Functions that have changed since the last call, as soon as there are any. For one caller at a time.
     pub async fn changed_functions(&self) -> HashSet<FunctionId> {
         loop {

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::answer::{LogType, Lost};
 use super::concurrency::Permit;
 use super::parts::{End, Failure, Part, Teller};
+use crate::metrics::Execution;
 use crate::pool::Running;
 
 /// The answer to one invocation, as it comes. Nothing is read ahead: a caller who takes no more parts slows the
@@ -20,6 +21,8 @@ use crate::pool::Running;
 pub struct Streamed {
     /// Taken when nobody listens any more.
     running: Option<Running>,
+    /// The same.
+    execution: Option<Execution>,
     permit: Held,
     teller: Teller,
     told: VecDeque<Part>,
@@ -54,6 +57,13 @@ fn taken(permit: &Mutex<Option<Permit>>) -> Option<Permit> {
     permit.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
+/// What became of an execution.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Failed {
+    Yes,
+    No,
+}
+
 impl Streamed {
     /// The answer of `running`, which is over after `lifetime` at the latest; waits for its first part.
     ///
@@ -61,6 +71,7 @@ impl Streamed {
     /// The environment was lost before the function had answered.
     pub(super) async fn begin(
         running: Running,
+        execution: Execution,
         permit: Permit,
         lifetime: Duration,
         log_type: LogType,
@@ -68,26 +79,40 @@ impl Streamed {
     ) -> Result<Self, Lost> {
         let mut streamed = Self {
             running: Some(running),
+            execution: Some(execution),
             permit: Held::new(permit, lifetime),
             teller: Teller::new(log_type, limit),
             told: VecDeque::new(),
         };
-        streamed.fill().await?;
-        Ok(streamed)
+        let filled = streamed.fill().await;
+        if filled.is_err() {
+            streamed.end(Failed::Yes);
+        }
+        filled.map(|()| streamed)
     }
 
     /// The next part; `None` after [`Part::End`].
     pub async fn next(&mut self) -> Option<Part> {
         // What is lost before anything was told is an error of `begin`.
         if let Err(Lost(reason)) = self.fill().await {
-            drop(self.permit.take());
+            self.end(Failed::Yes);
             return Some(Part::End(End { error: Some(Failure::Lost(reason)), log_tail: None }));
         }
         let part = self.told.pop_front();
-        if matches!(part, Some(Part::End(_)) | None) {
-            drop(self.permit.take());
+        match &part {
+            Some(Part::End(end)) => self.end(if end.error.is_some() { Failed::Yes } else { Failed::No }),
+            None => self.end(Failed::No),
+            Some(_) => {}
         }
         part
+    }
+
+    /// The execution is over: counted, and its permit given back.
+    fn end(&mut self, failed: Failed) {
+        drop(self.permit.take());
+        if let (Some(mut execution), Failed::Yes) = (self.execution.take(), failed) {
+            execution.fail();
+        }
     }
 
     async fn fill(&mut self) -> Result<(), Lost> {
@@ -104,11 +129,12 @@ impl Streamed {
 impl Drop for Streamed {
     fn drop(&mut self) {
         let (Some(mut running), Some(permit)) = (self.running.take(), self.permit.take()) else { return };
+        let execution = self.execution.take();
         // Outside of a runtime the process is ending.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 while running.next().await.is_some() {}
-                drop(permit);
+                drop((permit, execution));
             });
         }
     }

@@ -140,7 +140,10 @@ impl Group {
     }
 
     pub(super) fn tick(self: &Arc<Self>, shared: &Arc<Shared>) {
-        self.update(shared, |inner| inner.machine.tick(Instant::now(), || shared.fresh(&self.deployment)));
+        self.update(shared, |inner| {
+            inner.machine.keep_for(shared.settings.get().keep_alive);
+            inner.machine.tick(Instant::now(), || shared.fresh(&self.deployment))
+        });
     }
 
     /// Keeps environments ready. The same order twice is one.

@@ -88,7 +88,7 @@ impl Life {
     /// waits for it has been told.
     async fn settled(&self, info: &Arc<EnvironmentInfo>) -> Option<Settled> {
         if let Some(mut sandbox) = self.shared.standbys.take(self.id) {
-            sandbox.deadline = Instant::now() + self.shared.settings.environment_timeout;
+            sandbox.deadline = Instant::now() + self.shared.settings.get().environment_timeout;
             match self.settle(sandbox, info).await {
                 Ok(settled) => return Some(settled),
                 Err(Unsettled {
@@ -162,13 +162,13 @@ impl Life {
                 assignment.initialization_type.as_str().clone_into(value);
             }
         }
-        assignment.environment.extend(self.shared.executor.variables().clone());
+        assignment.environment.extend(self.shared.executor.variables());
         assignment
     }
 
     /// From a sandbox to an environment that takes invocations.
     async fn settle(&self, sandbox: Sandbox, info: &Arc<EnvironmentInfo>) -> Result<Settled, Unsettled> {
-        let Sandbox { mut presence, container, arrival, deadline, memory_size_mb, ahead } = sandbox;
+        let Sandbox { mut presence, container, arrival, deadline, memory_size_mb, ahead, begun: _ } = sandbox;
         let mut connection = presence.registration.connect(arrival, Arc::clone(info));
         let is_dedicated = async {
             if ahead {

@@ -89,6 +89,11 @@ impl<K: Copy + Eq + Hash, W> Machine<K, W> {
         }
     }
 
+    /// From now on, free environments are kept for this long.
+    pub(crate) fn keep_for(&mut self, keep_alive: Duration) {
+        self.keep_alive = keep_alive;
+    }
+
     /// `wanted` environments are to be kept ready from now on.
     pub(crate) fn provision(&mut self, wanted: usize, fresh: impl FnMut() -> K) -> Effects<K, W> {
         if self.retired {

@@ -98,6 +98,8 @@ pub(super) struct Sandbox {
     pub(super) presence: Presence,
     pub(super) container: ContainerId,
     pub(super) arrival: Arrival,
+    /// When its container began to be made.
+    pub(super) begun: Instant,
     /// When it has to be ready for an invocation.
     pub(super) deadline: Instant,
     /// What it was started with.
@@ -121,7 +123,7 @@ impl Sandbox {
                 failed(cause);
             }
         };
-        let limit = shared.settings.environment_timeout;
+        let limit = shared.settings.get().environment_timeout;
         let Some(turn) = shared.starts.turn(limit).await else {
             fail(shared.not_ready("it waited for other containers to be created"));
             return None;
@@ -130,7 +132,8 @@ impl Sandbox {
             fail(Error::ShuttingDown);
             return None;
         }
-        let deadline = Instant::now() + limit;
+        let begun = Instant::now();
+        let deadline = begun + limit;
         let mut presence = Presence::new(shared, wanted.id);
         presence.network = wanted.network.take().inspect(|loan| loan.to(wanted.id)).map(Box::new);
         let started = container(shared, &mut presence, &wanted, deadline, &mut fail).await;
@@ -153,6 +156,7 @@ impl Sandbox {
                 presence,
                 container,
                 arrival,
+                begun,
                 deadline,
                 memory_size_mb: wanted.memory_size_mb,
                 ahead: wanted.function.is_none(),
@@ -279,7 +283,7 @@ impl Shared {
     }
 
     fn not_ready(&self, stage: &'static str) -> Error {
-        Error::NotReady { limit: self.settings.environment_timeout, stage }
+        Error::NotReady { limit: self.settings.get().environment_timeout, stage }
     }
 
     /// What became of the container, for people.

@@ -49,6 +49,8 @@ struct Inner {
     networks_fail: bool,
     /// To be removed.
     dead: Vec<Sandbox>,
+    /// Those that began before are of no use.
+    renewed: tokio::time::Instant,
 }
 
 impl Standbys {
@@ -64,6 +66,7 @@ impl Standbys {
             networks_wanted: networks,
             networks_fail: false,
             dead: Vec::new(),
+            renewed: tokio::time::Instant::now(),
         };
         Self { inner: Mutex::new(inner), changed: Notify::new() }
     }
@@ -113,7 +116,7 @@ impl Standbys {
     pub(super) fn give_back(&self, mut sandbox: Sandbox) {
         let mut inner = self.inner();
         inner.networks_lent -= 1;
-        if sandbox.is_dead() {
+        if sandbox.is_dead() || sandbox.begun < inner.renewed {
             inner.dead.push(sandbox);
         } else {
             inner.networks.push(sandbox);
@@ -122,9 +125,26 @@ impl Standbys {
         self.changed.notify_one();
     }
 
+    /// What stands by is of no use any more: what containers are made with has changed.
+    pub(super) fn renew(&self) {
+        let mut inner = self.inner();
+        let Inner { shelves, networks, networks_fail, dead, renewed, .. } = &mut *inner;
+        shelves.renew();
+        dead.append(networks);
+        (*networks_fail, *renewed) = (false, tokio::time::Instant::now());
+        drop(inner);
+        self.changed.notify_one();
+    }
+
     /// The sandbox that was set aside under this name.
     pub(super) fn take(&self, id: EnvironmentId) -> Option<Sandbox> {
         self.inner().claimed.remove(&id)
+    }
+
+    /// How many stand by for a function, and how many are there for their networks.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let inner = self.inner();
+        (inner.ready.len(), inner.networks.len() + inner.networks_lent)
     }
 
     #[cfg(test)]
@@ -158,12 +178,14 @@ impl Standbys {
             }
             self.bury(shared).await;
             while !shared.closing.is_cancelled()
+                && shared.executor.may_start_ahead()
                 && shared.starts.are_free()
                 && let Some(step) = self.next()
             {
                 self.carry_out(step, shared).await;
             }
             while !shared.closing.is_cancelled()
+                && shared.executor.may_start_ahead()
                 && shared.starts.are_free()
                 && let Some(wanted) = self.network_wanted()
             {
@@ -233,7 +255,10 @@ impl Standbys {
         let made = Sandbox::start(shared, wanted, failed).await;
         let mut inner = self.inner();
         inner.networks_fail = made.is_none();
-        inner.networks.extend(made);
+        match made {
+            Some(made) if made.begun < inner.renewed => inner.dead.push(made),
+            made => inner.networks.extend(made),
+        }
     }
 
     /// Takes those away that have ended by themselves.

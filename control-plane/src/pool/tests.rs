@@ -30,7 +30,7 @@ impl ArchiveSource for Nothing {
 }
 
 impl LogSink for Nothing {
-    fn lines(&self, _environment: &EnvironmentInfo, _log: Log, _lines: Bytes) {}
+    fn lines(&self, _environment: &EnvironmentInfo, _log: &Log, _lines: &Bytes) {}
 }
 
 impl TunnelSink for Nothing {
@@ -208,8 +208,8 @@ impl Executor for Sandboxes {
         Box::pin(async { Ok(0) })
     }
 
-    fn variables(&self) -> &BTreeMap<String, String> {
-        &self.variables
+    fn variables(&self) -> BTreeMap<String, String> {
+        self.variables.clone()
     }
 }
 

@@ -346,7 +346,7 @@ impl Reader {
                     }
                     None => self.early.push_early(&log, &lines),
                 }
-                self.services.logs.lines(&self.link.shared.info, log, lines);
+                self.services.logs.lines(&self.link.shared.info, &log, &lines);
             }
             ToControlPlane::ResponseStart(start) => {
                 if self.current(&start.request_id).is_some() {

@@ -30,8 +30,8 @@ impl ArchiveSource for OneArchive {
 struct Collected<T>(Mutex<std_mpsc::Sender<T>>);
 
 impl LogSink for Collected<(String, Bytes)> {
-    fn lines(&self, environment: &EnvironmentInfo, _log: Log, lines: Bytes) {
-        let _ = self.0.lock().unwrap().send((environment.function_name.clone(), lines));
+    fn lines(&self, environment: &EnvironmentInfo, _log: &Log, lines: &Bytes) {
+        let _ = self.0.lock().unwrap().send((environment.function_name.clone(), lines.clone()));
     }
 }
 

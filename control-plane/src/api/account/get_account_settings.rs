@@ -12,7 +12,7 @@ pub async fn get_account_settings(
     _: shapes::GetAccountSettingsRequest,
     _: Vec<Violation>,
 ) -> Result<shapes::GetAccountSettingsResponse, Error> {
-    let (scope, limits) = (caller.scope.clone(), context.rules.limits.clone());
+    let (scope, limits) = (caller.scope.clone(), context.rules.get().limits.clone());
     let bytes = |bytes: u64| i64::try_from(bytes).ok();
     let (usage, budget) = {
         let limits = limits.clone();

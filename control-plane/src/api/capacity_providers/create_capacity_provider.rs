@@ -30,7 +30,7 @@ pub async fn create_capacity_provider(
         .into());
     };
     let tags: BTreeMap<String, String> = input.tags.into_iter().flatten().collect();
-    tags::check(&tags, context.rules.limits.tags)?;
+    tags::check(&tags, context.rules.get().limits.tags)?;
     let vpc = input.vpc_config.unwrap_or_default();
     let role = input.permissions_config.and_then(|config| config.capacity_provider_operator_role_arn);
     let provider = CapacityProvider {

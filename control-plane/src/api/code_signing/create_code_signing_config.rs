@@ -21,7 +21,7 @@ pub async fn create_code_signing_config(
         return Err(Error::Validation(violations));
     }
     let tags: BTreeMap<String, String> = input.tags.into_iter().flatten().collect();
-    tags::check(&tags, context.rules.limits.tags)?;
+    tags::check(&tags, context.rules.get().limits.tags)?;
     let publishers = input.allowed_publishers.and_then(|allowed| allowed.signing_profile_version_arns);
     let policy = input.code_signing_policies.and_then(|policies| policies.untrusted_artifact_on_deployment);
     let config = CodeSigningConfig {

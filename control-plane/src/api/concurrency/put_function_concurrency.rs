@@ -18,7 +18,7 @@ pub async fn put_function_concurrency(
     violations: Vec<Violation>,
 ) -> Result<shapes::Concurrency, Error> {
     let named = whole_function(caller, input.function_name.as_deref(), violations)?;
-    let limits = context.rules.limits.clone();
+    let limits = context.rules.get().limits.clone();
     let asked = input.reserved_concurrent_executions.unwrap_or_default();
     // More than an account can have is refused below for what it is.
     let reserved = u32::try_from(asked).unwrap_or(u32::MAX);

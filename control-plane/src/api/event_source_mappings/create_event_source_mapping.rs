@@ -25,7 +25,7 @@ pub async fn create_event_source_mapping(
     let source = Source::read(input.event_source_arn.take(), servers)?;
     let enabled = input.enabled.unwrap_or(true);
     let tags: BTreeMap<String, String> = input.tags.take().into_iter().flatten().collect();
-    tags::check(&tags, context.rules.limits.tags)?;
+    tags::check(&tags, context.rules.get().limits.tags)?;
     let settings = read::settings(input);
     let mapping = EventSourceMapping::create(new_id(), target, source, settings, enabled, tags, now())?;
     for filter in mapping.settings.filters.iter().flatten() {

@@ -32,9 +32,9 @@ pub async fn create_function(
     let id = named.id;
     check_name(&id)?;
     check_publish_to(input.publish_to.as_deref())?;
-    let mut configuration = choose::create(&input, &id.name, &context.rules)?;
+    let mut configuration = choose::create(&input, &id.name, &context.rules.get())?;
     let tags: BTreeMap<String, String> = input.tags.into_iter().flatten().collect();
-    tags::check(&tags, context.rules.limits.tags)?;
+    tags::check(&tags, context.rules.get().limits.tags)?;
     let layers = input.layers.clone().unwrap_or_default();
     layer::check_package_type(configuration.package_type, layers.len())?;
     let attached = layers::attached(context, caller, &id.scope, layers).await?;
@@ -64,7 +64,7 @@ pub async fn create_function(
     let taken_in = source::take(context, &id.scope, source, package_type, architecture).await?;
 
     let unzipped = taken_in.code.unzipped();
-    layer::check_size(unzipped, &configuration.layers, context.rules.limits.code_size_unzipped)?;
+    layer::check_size(unzipped, &configuration.layers, context.rules.get().limits.code_size_unzipped)?;
     let mut function = Function::create(id.clone(), configuration, taken_in.code, tags, now(), fresh());
     let deployment = function.latest.deployment.clone();
     let published = (input.publish == Some(true))
@@ -83,7 +83,7 @@ pub async fn create_function(
     }
     drop((taken_in.lease, attached.leases));
     let prepared = context.activation.prepare(id.clone(), deployment);
-    if context.creation == Creation::Synchronous {
+    if *context.creation.get() == Creation::Synchronous {
         // Preparation goes on if the time is up; the waiters of the SDKs see how it ends.
         let _ = tokio::time::timeout(SYNCHRONOUS_LIMIT, prepared).await;
         let qualifier = number.map(|number| number.to_string());

@@ -47,7 +47,7 @@ pub(super) async fn take(
 ) -> Result<Taken, Error> {
     match package_type {
         PackageType::Zip => {
-            if source.s3_bucket.as_ref() == Some(&context.rules.hot_reload_bucket) {
+            if source.s3_bucket.as_ref() == Some(&context.rules.get().hot_reload_bucket) {
                 return folder(source.s3_key.unwrap_or_default());
             }
             let Kept { lease, unzipped } = match (source.zip_file, source.s3_bucket, source.s3_key) {
@@ -108,7 +108,7 @@ fn is_reference(uri: &str) -> bool {
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte) || extra.contains(&byte))
     };
     is_word(repository, b"/:[]")
-        && is_word(path, b"/")
+        && path.split('/').all(|part| is_word(part, b""))
         && !path.bytes().any(|byte| byte.is_ascii_uppercase())
         && tag.is_none_or(|tag| is_word(tag, b""))
         && digest.is_none_or(|digest| is_word(digest, b":+"))

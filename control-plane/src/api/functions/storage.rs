@@ -12,7 +12,7 @@ use crate::store::Usage;
 pub(in crate::api) async fn check(context: &Context, scope: &Scope, more: u64) -> Result<(), Error> {
     let scope = scope.clone();
     let usage = context.store.transact(move |resources| Ok::<_, Error>(resources.usage(&scope)?)).await?;
-    Ok(within(&context.rules.limits, usage, more)?)
+    Ok(within(&context.rules.get().limits, usage, more)?)
 }
 
 /// Whether there is room for `more` bytes beside what is used.

@@ -40,7 +40,7 @@ pub async fn update_function_code(
     let wanted = architecture.unwrap_or(function.latest.configuration.architecture);
     let taken = source::take(context, &named.id.scope, source, package_type, wanted).await?;
 
-    let unzipped_limit = context.rules.limits.code_size_unzipped;
+    let unzipped_limit = context.rules.get().limits.code_size_unzipped;
     let update = move |function: &mut lambdock_domain::Function| {
         let mut configuration = function.latest.configuration.clone();
         layer::check_size(taken.code.unzipped(), &configuration.layers, unzipped_limit)?;

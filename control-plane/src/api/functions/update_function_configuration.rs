@@ -32,7 +32,7 @@ pub async fn update_function_configuration(
         }
         None => (None, Vec::new()),
     };
-    let rules = context.rules.clone();
+    let rules = context.rules.get();
     let (function, ()) = context
         .store
         .change_function(&named.id, move |function| {

@@ -44,7 +44,7 @@ pub async fn invoke(
     let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
     match input.invocation_type.as_deref() {
         Some("DryRun") => {
-            check(&payload, context.rules.limits.request_payload, "RequestResponse")?;
+            check(&payload, context.rules.get().limits.request_payload, "RequestResponse")?;
             return Ok(shapes::InvocationResponse { status_code: Some(204), ..Default::default() });
         }
         Some("Event") => {
@@ -53,7 +53,7 @@ pub async fn invoke(
         }
         _ => {}
     }
-    check(&payload, context.rules.limits.request_payload, "RequestResponse")?;
+    check(&payload, context.rules.get().limits.request_payload, "RequestResponse")?;
     let log_type = log_type(input.log_type.as_deref());
     let request = run::Request {
         function: named.id.clone(),
@@ -89,7 +89,7 @@ pub(super) async fn accept(
     trace_id: Option<&str>,
     payload: Bytes,
 ) -> Result<(), Error> {
-    check(&payload, context.rules.limits.event_payload, "Event")?;
+    check(&payload, context.rules.get().limits.event_payload, "Event")?;
     let event = Event {
         request_id: caller.request_id.clone(),
         function: named.id.clone(),
@@ -126,7 +126,7 @@ pub(super) fn log_type(given: Option<&str>) -> LogType {
 /// The event of a synchronous invocation with this payload.
 pub(super) fn checked(context: &Context, payload: Bytes) -> Result<Bytes, Error> {
     let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
-    check(&payload, context.rules.limits.request_payload, "RequestResponse")?;
+    check(&payload, context.rules.get().limits.request_payload, "RequestResponse")?;
     Ok(payload)
 }
 

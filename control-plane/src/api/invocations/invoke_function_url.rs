@@ -45,7 +45,7 @@ pub async fn stream_function_url(
 ) -> Result<Streamed, Error> {
     let UrlInvocation { named, payload, trace_id } = invocation;
     let (deployment, request, permit) = prepare(context, caller, &named, &payload, trace_id).await?;
-    let limit = context.rules.limits.streamed_response;
+    let limit = context.rules.get().limits.streamed_response;
     let answer = context.invoker.stream(&deployment, request, payload, permit, limit).await;
     answer.map_err(|error| failure(error, &named, caller))
 }
@@ -58,7 +58,7 @@ async fn prepare(
     trace_id: String,
 ) -> Result<(Arc<Deployment>, run::Request, run::Permit), Error> {
     let deployment = serving(context, named).await?;
-    within_limit(payload, context.rules.limits.request_payload, "RequestResponse")?;
+    within_limit(payload, context.rules.get().limits.request_payload, "RequestResponse")?;
     let request = run::Request {
         function: named.id.clone(),
         invoked_arn: named.arn(),

@@ -20,7 +20,7 @@ pub async fn put_provisioned_concurrency_config(
 ) -> Result<shapes::PutProvisionedConcurrencyConfigResponse, Error> {
     let (name, qualifier) = (input.function_name.as_deref(), input.qualifier.as_deref());
     let named = named(caller, Reach::AnyAccount, name, qualifier, violations)?;
-    let limits = context.rules.limits.clone();
+    let limits = context.rules.get().limits.clone();
     let asked = input.provisioned_concurrent_executions.unwrap_or_default();
     // More than an account can have is refused below for what it is.
     let requested = u32::try_from(asked).unwrap_or(u32::MAX);

@@ -20,7 +20,7 @@ pub async fn tag_resource(
         let message = "An error occurred and the request cannot be processed.";
         return Err(DomainError::InvalidParameter(message.to_owned()).into());
     }
-    let limit = context.rules.limits.tags;
+    let limit = context.rules.get().limits.tags;
     resource
         .change_tags(context, move |tags| {
             tags.extend(added);

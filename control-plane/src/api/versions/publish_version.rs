@@ -19,7 +19,7 @@ pub async fn publish_version(
 ) -> Result<shapes::FunctionConfiguration, Error> {
     let named = named(caller, Reach::AnyAccount, input.function_name.as_deref(), None, violations)?;
     check_publish_to(input.publish_to.as_deref())?;
-    let limits = context.rules.limits.clone();
+    let limits = context.rules.get().limits.clone();
     let published = context.store.change(&named.id, move |changing| {
         changing.function.check_update(input.revision_id.as_deref())?;
         if let Some(expected) = &input.code_sha256 {

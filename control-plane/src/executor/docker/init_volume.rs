@@ -66,6 +66,13 @@ impl InitBinary {
 }
 
 impl InitBinaries {
+    /// The bytes for containers of this machine's own architecture.
+    pub fn native(&self) -> Bytes {
+        let architecture =
+            if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
+        self.binary(architecture).content.clone()
+    }
+
     fn binary(&self, architecture: Architecture) -> &InitBinary {
         match architecture {
             Architecture::X86_64 => &self.x86_64,

@@ -22,7 +22,8 @@ impl Docker {
         wanted: &Wanted,
         asked: Architecture,
     ) -> Result<Architecture, Error> {
-        if self.settings.platforms == Platforms::Honoured && self.settings.flags.platform.is_none() {
+        let settings = self.settings.get();
+        if settings.platforms == Platforms::Honoured && settings.flags.platform.is_none() {
             return Ok(asked);
         }
         let found = image::inspect(&engine.found.client, &wanted.reference).await?;
@@ -44,7 +45,7 @@ impl Docker {
     }
 
     pub(super) fn name(&self, environment: EnvironmentId, function: Option<&FunctionNames>) -> String {
-        container::name(&self.settings.main_container_name, environment, function)
+        container::name(&self.settings.get().main_container_name, environment, function)
     }
 
     /// Name and limits of memory of a container that was started for nobody yet.
@@ -84,12 +85,13 @@ impl Docker {
         let init =
             engine.init.mount(client, architecture, &wanted.reference, platform).await.map_err(no_image)?;
         let topology = self.topology(engine).await;
+        let settings = self.settings.get();
         let fittings = Fittings {
-            instance: &self.settings.instance,
-            dns: self.settings.dns.as_deref(),
-            flags: &self.settings.flags,
+            instance: &settings.instance,
+            dns: settings.dns.as_deref(),
+            flags: &settings.flags,
             topology,
-            ended: self.settings.ended,
+            ended: settings.ended,
         };
         let body = container::body(spec, &wanted.reference, init, &fittings);
         let options = CreateContainerOptionsBuilder::new().name(name);
@@ -155,7 +157,7 @@ impl Docker {
     }
 
     pub(super) async fn end(&self, engine: &Engine, name: &str) -> Result<(), Error> {
-        match self.settings.ended {
+        match self.settings.get().ended {
             Ended::Removed => self.remove(engine, name).await,
             Ended::Kept => self.kill(engine, name).await,
         }

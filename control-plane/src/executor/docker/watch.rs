@@ -45,7 +45,7 @@ impl Docker {
     }
 
     fn label_filter(&self) -> (String, Vec<String>) {
-        ("label".to_owned(), vec![format!("{INSTANCE_LABEL}={}", self.settings.instance)])
+        ("label".to_owned(), vec![format!("{INSTANCE_LABEL}={}", self.settings.get().instance)])
     }
 
     /// Tells of deaths until the stream breaks.
@@ -90,7 +90,7 @@ impl Docker {
         let client = &engine.found.client;
         let filters: HashMap<_, _> = [self.label_filter()].into();
         // Ended ones that are to be kept are no leftovers.
-        let all = self.settings.ended == Ended::Removed;
+        let all = self.settings.get().ended == Ended::Removed;
         let options = ListContainersOptionsBuilder::new().all(all).filters(&filters).build();
         let listed = client.list_containers(Some(options)).await;
         let listed = listed.map_err(|error| failure("list containers", client, &error))?;
@@ -123,7 +123,7 @@ impl Docker {
         let mut removed = 0;
         for container in listed {
             let labels = container.labels.unwrap_or_default();
-            let ours = labels.get(INSTANCE_LABEL) == Some(&self.settings.instance);
+            let ours = labels.get(INSTANCE_LABEL) == Some(&self.settings.get().instance);
             let Some(id) = container.id.filter(|_| !ours && !labels.contains_key(KEPT_LABEL)) else {
                 continue;
             };
@@ -147,7 +147,7 @@ impl Docker {
         let Some(ourselves) = &self.topology(engine).await.own_container else { return Ok(0) };
         let client = &engine.found.client;
         let filters: HashMap<_, _> = [("label".to_owned(), vec![OWNER_LABEL.to_owned()])].into();
-        let all = self.settings.ended == Ended::Removed;
+        let all = self.settings.get().ended == Ended::Removed;
         let options = ListContainersOptionsBuilder::new().all(all).filters(&filters).build();
         let listed = client.list_containers(Some(options)).await;
         let listed = listed.map_err(|error| failure("list containers", client, &error))?;

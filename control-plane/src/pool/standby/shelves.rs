@@ -95,6 +95,15 @@ impl<K: Copy + Eq> Shelves<K> {
         self.shelves.push_front(shelf);
     }
 
+    /// Those there are, and those that are being started, are of no use any more; others take their places.
+    pub(super) fn renew(&mut self) {
+        for shelf in &mut self.shelves {
+            shelf.stale.append(&mut shelf.ready);
+            shelf.stale.append(&mut shelf.starting);
+            shelf.failed = false;
+        }
+    }
+
     /// The image that was expected last.
     pub(super) fn last_expected(&self) -> Option<&ImageRequest> {
         self.shelves.front().map(|shelf| &shelf.image)

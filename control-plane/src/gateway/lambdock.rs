@@ -1,0 +1,248 @@
+//! Lambdock's own endpoints: figures for Prometheus, and what functions log.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::Frame;
+use lambdock_domain::FunctionId;
+use percent_encoding::percent_decode_str;
+use serde_json::json;
+
+use super::dispatch::Gateway;
+use super::scope::default_scope;
+use super::server::Body;
+use crate::logs::{Line, Recent};
+use crate::metrics::{Figures, Metric};
+
+const METRICS: &str = "/_lambdock/metrics";
+
+const LOGS: &str = "/_lambdock/logs/";
+
+/// Answers a request for one of the endpoints; `None`: it is for something else.
+pub(super) async fn answer(gateway: &Gateway, parts: &Parts) -> Option<Response<Body>> {
+    let path = parts.uri.path();
+    let function = path.strip_prefix(LOGS).filter(|name| !name.is_empty());
+    if path != METRICS && function.is_none() {
+        return None;
+    }
+    if parts.method != Method::GET {
+        return Some(refusal(StatusCode::METHOD_NOT_ALLOWED, "this endpoint takes GET"));
+    }
+    Some(match function {
+        Some(name) => {
+            let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
+            lines(gateway, name, parts.uri.query().unwrap_or_default()).await
+        }
+        None => {
+            let mut response = whole(figures(gateway).into());
+            let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            response
+        }
+    })
+}
+
+fn whole(bytes: Bytes) -> Response<Body> {
+    Response::new(Full::new(bytes).map_err(|never| match never {}).boxed_unsync())
+}
+
+fn refusal(status: StatusCode, message: &str) -> Response<Body> {
+    let mut response = whole(json!({ "error": message }).to_string().into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// One JSON object for each line, one below the other; with `follow=1` for as long as the client listens. `since`: in
+/// milliseconds since the epoch.
+async fn lines(gateway: &Gateway, function: String, query: &str) -> Response<Body> {
+    let value = |name: &str| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    let Ok(since_ms) = value("since").unwrap_or("0").parse::<u64>() else {
+        return refusal(StatusCode::BAD_REQUEST, "since is a number of milliseconds since the epoch");
+    };
+    let follow = value("follow").is_some_and(|follow| follow == "1" || follow == "true");
+    let recent = gateway.recent_logs.clone();
+    if recent.after(&function, 0, 0).is_none() {
+        match exists(gateway, &function).await {
+            Ok(true) => {}
+            Ok(false) => return refusal(StatusCode::NOT_FOUND, &format!("there is no function {function}")),
+            Err(error) => return refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        }
+    }
+    let written = recent.written();
+    let reading = Reading { recent, function, since_ms, number: 0, written, follow };
+    let pieces = stream::unfold(reading, |mut reading| async move {
+        let piece = reading.next().await?;
+        Some((Ok(Frame::data(piece)), reading))
+    });
+    let mut response = Response::new(StreamBody::new(pieces).boxed_unsync());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    response
+}
+
+/// Whether there is a function of that name, or ARN, that has only not written anything yet.
+async fn exists(gateway: &Gateway, function: &str) -> Result<bool, crate::store::Error> {
+    let mut parts = function.split(':').skip(3);
+    let id = match (parts.next(), parts.next(), parts.nth(1)) {
+        (Some(region), Some(account), Some(name)) => FunctionId {
+            scope: lambdock_domain::Scope { region: region.to_owned(), account: account.to_owned() },
+            name: name.to_owned(),
+        },
+        _ => FunctionId { scope: default_scope(), name: function.to_owned() },
+    };
+    Ok(gateway.context.store.function(&id).await?.is_some())
+}
+
+/// Somebody who reads a function's lines.
+struct Reading {
+    recent: std::sync::Arc<Recent>,
+    function: String,
+    since_ms: u64,
+    /// Of what was read last.
+    number: u64,
+    written: tokio::sync::watch::Receiver<bool>,
+    follow: bool,
+}
+
+impl Reading {
+    /// The next lines; `None`: there are no more.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let open = *self.written.borrow_and_update();
+            let found = self.recent.after(&self.function, self.number, self.since_ms);
+            if let Some((lines, number)) = found.filter(|(lines, _)| !lines.is_empty()) {
+                self.number = number;
+                return Some(written(&lines));
+            }
+            if !self.follow || !open || self.written.changed().await.is_err() {
+                return None;
+            }
+        }
+    }
+}
+
+fn written(lines: &[Line]) -> Bytes {
+    let mut text = String::new();
+    for line in lines {
+        // Numbers and texts only: they always can be written.
+        text.push_str(&serde_json::to_string(line).unwrap_or_default());
+        text.push('\n');
+    }
+    text.into()
+}
+
+/// [Prometheus: text-based format]
+fn figures(gateway: &Gateway) -> String {
+    let mut text = String::new();
+    let functions = gateway.metrics.totals();
+    let labels = |id: &FunctionId| {
+        format!(
+            "{{account=\"{}\",region=\"{}\",function=\"{}\"}}",
+            escaped(&id.scope.account),
+            escaped(&id.scope.region),
+            escaped(&id.name)
+        )
+    };
+    for (metric, name, about) in COUNTERS {
+        head(&mut text, name, "counter", about);
+        for (id, figures, _) in functions.iter().filter(|(_, figures, _)| is_known(figures, metric)) {
+            put(&mut text, name, &labels(id), figures.of(metric).sum);
+        }
+    }
+    for (metric, name, about) in SUMMARIES {
+        head(&mut text, name, "summary", about);
+        for (id, figures, _) in functions.iter().filter(|(_, figures, _)| is_known(figures, metric)) {
+            let statistics = figures.of(metric);
+            put(&mut text, &format!("{name}_sum"), &labels(id), statistics.sum / 1000.0);
+            let _ = writeln!(text, "{name}_count{} {}", labels(id), statistics.count);
+        }
+    }
+    let name = "lambdock_concurrent_executions";
+    head(&mut text, name, "gauge", "Executions that run now.");
+    for (id, _, running) in &functions {
+        put(&mut text, name, &labels(id), f64::from(*running));
+    }
+    let census = gateway.pool.census();
+    let name = "lambdock_environments";
+    head(&mut text, name, "gauge", "Environments of functions, by what they do.");
+    for (state, count) in [("starting", census.starting), ("idle", census.idle), ("busy", census.busy)] {
+        let _ = writeln!(text, "{name}{{state=\"{state}\"}} {count}");
+    }
+    let (waiting, traces, logs) =
+        (gateway.context.events.waiting(), gateway.traces.dropped(), gateway.log_forwarder.dropped());
+    for (name, kind, about, value) in [
+        ("lambdock_standby_containers", "gauge", "Containers that stand by.", census.standby as u64),
+        (
+            "lambdock_standby_networks",
+            "gauge",
+            "Containers that are there for their networks.",
+            census.networks as u64,
+        ),
+        (
+            "lambdock_events_waiting",
+            "gauge",
+            "Asynchronous invocations and deliveries that wait.",
+            waiting as u64,
+        ),
+        ("lambdock_trace_segments_dropped_total", "counter", "Segments that X-Ray did not take.", traces),
+        (
+            "lambdock_log_events_dropped_total",
+            "counter",
+            "Log events that CloudWatch Logs did not take.",
+            logs,
+        ),
+    ] {
+        head(&mut text, name, kind, about);
+        let _ = writeln!(text, "{name} {value}");
+    }
+    text
+}
+
+const COUNTERS: [(Metric, &str, &str); 8] = [
+    (Metric::Invocations, "lambdock_invocations_total", "Times that functions' code ran."),
+    (Metric::Errors, "lambdock_errors_total", "Invocations that failed in the function."),
+    (Metric::Throttles, "lambdock_throttles_total", "Requests that found no concurrency."),
+    (Metric::AsyncEventsReceived, "lambdock_async_events_received_total", "Events taken for later."),
+    (Metric::AsyncEventsDropped, "lambdock_async_events_dropped_total", "Events that were given up."),
+    (
+        Metric::RecursiveInvocationsDropped,
+        "lambdock_recursive_invocations_dropped_total",
+        "Events dropped since the function called itself round and round.",
+    ),
+    (
+        Metric::DestinationDeliveryFailures,
+        "lambdock_destination_delivery_failures_total",
+        "Destinations that were not told.",
+    ),
+    (Metric::DeadLetterErrors, "lambdock_dead_letter_errors_total", "Dead-letter queues that were not told."),
+];
+
+const SUMMARIES: [(Metric, &str, &str); 2] = [
+    (Metric::Duration, "lambdock_duration_seconds", "Time that invocations took."),
+    (Metric::AsyncEventAge, "lambdock_async_event_age_seconds", "Time from taking an event to running it."),
+];
+
+fn is_known(figures: &Figures, metric: Metric) -> bool {
+    figures.of(metric).count > 0
+}
+
+fn head(text: &mut String, name: &str, kind: &str, about: &str) {
+    // A String takes everything.
+    let _ = writeln!(text, "# HELP {name} {about}\n# TYPE {name} {kind}");
+}
+
+fn put(text: &mut String, name: &str, labels: &str, value: f64) {
+    let _ = writeln!(text, "{name}{labels} {value}");
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

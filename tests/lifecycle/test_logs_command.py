@@ -1,0 +1,85 @@
+"""`lambdock logs`."""
+
+import os
+import pty
+import re
+import subprocess
+
+import pytest
+
+from harness.archives import PROBE
+from harness.deployment import deployed
+from harness.server import BINARY, command, free_port
+from harness.waiting import wait_until
+
+
+@pytest.fixture
+def settings(server):
+    return {"GATEWAY_LISTEN": server.settings["GATEWAY_LISTEN"]}
+
+
+def test_lines_of_a_function_are_shown(server, settings):
+    with deployed(server, PROBE) as function, deployed(server, PROBE) as other:
+        request_id = function.run("print('hello')", LogType="Tail").request_id
+        other.run("print('not mine')", LogType="Tail")
+        done = command(["logs", function.name], settings)
+        assert done.returncode == 0, done.stderr
+        texts = [
+            re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (.*)", line)[1] for line in done.stdout.splitlines()
+        ]
+        start = texts.index(f"START RequestId: {request_id} Version: $LATEST")
+        assert texts[start + 1 : start + 3] == ["hello", f"END RequestId: {request_id}"]
+        assert "not mine" not in done.stdout
+        arn = function.configuration()["FunctionArn"]
+        assert command(["logs", arn], settings).stdout == done.stdout
+        assert command(["logs", "--since", "2999-01-01T00:00:00Z", function.name], settings).stdout == ""
+
+
+def test_lines_are_followed_until_lambdock_ends(own_server):
+    server = own_server()
+    with deployed(server, PROBE) as function:
+        following = subprocess.Popen(
+            [BINARY, "logs", "--follow", function.name],
+            env={"GATEWAY_LISTEN": server.settings["GATEWAY_LISTEN"]},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for word in ("first", "second"):
+            function.run(f"print({word!r})")
+            while word not in following.stdout.readline():
+                assert following.poll() is None
+        server.terminate()
+        assert server.wait() == 0
+        assert following.wait(10) == 0
+        assert "some clients have not read" not in server.log
+
+
+def test_colours_are_for_terminals(server, settings):
+    with deployed(server, PROBE) as function:
+        function.run("print('hello')", LogType="Tail")
+        assert "\x1b" not in command(["logs", function.name], settings).stdout
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([BINARY, "logs", function.name], env=settings, stdout=theirs) as process:
+            os.close(theirs)
+            assert process.wait(10) == 0
+        assert b"\x1b[" in os.read(ours, 4096)
+        os.close(ours)
+
+
+def test_a_function_that_is_not_there_is_told(settings):
+    done = command(["logs", "nobody"], settings)
+    assert done.returncode == 1
+    assert "there is no function nobody" in done.stderr
+
+
+def test_a_lambdock_that_is_not_there_is_told():
+    done = command(["logs", "f"], {"GATEWAY_LISTEN": f"127.0.0.1:{free_port()}"})
+    assert done.returncode == 1
+    assert "no Lambdock answers at" in done.stderr
+
+
+def test_what_was_not_written_yet_is_waited_for(server, settings):
+    with deployed(server, PROBE) as function:
+        assert command(["logs", function.name], settings).stdout == ""
+        function.run("print('late')")
+        wait_until(lambda: "late" in command(["logs", function.name], settings).stdout, 10, "the line is shown")
