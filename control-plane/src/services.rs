@@ -131,6 +131,10 @@ impl Services {
             body: call.input.to_string().into(),
         };
         let (status, body) = self.send(request).await?;
+        // An operation without output. [CreateLogGroup]
+        if status.is_success() && body.is_empty() {
+            return Ok(Value::Null);
+        }
         let Ok(body) = serde_json::from_slice(&body) else {
             return Err(Error::Unusable(format!("the upstream answers {status} without JSON")));
         };

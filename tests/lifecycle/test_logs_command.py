@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from harness.archives import PROBE
-from harness.deployment import deployed
+from harness.deployment import deploy, deployed
 from harness.server import BINARY, command, free_port
 from harness.waiting import wait_until
 
@@ -37,21 +37,21 @@ def test_lines_of_a_function_are_shown(server, settings):
 
 def test_lines_are_followed_until_lambdock_ends(own_server):
     server = own_server()
-    with deployed(server, PROBE) as function:
-        following = subprocess.Popen(
-            [BINARY, "logs", "--follow", function.name],
-            env={"GATEWAY_LISTEN": server.settings["GATEWAY_LISTEN"]},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for word in ("first", "second"):
-            function.run(f"print({word!r})")
-            while word not in following.stdout.readline():
-                assert following.poll() is None
-        server.terminate()
-        assert server.wait() == 0
-        assert following.wait(10) == 0
-        assert "some clients have not read" not in server.log
+    function = deploy(server)
+    following = subprocess.Popen(
+        [BINARY, "logs", "--follow", function.name],
+        env={"GATEWAY_LISTEN": server.settings["GATEWAY_LISTEN"]},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for word in ("first", "second"):
+        function.run(f"print({word!r})")
+        while word not in following.stdout.readline():
+            assert following.poll() is None
+    server.terminate()
+    assert server.wait() == 0
+    assert following.wait(10) == 0
+    assert "some clients have not read" not in server.log
 
 
 def test_colours_are_for_terminals(server, settings):
