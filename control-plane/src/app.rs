@@ -95,7 +95,7 @@ impl Outlets {
 pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(String)) -> anyhow::Result<()> {
     let mut signals = Signals::catch().context("cannot catch signals")?;
     let endpoint = endpoint(&config);
-    let init_scripts = Arc::new(InitScripts::find(&config.init_dir, endpoint));
+    let init_scripts = Arc::new(InitScripts::find(&config.scripts_dir, endpoint));
     if asked_to_stop(&init_scripts, Stage::Boot, &mut signals).await.is_some() {
         return Ok(());
     }

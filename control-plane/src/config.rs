@@ -41,7 +41,7 @@ pub struct Config {
     /// Whether resources survive a restart.
     pub persistence: bool,
     /// Folder of scripts that run at the stages of this process.
-    pub init_dir: PathBuf,
+    pub scripts_dir: PathBuf,
     /// How long invocations in flight may take to finish when the process is asked to stop.
     pub shutdown_grace: Duration,
     /// Which image runs which runtime.
@@ -168,8 +168,8 @@ impl Config {
             host_from_containers: source.text("HOSTNAME_FROM_LAMBDA"),
             state_dir,
             persistence: source.flag("PERSISTENCE"),
-            init_dir: source
-                .text("LAMBDOCK_INIT_DIR")
+            scripts_dir: source
+                .text("LAMBDOCK_SCRIPTS_DIR")
                 .map_or_else(|| PathBuf::from("/etc/localstack/init"), PathBuf::from),
             shutdown_grace: source.seconds("LAMBDOCK_SHUTDOWN_GRACE").unwrap_or(Duration::from_secs(10)),
             image_mapping: source

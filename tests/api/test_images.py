@@ -8,14 +8,13 @@ from harness.deployment import create, deploy
 from harness.waiting import wait_until
 
 
+NOTHING_STANDS_BY = {"LAMBDOCK_STANDBY_CONTAINERS": 0, "LAMBDOCK_STANDBY_NETWORKS": 0}
+"""What stands by holds on to the image that a test removes."""
+
+
 @pytest.fixture
 def server(own_server, registry):
-    return own_server(
-        LAMBDA_RUNTIME_IMAGE_MAPPING=f"{registry.address}/team/<runtime>",
-        # What stands by holds on to the image that a test removes.
-        LAMBDOCK_STANDBY_CONTAINERS=0,
-        LAMBDOCK_STANDBY_NETWORKS=0,
-    )
+    return own_server(LAMBDA_RUNTIME_IMAGE_MAPPING=f"{registry.address}/team/<runtime>", **NOTHING_STANDS_BY)
 
 
 def failed(one) -> dict:
@@ -70,7 +69,9 @@ def test_the_architecture_can_be_ignored(own_server):
 
 def test_the_prefix_is_put_before_every_image(own_server, registry):
     server = own_server(
-        LAMBDA_RUNTIME_IMAGE_MAPPING="team/<runtime>", DOCKER_GLOBAL_IMAGE_PREFIX=f"{registry.address}/"
+        LAMBDA_RUNTIME_IMAGE_MAPPING="team/<runtime>",
+        DOCKER_GLOBAL_IMAGE_PREFIX=f"{registry.address}/",
+        **NOTHING_STANDS_BY,
     )
     create(server).wait_active()
     assert registry.requests[registry.layer_digest] == 1

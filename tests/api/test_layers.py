@@ -268,5 +268,5 @@ def test_images_have_no_layers(server, client):
     image = {"PackageType": "Image", "Code": {"ImageUri": "image"}, "Role": ROLE, "Layers": [arn]}
     assert refused(client.create_function, FunctionName=fresh_name(), **image) == (
         "InvalidParameterValueException",
-        "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.",
+        "Lambda layers are not supported for functions created with container images.",
     )

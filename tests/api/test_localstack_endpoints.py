@@ -82,7 +82,7 @@ def test_scripts_run_at_their_stages(own_server, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    server = own_server(LAMBDOCK_INIT_DIR=folder)
+    server = own_server(LAMBDOCK_SCRIPTS_DIR=folder)
     shown = requests.get(f"{server.url}/_localstack/init", timeout=10).json()
     assert shown["completed"] == {"BOOT": True, "START": True, "READY": True, "SHUTDOWN": False}
     assert [(script["stage"], script["name"], script["state"]) for script in shown["scripts"]] == [

@@ -85,9 +85,9 @@ def test_a_file_that_cannot_be_run_is_told_to_the_caller(sandbox):
 
 def test_extensions_hear_of_a_timeout(sandbox):
     one = sandbox({"watcher": extension()})
-    one.function.configure(Timeout=1)
+    one.function.configure(Timeout=3)
     answer = one.function.run("import time; time.sleep(15)")
-    assert answer.json()["errorMessage"].endswith("Task timed out after 1.00 seconds")
+    assert answer.json()["errorMessage"].endswith("Task timed out after 3.00 seconds")
     wait_until(lambda: one.notes("event")[-1].get("shutdownReason") == "timeout")
     assert one.function.run("return 2").value() == 2
 

@@ -169,10 +169,10 @@ pub fn check_size(code: u64, layers: &[LayerUse], limit: u64) -> Result<(), Erro
 /// Checks that a function that is to have `count` layers can have some.
 ///
 /// # Errors
-/// It is an image, which has its own in it. [AWS: the words are those that users of AWS report for CreateFunction]
+/// It is an image, which has its own in it. [AWS: as users report it]
 pub fn check_package_type(package_type: PackageType, count: usize) -> Result<(), Error> {
     if package_type == PackageType::Image && count > 0 {
-        let message = "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.";
+        let message = "Lambda layers are not supported for functions created with container images.";
         return Err(Error::InvalidParameter(message.to_owned()));
     }
     Ok(())

@@ -14,7 +14,7 @@ pub(super) fn shown(config: &Config) -> Map<String, Value> {
         host_from_containers,
         state_dir,
         persistence,
-        init_dir,
+        scripts_dir,
         shutdown_grace,
         image_mapping,
         image_prefix,
@@ -65,7 +65,7 @@ pub(super) fn shown(config: &Config) -> Map<String, Value> {
     show("HOSTNAME_FROM_LAMBDA", json!(host_from_containers));
     show("LAMBDOCK_STATE_DIR", json!(state_dir));
     show("PERSISTENCE", json!(persistence));
-    show("LAMBDOCK_INIT_DIR", json!(init_dir));
+    show("LAMBDOCK_SCRIPTS_DIR", json!(scripts_dir));
     show("LAMBDOCK_SHUTDOWN_GRACE", number(shutdown_grace.as_secs_f64()));
     let mapping = match image_mapping {
         ImageMapping::Official => Value::Null,

@@ -228,7 +228,7 @@ pub const VARIABLES: &[Variable] = &[
         "All code of an account in a region, in bytes, as GetAccountSettings tells it.",
     ),
     variable(
-        "LAMBDOCK_INIT_DIR",
+        "LAMBDOCK_SCRIPTS_DIR",
         "/etc/localstack/init",
         "Folder with boot.d, start.d, ready.d and shutdown.d: executables there whose names end in .sh, and Python \
          scripts ending in .py, run at those stages. Their AWS_ENDPOINT_URL is Lambdock.",

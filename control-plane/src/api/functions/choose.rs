@@ -59,12 +59,10 @@ pub fn create(
             return Err(missing("Handler"));
         }
     }
-    let layers = input.layers.as_deref();
     check_package(
         package_type,
         input.runtime.as_deref(),
         input.handler.as_deref(),
-        layers,
         input.image_config.as_ref(),
     )?;
     let mut configuration = Configuration {
@@ -116,12 +114,10 @@ pub fn update(
     rules: &Rules,
 ) -> Result<Configuration, Error> {
     check_environment(input.environment.as_ref(), rules)?;
-    let layers = input.layers.as_deref();
     check_package(
         before.package_type,
         input.runtime.as_deref(),
         input.handler.as_deref(),
-        layers,
         input.image_config.as_ref(),
     )?;
     if input.runtime.is_some() {
@@ -351,16 +347,11 @@ fn check_package(
     package_type: PackageType,
     runtime: Option<&str>,
     handler: Option<&str>,
-    layers: Option<&[String]>,
     image_config: Option<&shapes::ImageConfig>,
 ) -> Result<(), Error> {
-    let layers = layers.is_some_and(|layers| !layers.is_empty());
     let message = match package_type {
         PackageType::Image if runtime.is_some() || handler.is_some() => {
             "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image."
-        }
-        PackageType::Image if layers => {
-            "Lambda layers are not supported for functions created with container images."
         }
         PackageType::Zip if image_config.is_some_and(|config| *config != shapes::ImageConfig::default()) => {
             "Please don't provide ImageConfig when the intended function PackageType is Zip."
