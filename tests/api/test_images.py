@@ -7,7 +7,6 @@ import pytest
 from harness.deployment import create, deploy
 from harness.waiting import wait_until
 
-
 NOTHING_STANDS_BY = {"LAMBDOCK_STANDBY_CONTAINERS": 0, "LAMBDOCK_STANDBY_NETWORKS": 0}
 """What stands by holds on to the image that a test removes."""
 
