@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use smallvec::{SmallVec, smallvec};
 
 /// How long an environment that has answered may take to become free until somebody who waits gets another one.
-/// It normally takes less than a millisecond, and a start takes hundreds: without this, a client that calls again
-/// right after an answer would now and then get a second, cold environment.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
+/// It normally takes less than a millisecond, on a machine with too much to do a hundred, and a start takes
+/// hundreds: without this, a client that calls again right after an answer would now and then get a second, cold
+/// environment.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Something to be done. `K` names environments, `W` is somebody who waits for one.
 #[derive(Debug, PartialEq, Eq)]
