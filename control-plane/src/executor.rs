@@ -302,6 +302,9 @@ pub trait Executor: Send + Sync + 'static {
     /// only one can have, such as a port of this machine.
     fn may_start_ahead(&self) -> bool;
 
+    /// Memory that is left where containers run, in MB, if that can be known.
+    fn available_memory_mb(&self) -> Option<u64>;
+
     /// Gives a sandbox that was started for nobody to a function: it gets the name and the memory.
     fn dedicate<'a>(
         &'a self,

@@ -6,6 +6,7 @@
 mod group;
 mod life;
 mod machine;
+mod pressure;
 mod sandbox;
 mod standby;
 mod starts;
@@ -23,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::adjustable::Adjustable;
 use crate::executor::{self, Death, EnvironmentId, Executor, FolderMount, ImageRequest};
@@ -32,6 +33,7 @@ pub use crate::uplink::{InvocationEvent, Running};
 
 use group::Group;
 pub(crate) use life::allowance;
+use pressure::Pressure;
 use standby::Standbys;
 use starts::Starts;
 
@@ -101,6 +103,8 @@ pub struct Settings {
     pub standby: usize,
     /// `LAMBDOCK_STANDBY_NETWORKS`: the same for networks of containers.
     pub standby_networks: usize,
+    /// `LAMBDOCK_MEMORY_RESERVE`: memory that is to be left where containers run, in MB; 0: none has to be.
+    pub memory_reserve_mb: u64,
 }
 
 impl Settings {
@@ -242,6 +246,7 @@ impl Pool {
         tokio::spawn(shared.clone().keep_time());
         tokio::spawn(shared.clone().hear_of_deaths());
         tokio::spawn(shared.clone().look_for_leftovers());
+        tokio::spawn(shared.clone().mind_memory());
         let keeper = shared.clone();
         shared.lives.spawn(async move { keeper.standbys.keep(&keeper).await });
         Self { shared }
@@ -432,6 +437,45 @@ impl Shared {
             let Groups { groups, retired } = &mut *groups;
             groups.retain(|id, group| !retired.contains_key(id) || !group.is_empty());
             retired.retain(|id, since| groups.contains_key(id) || since.elapsed() < RETIRED_FOR);
+        }
+    }
+
+    /// Ends what is not needed when memory gets short.
+    async fn mind_memory(self: Arc<Self>) {
+        let mut pressure = Pressure::default();
+        let mut was_short = false;
+        while self.kill.run_until_cancelled(sleep(pressure::LOOK)).await.is_some() {
+            let reserve_mb = self.settings.get().memory_reserve_mb;
+            let available_mb = (reserve_mb > 0).then(|| self.executor.available_memory_mb()).flatten();
+            let now = Instant::now();
+            let verdict = pressure.look(available_mb, reserve_mb, now);
+            if verdict.is_short && !was_short {
+                warn!(
+                    available_mb,
+                    reserve_mb,
+                    "memory is short: containers that are not at work end; LAMBDOCK_MEMORY_RESERVE says how much is \
+                     to be left"
+                );
+            }
+            was_short = verdict.is_short;
+            self.standbys.set_tight(verdict.is_tight);
+            if verdict.is_short {
+                self.end_dispensable(now);
+            }
+        }
+    }
+
+    fn end_dispensable(self: &Arc<Self>, now: Instant) {
+        let groups: Vec<_> = self.groups().groups.values().cloned().collect();
+        let free = groups
+            .iter()
+            .flat_map(|group| group.free().into_iter().map(move |(since, id)| (since, (group, id))));
+        let ended = pressure::dispensable(free.collect(), now);
+        if !ended.is_empty() {
+            info!(count = ended.len(), "environments that are free end to give their memory back");
+        }
+        for (group, id) in ended {
+            group.evict(self, id);
         }
     }
 

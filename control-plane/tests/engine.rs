@@ -116,6 +116,7 @@ fn bench_with(docker: Docker, instance: String, environment_timeout: Duration) -
         parallel_starts: pool::Settings::parallel_starts_here(),
         standby: 0,
         standby_networks: 0,
+        memory_reserve_mb: 0,
     };
     let pool = Pool::new(settings, Arc::new(docker), uplink);
     let assignment = Assignment {

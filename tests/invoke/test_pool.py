@@ -249,3 +249,28 @@ def test_other_functions_are_not_held_up(function):
         assert quick.run("return 2").value() == 2
         assert time.monotonic() - started < 2.5
         assert all(each.result().error is None for each in waiting)
+
+
+def test_when_memory_is_short_containers_that_wait_end_and_come_back_when_needed(own_server):
+    # No machine has that much.
+    server = own_server(LAMBDOCK_MEMORY_RESERVE=1_000_000_000)
+    one, kept = deploy(server), deploy(server)
+    version = kept.client.publish_version(FunctionName=kept.name)["Version"]
+    kept.client.put_provisioned_concurrency_config(
+        FunctionName=kept.name, Qualifier=version, ProvisionedConcurrentExecutions=1
+    )
+    assert one.run("return 1").value() == 1
+    wait_until(lambda: not one.containers(running=False), 30, "it has ended long before its keep-alive")
+    assert "LAMBDOCK_MEMORY_RESERVE" in server.log
+    assert one.run("return 2").value() == 2
+    config = wait_until(
+        lambda: (state := provisioned(kept, version))["Status"] == "READY" and state, 30, "what is provisioned is ready"
+    )
+    assert config["AvailableProvisionedConcurrentExecutions"] == 1
+    wait_until(lambda: not one.containers(running=False), 30, "it has ended again")
+    assert len(kept.containers()) == 1, "what is provisioned stays"
+
+
+def provisioned(one, version) -> dict:
+    """The state of its provisioned concurrency."""
+    return one.client.get_provisioned_concurrency_config(FunctionName=one.name, Qualifier=version)

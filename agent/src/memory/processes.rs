@@ -90,7 +90,8 @@ mod tests {
     fn kernel_files_are_read() {
         assert_eq!(peak("Name:\tx\nVmPeak:\t 9 kB\nVmHWM:\t    1732 kB\n"), Some(1732 * 1024));
         assert_eq!(peak("Name:\tkthreadd\n"), None);
-        assert!(last_number(&File::open("/proc/loadavg").unwrap()).unwrap() >= u64::from(std::process::id()));
+        // Numbers begin again at the kernel's limit, so it may be smaller than ours.
+        assert!(last_number(&File::open("/proc/loadavg").unwrap()).unwrap() > 0);
     }
 
     fn cat() -> Child {

@@ -91,6 +91,13 @@ pub const VARIABLES: &[Variable] = &[
          others start in half the time: these have their host name and addresses from there. 0: none.",
     ),
     variable(
+        "LAMBDOCK_MEMORY_RESERVE",
+        "256",
+        "Megabytes of memory that are to be left on the machine of the containers. With less, those that stand by end, \
+         and those that wait for their next invocation, the ones that have waited longest first; provisioned ones \
+         stay. 0: containers end by their keep-alive alone. Without effect on an engine that is reached over TCP.",
+    ),
+    variable(
         "BUCKET_MARKER_LOCAL",
         "hot-reload",
         "The S3Bucket that stands for none: S3Key then is a folder of the engine's machine, whose code runs as it is.",

@@ -11,6 +11,7 @@ mod flags;
 mod image;
 mod init_volume;
 mod launch;
+mod memory;
 mod reference;
 mod topology;
 mod watch;
@@ -29,6 +30,7 @@ pub use flags::{Fault, Flags, Sources};
 pub use init_volume::{InitBinaries, InitBinary};
 pub use topology::Place;
 
+use address::Address;
 use connect::Found;
 use image::{Images, Wanted};
 use init_volume::InitVolumes;
@@ -283,6 +285,12 @@ impl Executor for Docker {
         let settings = self.settings.get();
         let network = settings.networks.first().map(String::as_str);
         settings.flags.ports.is_empty() && network != Some("host") && settings.ended == Ended::Removed
+    }
+
+    fn available_memory_mb(&self) -> Option<u64> {
+        // A socket leads to an engine that shares our memory.
+        let engine = self.known_engine()?;
+        matches!(engine.found.address, Address::Socket(_)).then(memory::available_mb).flatten()
     }
 
     fn dedicate<'a>(

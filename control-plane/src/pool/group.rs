@@ -167,6 +167,16 @@ impl Group {
         self.inner().machine.is_provisioned(&id)
     }
 
+    /// The environments that are free and need not be, and since when.
+    pub(super) fn free(&self) -> Vec<(Instant, EnvironmentId)> {
+        self.inner().machine.dispensable().collect()
+    }
+
+    /// Ends an environment if it is still free and need not be.
+    pub(super) fn evict(self: &Arc<Self>, shared: &Arc<Shared>, id: EnvironmentId) {
+        self.update(shared, |inner| inner.machine.evict(id));
+    }
+
     pub(super) fn retire(self: &Arc<Self>, shared: &Arc<Shared>) {
         self.update(shared, |inner| inner.machine.retire());
     }

@@ -291,6 +291,24 @@ impl<K: Copy + Eq + Hash, W> Machine<K, W> {
         effects
     }
 
+    /// Environments that are free and not to be kept ready, and since when.
+    pub(crate) fn dispensable(&self) -> impl Iterator<Item = (Instant, K)> {
+        self.environments.iter().filter_map(|(key, state)| match state {
+            State::Idle { since } if !self.provisioned.contains(key) => Some((*since, *key)),
+            State::Idle { .. } | State::Starting | State::Busy { .. } | State::Finishing { .. } => None,
+        })
+    }
+
+    /// The memory of an environment is needed: it ends if it is dispensable still.
+    pub(crate) fn evict(&mut self, key: K) -> Effects<K, W> {
+        if !self.dispensable().any(|(_, other)| other == key) {
+            return smallvec![];
+        }
+        self.environments.remove(&key);
+        self.idle.retain(|other| *other != key);
+        smallvec![Effect::Stop(key)]
+    }
+
     /// The deployment was replaced or deleted: no environment is kept. Who waits is still served.
     pub(crate) fn retire(&mut self) -> Effects<K, W> {
         self.retired = true;

@@ -51,6 +51,8 @@ struct Inner {
     dead: Vec<Sandbox>,
     /// Those that began before are of no use.
     renewed: tokio::time::Instant,
+    /// Memory is short: there are to be none.
+    is_tight: bool,
 }
 
 impl Standbys {
@@ -67,6 +69,7 @@ impl Standbys {
             networks_fail: false,
             dead: Vec::new(),
             renewed: tokio::time::Instant::now(),
+            is_tight: false,
         };
         Self { inner: Mutex::new(inner), changed: Notify::new() }
     }
@@ -116,7 +119,7 @@ impl Standbys {
     pub(super) fn give_back(&self, mut sandbox: Sandbox) {
         let mut inner = self.inner();
         inner.networks_lent -= 1;
-        if sandbox.is_dead() || sandbox.begun < inner.renewed {
+        if inner.is_tight || sandbox.is_dead() || sandbox.begun < inner.renewed {
             inner.dead.push(sandbox);
         } else {
             inner.networks.push(sandbox);
@@ -132,6 +135,22 @@ impl Standbys {
         shelves.renew();
         dead.append(networks);
         (*networks_fail, *renewed) = (false, tokio::time::Instant::now());
+        drop(inner);
+        self.changed.notify_one();
+    }
+
+    /// Whether memory is too short for any to stand by.
+    pub(super) fn set_tight(&self, is_tight: bool) {
+        let mut inner = self.inner();
+        if inner.is_tight == is_tight {
+            return;
+        }
+        inner.is_tight = is_tight;
+        inner.shelves.set_closed(is_tight);
+        if is_tight {
+            let Inner { networks, dead, .. } = &mut *inner;
+            dead.append(networks);
+        }
         drop(inner);
         self.changed.notify_one();
     }
@@ -237,10 +256,11 @@ impl Standbys {
     /// The sandbox that is missing among those that are there for their networks.
     fn network_wanted(&self) -> Option<Wanted> {
         let mut inner = self.inner();
-        let Inner { shelves, networks, networks_lent, networks_wanted, networks_fail, dead, .. } =
-            &mut *inner;
+        let Inner {
+            shelves, networks, networks_lent, networks_wanted, networks_fail, dead, is_tight, ..
+        } = &mut *inner;
         dead.extend(networks.extract_if(.., Sandbox::is_dead));
-        if networks.len() + *networks_lent >= *networks_wanted || *networks_fail {
+        if networks.len() + *networks_lent >= *networks_wanted || *networks_fail || *is_tight {
             return None;
         }
         // Any image will do; the one that was used last is there.
@@ -256,7 +276,7 @@ impl Standbys {
         let mut inner = self.inner();
         inner.networks_fail = made.is_none();
         match made {
-            Some(made) if made.begun < inner.renewed => inner.dead.push(made),
+            Some(made) if made.begun < inner.renewed || inner.is_tight => inner.dead.push(made),
             made => inner.networks.extend(made),
         }
     }

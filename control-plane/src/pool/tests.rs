@@ -73,6 +73,7 @@ struct Sandboxes {
     agents: Mutex<HashMap<String, JoinHandle<()>>>,
     deaths: Mutex<Option<mpsc::Sender<Death>>>,
     variables: BTreeMap<String, String>,
+    available_memory_mb: Mutex<Option<u64>>,
 }
 
 impl Sandboxes {
@@ -84,6 +85,7 @@ impl Sandboxes {
             agents: Mutex::default(),
             deaths: Mutex::default(),
             variables: [("OPERATOR".to_owned(), "1".to_owned())].into(),
+            available_memory_mb: Mutex::default(),
         })
     }
 
@@ -144,6 +146,10 @@ impl Executor for Sandboxes {
 
     fn may_start_ahead(&self) -> bool {
         true
+    }
+
+    fn available_memory_mb(&self) -> Option<u64> {
+        *self.available_memory_mb.lock().unwrap()
     }
 
     fn dedicate<'a>(
@@ -361,6 +367,7 @@ fn pool_with(sandboxes: &Arc<Sandboxes>, keep_alive: Duration, standby: usize) -
         parallel_starts: NonZeroUsize::new(4).unwrap(),
         standby,
         standby_networks: 0,
+        memory_reserve_mb: 256,
     };
     Pool::new(settings, sandboxes.clone(), uplink)
 }
@@ -637,6 +644,30 @@ async fn a_sandbox_that_stands_by_takes_the_first_invocation_and_is_replaced() {
     assert_eq!(invoke(&pool, &deployment, "x").await.unwrap(), before[0]);
     eventually(|| sandboxes.started() == 2 && pool.shared.standbys.are_ready(1)).await;
     assert_eq!(invoke(&pool, &deployment, "x").await.unwrap(), before[0], "it is free and warm");
+    pool.shutdown(Duration::from_secs(5)).await;
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn when_memory_is_short_only_what_is_needed_or_provisioned_stays() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool_with(&sandboxes, KEEP, 1);
+    let (provisioned, working, free) = (deployment("p"), deployment("w"), deployment("f"));
+    pool.provision(&provisioned, order(1, 1));
+    let mut at_work = start(&pool, &working, "wait").await.unwrap();
+    assert!(invoke(&pool, &free, "").await.is_ok());
+    let census = || {
+        let Census { idle, busy, standby, .. } = pool.census();
+        (idle, busy, standby)
+    };
+    eventually(|| census() == (2, 1, 1)).await;
+    *sandboxes.available_memory_mb.lock().unwrap() = Some(255);
+    eventually(|| census() == (1, 1, 0)).await;
+    eventually(|| sandboxes.counts.running.load(Ordering::SeqCst) == 2).await;
+    assert_eq!(pool.environments(&free.id).len(), 0);
+    assert!(invoke(&pool, &free, "").await.is_ok(), "it is started again");
+    sandboxes.release.notify_waiters();
+    assert!(answer(&mut at_work).await.is_ok());
     pool.shutdown(Duration::from_secs(5)).await;
     sandboxes.none_is_left().await;
 }

@@ -182,6 +182,7 @@ enum Step {
     Dies(usize),
     Passes(u64),
     Provisions(usize),
+    Evicts(usize),
     Retires,
 }
 
@@ -197,6 +198,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => any::<usize>().prop_map(Step::Dies),
         2 => (1_u64..100).prop_map(Step::Passes),
         1 => (0_usize..4).prop_map(Step::Provisions),
+        1 => any::<usize>().prop_map(Step::Evicts),
         1 => Just(Step::Retires),
     ];
     proptest::collection::vec(step, 1..120)
@@ -407,6 +409,17 @@ proptest! {
                     model.wanted = wanted;
                     let effects = bench.provision(wanted);
                     model.take(effects);
+                }
+                Step::Evicts(n) => {
+                    let free: Vec<_> = bench.machine.dispensable().map(|(_, key)| key).collect();
+                    if let Some(key) = pick(&free, n) {
+                        let effects = bench.machine.evict(key).into_vec();
+                        prop_assert_eq!(effects, [Effect::Stop(key)]);
+                        prop_assert!(bench.machine.evict(key).is_empty());
+                    }
+                    for key in model.busy.iter().map(|(key, _)| *key).chain(model.starting.iter().copied()) {
+                        prop_assert!(bench.machine.evict(key).is_empty(), "{key} is not free");
+                    }
                 }
                 Step::Retires => {
                     model.retired = true;

@@ -51,13 +51,15 @@ struct Shelf<K> {
 #[derive(Debug)]
 pub(super) struct Shelves<K> {
     capacity: usize,
+    /// There are to be none for now.
+    closed: bool,
     shelves: VecDeque<Shelf<K>>,
 }
 
 impl<K: Copy + Eq> Shelves<K> {
     /// `capacity`: how many sandboxes there are at most, over all images.
     pub(super) fn new(capacity: usize) -> Self {
-        Self { capacity, shelves: VecDeque::new() }
+        Self { capacity, closed: false, shelves: VecDeque::new() }
     }
 
     /// A function that uses the image has come, or is invoked in an environment of its own.
@@ -104,6 +106,11 @@ impl<K: Copy + Eq> Shelves<K> {
         }
     }
 
+    /// While they are closed there are none.
+    pub(super) fn set_closed(&mut self, closed: bool) {
+        self.closed = closed;
+    }
+
     /// The image that was expected last.
     pub(super) fn last_expected(&self) -> Option<&ImageRequest> {
         self.shelves.front().map(|shelf| &shelf.image)
@@ -137,7 +144,9 @@ impl<K: Copy + Eq> Shelves<K> {
         }
         // Nothing is wanted of the images at the end.
         let used = wanted.iter().rposition(|wanted| *wanted > 0).map_or(0, |last| last + 1);
-        self.shelves.truncate(used.max(1));
+        if !self.closed {
+            self.shelves.truncate(used.max(1));
+        }
         let missing = |(shelf, wanted): &(&mut Shelf<K>, &usize)| {
             shelf.ready.len() + shelf.starting.len() < **wanted && !shelf.failed
         };
@@ -149,7 +158,7 @@ impl<K: Copy + Eq> Shelves<K> {
 
     /// How many of each image.
     fn wanted(&self, now: Instant) -> Vec<usize> {
-        let mut left = self.capacity;
+        let mut left = if self.closed { 0 } else { self.capacity };
         let mut wanted = Vec::with_capacity(self.shelves.len());
         for shelf in &self.shelves {
             let lately = now.saturating_duration_since(shelf.expected) < LATELY;
@@ -281,6 +290,20 @@ mod tests {
         shelves.expect(&image("a"), None, 128, now);
         settle(&mut shelves, &names, now);
         assert_eq!(settle(&mut shelves, &names, now + LATELY), ["-0"]);
+    }
+
+    #[test]
+    fn there_are_none_while_they_are_closed_and_the_same_again_after() {
+        let (mut shelves, names, now) = (Shelves::new(2), Cell::new(0), Instant::now());
+        shelves.expect(&image("a"), None, 128, now);
+        shelves.expect(&image("b"), None, 128, now);
+        settle(&mut shelves, &names, now);
+        shelves.set_closed(true);
+        assert_eq!(settle(&mut shelves, &names, now), ["-0", "-1"]);
+        shelves.expect(&image("b"), None, 128, now);
+        assert!(settle(&mut shelves, &names, now).is_empty());
+        shelves.set_closed(false);
+        assert_eq!(settle(&mut shelves, &names, now), ["+b/128", "+a/128"]);
     }
 
     #[test]

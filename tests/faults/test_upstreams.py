@@ -1,0 +1,69 @@
+"""Upstreams that take connections and say nothing: nobody waits for them who does not have to."""
+
+import contextlib
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from harness.clients import refused
+from harness.deployment import create, deploy
+from harness.server import seconds_since
+
+
+@pytest.fixture
+def hanging():
+    """An upstream that never answers."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(256)
+        yield f"http://127.0.0.1:{silent.getsockname()[1]}"
+
+
+def test_invocations_do_not_wait_for_what_is_sent_along(own_server, hanging):
+    server = own_server(AWS_ENDPOINT_URL=hanging)
+    one = deploy(server)
+    one.run("return 1")
+    asked = time.monotonic()
+    # Each writes to its log, is counted, and tells a trace.
+    for number in range(50):
+        assert one.run(f"print('line {number}'); return {number}").value() == number
+    assert seconds_since(asked) < 10
+    with ThreadPoolExecutor(max_workers=8) as callers:
+        answers = list(callers.map(lambda number: one.run(f"return {number}").value(), range(64)))
+    assert answers == list(range(64))
+    asked = time.monotonic()
+    server.terminate()
+    assert server.wait(60) == 0
+    assert seconds_since(asked) < 30
+
+
+def test_code_that_never_comes_is_told_of_in_time(own_server, hanging):
+    server = own_server(AWS_ENDPOINT_URL_S3=hanging)
+    asked = time.monotonic()
+    refusal = refused(lambda: create(server, Code={"S3Bucket": "bucket", "S3Key": "key"}))
+    assert seconds_since(asked) < 60
+    assert "S3" in refusal.message, refusal
+    assert server.client().list_functions()["Functions"] == []
+    assert deploy(server).run("return 1").value() == 1
+
+
+def test_calls_that_are_passed_on_hold_nothing_up(own_server, hanging):
+    server = own_server(AWS_ENDPOINT_URL=hanging)
+    one = deploy(server)
+    with ThreadPoolExecutor(max_workers=20) as callers:
+        for _ in range(20):
+            callers.submit(list_queues, server)
+        assert [one.run("return 1").value() for _ in range(5)] == [1] * 5
+
+
+def list_queues(server) -> None:
+    """Asks another service, without patience."""
+    config = Config(read_timeout=5, retries={"total_max_attempts": 1})
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    sqs = boto3.client("sqs", endpoint_url=server.url, region_name="us-east-1", config=config, **keys)
+    with contextlib.suppress(Exception):
+        sqs.list_queues()
