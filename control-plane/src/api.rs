@@ -10,6 +10,7 @@ mod archive;
 pub mod capacity_providers;
 pub mod code_signing;
 pub mod concurrency;
+pub mod durable_executions;
 pub mod event_invoke;
 pub mod event_source_mappings;
 pub mod function_urls;
@@ -37,6 +38,7 @@ use crate::activation::Activation;
 use crate::adjustable::Adjustable;
 pub use crate::ambient::{new_id, now};
 use crate::code::Archives;
+use crate::durable::Executions;
 use crate::event_sources::SourceLookup;
 use crate::events::Events;
 use crate::invoke::{Invoker, Throttle};
@@ -66,6 +68,8 @@ pub struct Context {
     pub networks: Networks,
     /// Runs functions later.
     pub events: Events,
+    /// Runs durable functions.
+    pub executions: Executions,
     /// What this installation allows.
     pub rules: Adjustable<functions::choose::Rules>,
     /// Whether CreateFunction waits until the function is Active or Failed.
@@ -114,6 +118,12 @@ pub enum Error {
     /// The function or the account has no execution left. The text is AWS's `Reason`.
     #[error("{}", .0.as_str())]
     Throttled(Throttle),
+    /// A durable execution of that name has begun with another payload.
+    #[error("{0}")]
+    AlreadyStarted(String),
+    /// Nobody waits for the callback any more.
+    #[error("{0}")]
+    CallbackTimeout(String),
     /// A chain of requests has led to the function once too often.
     #[error("{0}")]
     Recursive(String),

@@ -27,6 +27,7 @@ use crate::code::Archives;
 use crate::code_pages;
 use crate::config::{Config, Live};
 use crate::doctor;
+use crate::durable::Executions;
 use crate::event_sources::SourceLookup;
 use crate::events::{Durability, Events};
 use crate::executor::docker::{self, Docker, Flags, Hints, InitBinaries, InitBinary, Place, Sources};
@@ -65,6 +66,7 @@ struct App {
     activation: Activation,
     transitions: Transitions,
     events: Events,
+    executions: Executions,
     tunnels: mpsc::Receiver<Tunnel>,
 }
 
@@ -103,8 +105,18 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
     let persistence = if config.persistence { Persistence::Kept } else { Persistence::Volatile };
     let instance = instance(&config);
     let state = StateFolder::take(&config.state_dir, persistence, &instance)?;
-    let App { server, executor, pool, uplink, outlets, activation, transitions, events, mut tunnels } =
-        build(&config, in_container, &state, &instance, &listeners, &init_scripts).await?;
+    let App {
+        server,
+        executor,
+        pool,
+        uplink,
+        outlets,
+        activation,
+        transitions,
+        events,
+        executions,
+        mut tunnels,
+    } = build(&config, in_container, &state, &instance, &listeners, &init_scripts).await?;
     if asked_to_stop(&init_scripts, Stage::Start, &mut signals).await.is_some() {
         return Ok(());
     }
@@ -153,6 +165,13 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
         }
         server.stop();
         events.stop();
+        match (executions.stop(), persistence) {
+            (0, _) => {}
+            (left, Persistence::Kept) => info!(left, "durable executions go on at the next start"),
+            (left, Persistence::Volatile) => {
+                warn!(left, "durable executions are lost; PERSISTENCE=1 keeps them");
+            }
+        }
         pool.shutdown(config.shutdown_grace).await;
         match (events.stopped().await, persistence) {
             (0, _) => {}
@@ -277,12 +296,13 @@ async fn build(
         metrics.clone(),
     ));
     store.tell_concurrency().await?;
+    let executions = Executions::start(state.executions().as_deref(), Arc::clone(&invoker))?;
     let event_settings = Adjustable::new(adjustments::event_settings(config));
     let events = Events::start(
         &state.events(),
         if config.persistence { Durability::Disk } else { Durability::Process },
         event_settings.clone(),
-        Arc::clone(&invoker),
+        (Arc::clone(&invoker), executions.clone()),
         store.clone(),
         Arc::clone(&services),
     )
@@ -320,6 +340,7 @@ async fn build(
         networks: Networks::new(services),
         invoker,
         events: events.clone(),
+        executions: executions.clone(),
         store,
         archives,
         activation: activation.clone(),
@@ -353,7 +374,7 @@ async fn build(
         },
     });
     let outlets = Outlets { traces, logs: log_forwarder, recent_logs, metrics: metric_forwarder };
-    Ok(App { server, executor, pool, uplink, outlets, activation, transitions, events, tunnels })
+    Ok(App { server, executor, pool, uplink, outlets, activation, transitions, events, executions, tunnels })
 }
 
 /// For the container engine, which is looked for when it is first needed.

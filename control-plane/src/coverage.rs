@@ -4,24 +4,14 @@ use std::fmt::Write as _;
 
 use crate::wire::Operation;
 
-/// Operations that answer 501: durable executions.
-const MISSING: &[Operation] = &[
-    Operation::CheckpointDurableExecution,
-    Operation::GetDurableExecution,
-    Operation::GetDurableExecutionHistory,
-    Operation::GetDurableExecutionState,
-    Operation::ListDurableExecutionsByFunction,
-    Operation::SendDurableExecutionCallbackFailure,
-    Operation::SendDurableExecutionCallbackHeartbeat,
-    Operation::SendDurableExecutionCallbackSuccess,
-    Operation::StopDurableExecution,
-];
-
 /// Where an operation does less than on AWS, or in another way.
 const NOTES: &[(Operation, &str)] = &[
     (Operation::Invoke, "DryRun, Event and RequestResponse; `TenantId` reaches the function."),
+    (
+        Operation::InvokeWithResponseStream,
+        "Chunks pass through as the function writes them. Not for durable functions.",
+    ),
     (Operation::InvokeAsync, "As Event, with its own limit of payloads."),
-    (Operation::InvokeWithResponseStream, "Chunks pass through as the function writes them."),
     (
         Operation::CreateFunction,
         "Code in the request, in S3, in a folder (`S3Bucket=hot-reload`) or in an image. `EphemeralStorage` and `FileSystemConfigs` are kept and shown, not enforced.",
@@ -83,6 +73,26 @@ const DECISIONS: &[(&str, &str)] = &[
         "A network without an EC2 upstream",
         "Any subnets and security groups are accepted; with an upstream they are looked up.",
     ),
+    (
+        "A durable execution whose invocation fails, or cannot be run",
+        "Invoked again after 5 seconds; the fifth failure in a row ends it, as in the runner that AWS tests its SDKs with. Throttled ones are tried again every second, for as long as the execution may take.",
+    ),
+    (
+        "The name of a durable execution",
+        "One for each function. The same name with the same version and payload is the same execution, running or ended.",
+    ),
+    (
+        "A synchronous invocation whose durable execution ends otherwise than well",
+        "`FunctionError: Unhandled`, and the error as `errorMessage`, `errorType`, `errorData`, `stackTrace`.",
+    ),
+    (
+        "An asynchronous invocation of a durable function",
+        "Begins its execution at once. Destinations and dead-letter queues are not told of its end.",
+    ),
+    (
+        "A callback that is unknown, was answered or timed out",
+        "CallbackTimeoutException, `The callback does not exist, has been answered, or has timed out.`",
+    ),
     ("`x-amzn-RequestId` of function URLs", "That of the invocation, as in the function's log."),
 ];
 
@@ -117,17 +127,16 @@ pub fn document() -> String {
     let mut text = String::from(
         "# Coverage\n\nEvery operation of Lambda's API, 2015-03-31, and what there is to know about it here. Written from the model and \
          from\n`control-plane/src/coverage.rs` by a test (`UPDATE=1 cargo test -p lambdock coverage`). An operation without a \
-         note does what\nAWS does, as far as that is known.\n\n| Operation | Served | Notes |\n|---|---|---|\n",
+         note does what\nAWS does, as far as that is known.\n\n| Operation | Notes |\n|---|---|\n",
     );
     for operation in Operation::ALL {
-        let served = if is_served(operation) { "yes" } else { "no" };
         let note = NOTES.iter().find(|(noted, _)| *noted == operation).map_or("", |(_, note)| note);
-        let line = format!("| {} | {served} | {note} |", operation.name()).replace("  ", " ");
+        let line = format!("| {} | {note} |", operation.name()).replace("  ", " ");
         // A String takes everything.
         let _ = writeln!(text, "{line}");
     }
     text.push_str(
-        "\nOperations that are not served answer 501.\n\n## Decisions\n\nWhere AWS is neither documented nor recorded:\n\n\
+        "\n## Decisions\n\nWhere AWS is neither documented nor recorded:\n\n\
          | Case | Here |\n|---|---|\n",
     );
     for (case, decision) in DECISIONS {
@@ -142,11 +151,6 @@ pub fn document() -> String {
         let _ = writeln!(text, "| {cases} | {why} |");
     }
     text
-}
-
-/// Whether an operation is answered otherwise than with 501.
-pub fn is_served(operation: Operation) -> bool {
-    !MISSING.contains(&operation)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use tracing::{Instrument as _, debug, debug_span, error, info, warn};
 
 use crate::adjustable::Adjustable;
 use crate::ambient::now;
+use crate::durable::Executions;
 use crate::invoke::Invoker;
 use crate::metrics::Metric;
 use crate::services::Services;
@@ -126,6 +127,7 @@ struct Shared {
     waiting: Arc<Waiting>,
     journal: Journal,
     invoker: Arc<Invoker>,
+    executions: Executions,
     store: Store,
     services: Arc<Services>,
     counters: Counters,
@@ -151,7 +153,7 @@ impl Events {
         path: &Path,
         durability: Durability,
         settings: Adjustable<Settings>,
-        invoker: Arc<Invoker>,
+        (invoker, executions): (Arc<Invoker>, Executions),
         store: Store,
         services: Arc<Services>,
     ) -> Result<Self, Error> {
@@ -181,6 +183,7 @@ impl Events {
             waiting,
             journal,
             invoker,
+            executions,
             store,
             services,
             counters: Counters::default(),

@@ -48,6 +48,8 @@ pub struct Request {
     pub client_context: Option<String>,
     /// `X-Amzn-Trace-Id` of the request. The function sees it completed, one turn further.
     pub trace_id: Option<String>,
+    /// `TenantId`.
+    pub tenant_id: Option<String>,
     /// When the answer is complete.
     pub log_type: LogType,
 }
@@ -143,6 +145,7 @@ impl Deployer {
                 Code::Zip { .. } | Code::Image { .. } => Vec::new(),
             },
             assignment: assignment::assignment(id, version, serving, &self.settings.get()),
+            durable: serving.configuration.durable,
         })
     }
 }
@@ -269,7 +272,7 @@ impl Invoker {
             trace_id: Some(entered.header),
             client_context: request.client_context,
             cognito_identity: None,
-            tenant_id: None,
+            tenant_id: request.tenant_id,
             content_type: None,
         };
         let running = self.pool.invoke(deployment, invoke, payload).await?;

@@ -14,6 +14,7 @@ pub mod code_pages;
 pub mod config;
 pub mod coverage;
 pub mod doctor;
+pub mod durable;
 pub mod event_sources;
 pub mod events;
 pub mod executor;

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lambdock_domain::Timestamp;
+use lambdock_domain::durable::DurableConfig;
 use lambdock_domain::function::DeploymentId;
 use lambdock_protocol::{Assignment, Initialized, Invoke};
 use tokio::sync::{mpsc, oneshot};
@@ -56,6 +57,8 @@ pub struct Deployment {
     pub mounts: Vec<FolderMount>,
     /// What its environments are told. Each gets its own log stream, and the operator's variables on top.
     pub assignment: Assignment,
+    /// If it is of a durable function.
+    pub durable: Option<DurableConfig>,
 }
 
 /// Why an invocation could not be handed to an environment.

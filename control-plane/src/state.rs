@@ -77,6 +77,11 @@ impl StateFolder {
         self.folder.join("events.db")
     }
 
+    /// The journal of durable executions, with persistence.
+    pub fn executions(&self) -> Option<PathBuf> {
+        (self.persistence == Persistence::Kept).then(|| self.folder.join("durable.db"))
+    }
+
     /// The folder of code archives.
     pub fn code(&self) -> PathBuf {
         self.folder.join("code")

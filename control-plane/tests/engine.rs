@@ -141,6 +141,7 @@ fn bench_with(docker: Docker, instance: String, environment_timeout: Duration) -
         memory_size_mb: 256,
         mounts: Vec::new(),
         assignment,
+        durable: None,
     };
     Bench { instance, pool, deployment: Arc::new(deployment) }
 }

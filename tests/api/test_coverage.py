@@ -1,4 +1,4 @@
-"""docs/coverage.md says which operations are served; this asks each of them."""
+"""docs/coverage.md lists the operations; this asks each of them whether it is there."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 import requests
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
-ROWS = dict(re.findall(r"^\| (\w+) \| (yes|no) \|", DOCUMENT.read_text(), re.MULTILINE))
+OPERATIONS = re.findall(r"^\| (\w+) \|", DOCUMENT.read_text().split("## Decisions")[0], re.MULTILINE)[1:]
 
 
 def dummy(shape) -> str:
@@ -17,8 +17,8 @@ def dummy(shape) -> str:
     return "nobody"
 
 
-@pytest.mark.parametrize("name", sorted(ROWS))
-def test_an_operation_is_served_or_not_as_the_table_says(server, name):
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_is_there(server, name):
     model = server.client().meta.service_model
     if name not in model.operation_names:
         pytest.skip("this version of botocore does not know it")
@@ -29,4 +29,4 @@ def test_an_operation_is_served_or_not_as_the_table_says(server, name):
         label = "{" + shape.serialization.get("name", member) + "}"
         uri = uri.replace(label, dummy(shape))
     answer = requests.request(operation.http["method"], server.url + uri, data=b"{}", timeout=20)
-    assert (answer.status_code == 501) == (ROWS[name] == "no"), answer.text
+    assert answer.status_code != 501, answer.text

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::code::ImageDefaults;
 
 use crate::code::Digest;
+use crate::durable::DurableConfig;
 
 /// `Architectures`: exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -202,6 +203,9 @@ pub struct Configuration {
     pub log_format: LogFormat,
     /// `LoggingConfig.LogGroup`.
     pub log_group: String,
+    /// `DurableConfig`.
+    #[serde(default)]
+    pub durable: Option<DurableConfig>,
 }
 
 #[cfg(test)]

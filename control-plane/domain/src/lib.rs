@@ -10,6 +10,7 @@ pub mod code;
 pub mod code_signing;
 pub mod concurrency;
 pub mod configuration;
+pub mod durable;
 pub mod error;
 pub mod event_invoke;
 pub mod event_source_mapping;

@@ -1,5 +1,6 @@
 //! Invocations of functions.
 
+mod durable;
 mod invoke;
 mod invoke_async;
 mod invoke_function_url;

@@ -30,7 +30,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "PERSISTENCE",
         "0",
-        "1: functions, their code and asynchronous invocations survive a restart, in LAMBDOCK_STATE_DIR.",
+        "1: functions, their code, asynchronous invocations and durable executions survive a restart, in LAMBDOCK_STATE_DIR.",
     ),
     variable(
         "LAMBDOCK_STATE_DIR",

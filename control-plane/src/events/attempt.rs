@@ -2,10 +2,13 @@
 
 use bytes::Bytes;
 
+use lambdock_domain::durable::DurableConfig;
+
 use super::schedule::Failed;
 use super::work::Event;
-use crate::invoke::{Answer, Error, Invoker, LATEST, LogType, Request};
-use crate::pool;
+use crate::durable::{Executions, Start};
+use crate::invoke::{Answer, Error, Invoker, LATEST, LogType, Outcome, Request};
+use crate::pool::{self, Deployment};
 
 /// How it went.
 #[derive(Debug)]
@@ -39,12 +42,20 @@ impl Attempt {
 }
 
 /// Runs the function once.
-pub(super) async fn attempt(invoker: &Invoker, event: &Event, payload: Bytes) -> Attempt {
+pub(super) async fn attempt(
+    invoker: &Invoker,
+    executions: &Executions,
+    event: &Event,
+    payload: Bytes,
+) -> Attempt {
     let qualifier = event.qualifier.as_deref().unwrap_or(LATEST);
     let deployment = match invoker.find(&event.function, qualifier).await {
         Ok(deployment) => deployment,
         Err(error) => return refused(error),
     };
+    if let Some(config) = deployment.durable {
+        return begin(executions, &deployment, config, event, payload).await;
+    }
     if invoker.reserved(&event.function) == Some(0) {
         return Attempt::throttled(Failed::ReservesNothing);
     }
@@ -58,6 +69,7 @@ pub(super) async fn attempt(invoker: &Invoker, event: &Event, payload: Bytes) ->
         // [AWS: Invoke] For synchronous invocations only.
         client_context: None,
         trace_id: Some(event.trace.clone()),
+        tenant_id: None,
         log_type: LogType::None,
     };
     let answered = invoker.invoke(&deployment, request, payload).await;
@@ -65,6 +77,33 @@ pub(super) async fn attempt(invoker: &Invoker, event: &Event, payload: Bytes) ->
     match answered {
         Ok(answer) => Attempt::Answered { version: deployment.version.clone(), answer },
         Err(error) => refused(error),
+    }
+}
+
+/// Begins an execution of a durable function; by its name it is begun once, however often that is tried.
+async fn begin(
+    executions: &Executions,
+    deployment: &Deployment,
+    config: DurableConfig,
+    event: &Event,
+    payload: Bytes,
+) -> Attempt {
+    let start = Start {
+        function: event.function.clone(),
+        version: deployment.version.clone(),
+        config,
+        name: Some(event.request_id.clone()),
+        parent: None,
+        trace: Some(event.trace.clone()),
+        input: String::from_utf8_lossy(&payload).into_owned(),
+    };
+    match executions.begin(start).await {
+        Ok(_) => {
+            let payload = Bytes::from_static(b"null");
+            let answer = Answer { payload, outcome: Outcome::Success, log_tail: None };
+            Attempt::Answered { version: deployment.version.clone(), answer }
+        }
+        Err(error) => Attempt::Refused { failed: Failed::System, code: 500, reason: error.to_string() },
     }
 }
 

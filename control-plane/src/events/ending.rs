@@ -57,7 +57,7 @@ impl Shared {
         }
         // AWS has it from the event's arrival until the function runs.
         let age = Duration::from_millis(now().0.abs_diff(event.accepted.0));
-        let attempted = attempt(&self.invoker, &event, payload.clone()).await;
+        let attempted = attempt(&self.invoker, &self.executions, &event, payload.clone()).await;
         if let Attempt::Answered { .. } = &attempted {
             self.tally(&event.function, Metric::AsyncEventAge, age.as_secs_f64() * 1000.0);
         }

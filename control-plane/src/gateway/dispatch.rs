@@ -25,9 +25,9 @@ use super::{foreign, host, lambdock, localstack, origin};
 use crate::api::functions::{self, archive_at};
 use crate::api::invocations::{self, Invocation, StreamingInvocation};
 use crate::api::{
-    Caller, Context, Error, account, aliases, capacity_providers, code_signing, concurrency, event_invoke,
-    event_source_mappings, function_urls, layers, new_id, permissions, provisioned_concurrency, recursion,
-    runtime_management, scaling, tags, versions,
+    Caller, Context, Error, account, aliases, capacity_providers, code_signing, concurrency,
+    durable_executions, event_invoke, event_source_mappings, function_urls, layers, new_id, permissions,
+    provisioned_concurrency, recursion, runtime_management, scaling, tags, versions,
 };
 use crate::cloudwatch::LogForwarder;
 use crate::config::Live;
@@ -480,19 +480,37 @@ impl Gateway {
                     invocations::invoke_with_response_stream(context, caller, invocation, violations).await;
                 response_stream::render(answered.map_err(refusal)?)
             }
-            // Durable executions. The compiler asks for whatever a newer model adds.
-            Operation::CheckpointDurableExecution
-            | Operation::GetDurableExecution
-            | Operation::GetDurableExecutionHistory
-            | Operation::GetDurableExecutionState
-            | Operation::ListDurableExecutionsByFunction
-            | Operation::SendDurableExecutionCallbackFailure
-            | Operation::SendDurableExecutionCallbackHeartbeat
-            | Operation::SendDurableExecutionCallbackSuccess
-            | Operation::StopDurableExecution => Err(not_implemented(&format!(
-                "The operation {} is not supported by this version of Lambdock.",
-                operation.name()
-            ))),
+            Operation::CheckpointDurableExecution => {
+                call!(op::CheckpointDurableExecution, durable_executions::checkpoint_durable_execution)
+            }
+            Operation::GetDurableExecution => {
+                call!(op::GetDurableExecution, durable_executions::get_durable_execution)
+            }
+            Operation::GetDurableExecutionHistory => {
+                call!(op::GetDurableExecutionHistory, durable_executions::get_durable_execution_history)
+            }
+            Operation::GetDurableExecutionState => {
+                call!(op::GetDurableExecutionState, durable_executions::get_durable_execution_state)
+            }
+            Operation::ListDurableExecutionsByFunction => call!(
+                op::ListDurableExecutionsByFunction,
+                durable_executions::list_durable_executions_by_function
+            ),
+            Operation::SendDurableExecutionCallbackFailure => call!(
+                op::SendDurableExecutionCallbackFailure,
+                durable_executions::send_durable_execution_callback_failure
+            ),
+            Operation::SendDurableExecutionCallbackHeartbeat => call!(
+                op::SendDurableExecutionCallbackHeartbeat,
+                durable_executions::send_durable_execution_callback_heartbeat
+            ),
+            Operation::SendDurableExecutionCallbackSuccess => call!(
+                op::SendDurableExecutionCallbackSuccess,
+                durable_executions::send_durable_execution_callback_success
+            ),
+            Operation::StopDurableExecution => {
+                call!(op::StopDurableExecution, durable_executions::stop_durable_execution)
+            }
         }
     }
 
@@ -522,6 +540,7 @@ impl Gateway {
             Operation::Invoke | Operation::InvokeAsync | Operation::InvokeWithResponseStream => {
                 limits.request_payload
             }
+            Operation::CheckpointDurableExecution => CHECKPOINT,
             _ => ORDINARY_REQUEST,
         }
     }
@@ -585,6 +604,9 @@ impl Gateway {
 /// a configuration stay far below]
 const ORDINARY_REQUEST: u64 = 1 << 20;
 
+/// The same for a checkpoint, which may have a result of 6 MB in it, as a string in JSON. [AWS: OperationPayload]
+const CHECKPOINT: u64 = 16 << 20;
+
 fn json(status: StatusCode, content: Option<Bytes>) -> Response<Bytes> {
     let mut response = Response::new(content.unwrap_or_default());
     *response.status_mut() = status;
@@ -647,6 +669,10 @@ pub(super) fn refusal(error: Error) -> ServiceError {
             ServiceError::new(ErrorCode::TooManyRequestsException, "Rate Exceeded.")
                 .with_member("Reason", throttle.as_str())
         }
+        Error::AlreadyStarted(message) => {
+            ServiceError::new(ErrorCode::DurableExecutionAlreadyStartedException, message)
+        }
+        Error::CallbackTimeout(message) => ServiceError::new(ErrorCode::CallbackTimeoutException, message),
         Error::Recursive(message) => ServiceError::new(ErrorCode::RecursiveInvocationException, message),
         Error::Service(message) => ServiceError::new(ErrorCode::ServiceException, message),
         Error::NotImplemented(message) => not_implemented(&message),

@@ -351,6 +351,7 @@ fn deployment(id: &str) -> Arc<Deployment> {
         memory_size_mb: 128,
         mounts: Vec::new(),
         assignment: Assignment { timeout_ms: 3000, ..Assignment::default() },
+        durable: None,
     })
 }
 

@@ -32,6 +32,7 @@ fn function(name: &str, digest: &str) -> Function {
         file_systems: Vec::new(),
         image_config: ImageConfig::default(),
         snap_start_on_published_versions: false,
+        durable: None,
         log_format: LogFormat::Text,
         log_group: format!("/aws/lambda/{name}"),
     };

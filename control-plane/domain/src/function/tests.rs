@@ -23,6 +23,7 @@ pub(crate) fn configuration() -> Configuration {
         file_systems: Vec::new(),
         image_config: ImageConfig::default(),
         snap_start_on_published_versions: false,
+        durable: None,
         log_format: LogFormat::Text,
         log_group: "/aws/lambda/f".into(),
     }

@@ -3,6 +3,7 @@
 use lambdock_domain::configuration::{
     Architecture, Configuration, FileSystemConfig, ImageConfig, LogFormat, TracingMode, VpcConfig,
 };
+use lambdock_domain::durable::DurableConfig;
 use lambdock_domain::runtime::Support;
 use lambdock_domain::{Error, Limits, PackageType, Runtime};
 
@@ -86,6 +87,7 @@ pub fn create(
         snap_start_on_published_versions: false,
         log_format: LogFormat::Text,
         log_group: format!("/aws/lambda/{name}"),
+        durable: input.durable_config.as_ref().map(|config| durable(config, None)).transpose()?,
     };
     Changes {
         environment: input.environment.as_ref(),
@@ -142,6 +144,15 @@ pub fn update(
     if let Some(mb) = input.memory_size.and_then(|mb| u32::try_from(mb).ok()) {
         configuration.memory_mb = mb;
     }
+    if let Some(config) = &input.durable_config {
+        let Some(before) = before.durable else {
+            return Err(Error::InvalidParameter(
+                "You cannot make a function durable after it was created. Create another one with DurableConfig."
+                    .to_owned(),
+            ));
+        };
+        configuration.durable = Some(durable(config, Some(before))?);
+    }
     Changes {
         environment: input.environment.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
@@ -156,6 +167,22 @@ pub fn update(
     .apply(&mut configuration)?;
     check_snap_start(&configuration)?;
     Ok(configuration)
+}
+
+/// A durable configuration; what is not given stays as it was `before`. The model holds the numbers in their ranges.
+///
+/// # Errors
+/// Nothing says how long an execution may take.
+fn durable(config: &shapes::DurableConfig, before: Option<DurableConfig>) -> Result<DurableConfig, Error> {
+    let number = |given: Option<i64>| given.and_then(|given| u32::try_from(given).ok());
+    let timeout = number(config.execution_timeout).or(before.map(|before| before.execution_timeout_s));
+    let retention = number(config.retention_period_in_days).or(before.map(|before| before.retention_days));
+    Ok(DurableConfig {
+        execution_timeout_s: timeout.ok_or_else(|| {
+            Error::InvalidParameter("ExecutionTimeout is required in DurableConfig.".to_owned())
+        })?,
+        retention_days: retention.unwrap_or(DurableConfig::RETENTION_DAYS),
+    })
 }
 
 /// Members that create and update have in common.

@@ -103,6 +103,10 @@ fn chosen(configuration: &Configuration) -> shapes::FunctionConfiguration {
             ..Default::default()
         }),
         kms_key_arn: configuration.kms_key_arn.clone(),
+        durable_config: configuration.durable.map(|durable| shapes::DurableConfig {
+            execution_timeout: Some(durable.execution_timeout_s.into()),
+            retention_period_in_days: Some(durable.retention_days.into()),
+        }),
         tracing_config: Some(shapes::TracingConfigResponse {
             mode: Some(configuration.tracing.as_str().to_owned()),
         }),

@@ -5,8 +5,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use lambdock_domain::Error as DomainError;
 
+use super::durable;
 use crate::api::resolve::{Named, Reach, resolve};
 use crate::api::{Caller, Context, Error, now};
+use crate::durable::UNQUALIFIED;
 use crate::events::Event;
 use crate::invoke::{self as run, LATEST, LogType, Outcome};
 use crate::pool::{self, Deployment};
@@ -42,6 +44,17 @@ pub async fn invoke(
     })?;
     let deployment = serving(context, &named).await?;
     let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
+    if let Some(config) = deployment.durable {
+        let invocation = Invocation { input, payload, trace_id };
+        return durable::invoke(context, &named, &deployment, config, invocation).await;
+    }
+    if input.durable_execution_name.is_some() {
+        return Err(DomainError::InvalidParameter(
+            "DurableExecutionName is for durable functions only. Create the function with DurableConfig to make it one."
+                .to_owned(),
+        )
+        .into());
+    }
     match input.invocation_type.as_deref() {
         Some("DryRun") => {
             check(&payload, context.rules.get().limits.request_payload, "RequestResponse")?;
@@ -61,6 +74,7 @@ pub async fn invoke(
         request_id: caller.request_id.clone(),
         client_context: client_context(input.client_context.as_deref())?,
         trace_id,
+        tenant_id: input.tenant_id,
         log_type,
     };
     let permit = context.invoker.admit(&named.id, &deployment).map_err(Error::Throttled)?;
@@ -109,6 +123,9 @@ pub(super) async fn accept(
 pub(super) async fn serving(context: &Context, named: &Named) -> Result<Arc<Deployment>, Error> {
     let qualifier = named.qualifier.as_deref().unwrap_or(LATEST);
     match context.invoker.find(&named.id, qualifier).await {
+        Ok(deployment) if deployment.durable.is_some() && named.qualifier.is_none() => {
+            Err(DomainError::InvalidParameter(UNQUALIFIED.to_owned()).into())
+        }
         Ok(deployment) => Ok(deployment),
         Err(run::Error::Missing) => {
             Err(DomainError::function_not_found(&named.id.qualified_arn(qualifier)).into())
@@ -141,7 +158,7 @@ pub(super) fn within_limit(event: &[u8], limit: u64, invocation_type: &str) -> R
     Ok(())
 }
 
-fn check(event: &[u8], limit: u64, invocation_type: &str) -> Result<(), Error> {
+pub(super) fn check(event: &[u8], limit: u64, invocation_type: &str) -> Result<(), Error> {
     within_limit(event, limit, invocation_type)?;
     let refused = |malformed| {
         format!("Could not parse request body into json: Could not parse payload into json: {malformed}")

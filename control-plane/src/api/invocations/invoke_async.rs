@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
-use super::invoke::{EMPTY_EVENT, accept, serving};
+use super::durable;
+use super::invoke::{EMPTY_EVENT, accept, check, serving};
 use crate::api::resolve::{Reach, resolve};
 use crate::api::{Caller, Context, Error};
 use crate::wire::{Violation, shapes};
@@ -23,6 +24,11 @@ pub async fn invoke_async(
     let deployment = serving(context, &named).await?;
     let payload = input.invoke_args.filter(|payload| !payload.is_empty());
     let payload = payload.unwrap_or_else(|| Bytes::from_static(EMPTY_EVENT));
+    if let Some(config) = deployment.durable {
+        check(&payload, context.rules.get().limits.event_payload, "Event")?;
+        durable::begin(context, &named, &deployment, (config, None), payload, trace_id.as_deref()).await?;
+        return Ok(shapes::InvokeAsyncResponse { status: Some(202) });
+    }
     accept(context, caller, &named, &deployment, trace_id.as_deref(), payload).await?;
     Ok(shapes::InvokeAsyncResponse { status: Some(202) })
 }

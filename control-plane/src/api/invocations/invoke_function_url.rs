@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::durable;
 use super::invoke::{failure, serving, within_limit};
 use crate::api::resolve::Named;
 use crate::api::{Caller, Context, Error};
-use crate::invoke::{self as run, Answer, LogType, Streamed};
+use crate::invoke::{self as run, Answer, LogType, Outcome, Streamed};
 use crate::pool::Deployment;
 
 /// A request for a function URL, made an event.
@@ -28,6 +29,14 @@ pub async fn invoke_function_url(
     invocation: UrlInvocation,
 ) -> Result<Answer, Error> {
     let UrlInvocation { named, payload, trace_id } = invocation;
+    let deployment = serving(context, &named).await?;
+    if let Some(config) = deployment.durable {
+        let (given, trace_id) = ((config, None), Some(trace_id.as_str()));
+        let entry = durable::begin(context, &named, &deployment, given, payload, trace_id).await?;
+        let (payload, failed) = durable::answer(&entry).await;
+        let outcome = if failed { Outcome::Unhandled } else { Outcome::Success };
+        return Ok(Answer { payload, outcome, log_tail: None });
+    }
     let (deployment, request, permit) = prepare(context, caller, &named, &payload, trace_id).await?;
     let answer = context.invoker.invoke(&deployment, request, payload).await;
     drop(permit);
@@ -65,6 +74,7 @@ async fn prepare(
         request_id: caller.request_id.clone(),
         client_context: None,
         trace_id: Some(trace_id),
+        tenant_id: None,
         log_type: LogType::None,
     };
     let permit = context.invoker.admit(&named.id, &deployment).map_err(Error::Throttled)?;

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use lambdock_domain::Error as DomainError;
 
 use super::invoke::{checked, client_context, failure, log_type, serving};
 use crate::api::resolve::{Reach, resolve};
@@ -41,6 +42,12 @@ pub async fn invoke_with_response_stream(
     })?;
     let deployment = serving(context, &named).await?;
     let payload = checked(context, payload)?;
+    if deployment.durable.is_some() {
+        return Err(DomainError::InvalidParameter(
+            "You cannot invoke a durable function using InvokeWithResponseStream.".to_owned(),
+        )
+        .into());
+    }
     if input.invocation_type.as_deref() == Some("DryRun") {
         let output =
             shapes::InvokeWithResponseStreamResponse { status_code: Some(204), ..Default::default() };
@@ -52,6 +59,7 @@ pub async fn invoke_with_response_stream(
         request_id: caller.request_id.clone(),
         client_context: client_context(input.client_context.as_deref())?,
         trace_id,
+        tenant_id: input.tenant_id,
         log_type: log_type(input.log_type.as_deref()),
     };
     let permit = context.invoker.admit(&named.id, &deployment).map_err(Error::Throttled)?;

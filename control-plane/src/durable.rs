@@ -1,0 +1,295 @@
+//! Durable executions at run time: each has a task that sleeps, invokes the function, and sleeps again.
+//!
+//! `lambdock_domain::durable` decides; `envelope` is what functions are given and give; `journal` keeps all of it, where
+//! there is persistence; `drive` is the task.
+
+mod drive;
+pub mod envelope;
+mod journal;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lambdock_domain::durable::{Beginning, DurableConfig, End, Execution, Parent};
+use lambdock_domain::{FunctionId, Timestamp};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use drive::{missing, target};
+pub use journal::Error;
+
+use crate::ambient::{new_id, now};
+use crate::invoke::Invoker;
+use journal::{Change, Journal};
+
+/// What is said of a durable function that is invoked without a qualifier. [AWS: seen in reports of its users]
+pub const UNQUALIFIED: &str = "You cannot invoke a durable function using an unqualified ARN.";
+
+/// How often it is looked for executions that nobody has to remember any more.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+
+/// All durable executions; clones are the same.
+#[derive(Clone)]
+pub struct Executions {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    journal: Option<Journal>,
+    invoker: Arc<Invoker>,
+    known: Mutex<Known>,
+    stopping: CancellationToken,
+}
+
+#[derive(Default)]
+struct Known {
+    by_arn: HashMap<String, Arc<Entry>>,
+    by_name: HashMap<(FunctionId, String), Arc<Entry>>,
+}
+
+/// One execution.
+pub struct Entry {
+    arn: String,
+    execution: Mutex<Execution>,
+    /// Something has happened that its task does not know of.
+    changed: Notify,
+    ended: watch::Sender<bool>,
+}
+
+impl Entry {
+    /// Looks at it.
+    pub fn look<T>(&self, at: impl FnOnce(&Execution) -> T) -> T {
+        at(&self.lock())
+    }
+
+    /// How it ended, once it has.
+    pub async fn end(&self) -> End {
+        let mut ended = self.ended.subscribe();
+        loop {
+            if let Some(end) = self.look(|execution| execution.head().end().cloned()) {
+                return end;
+            }
+            // The sender is ours and does not go away.
+            let _ = ended.changed().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Execution> {
+        // Its steps do not panic.
+        self.execution.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A durable function's version, asked to run.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "as in `Head`")]
+pub struct Start {
+    pub function: FunctionId,
+    pub version: String,
+    pub config: DurableConfig,
+    /// Chosen by the caller; without one, one is made up.
+    pub name: Option<String>,
+    pub parent: Option<Parent>,
+    pub trace: Option<String>,
+    pub input: String,
+}
+
+/// Why an execution cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is one of that name that has begun with something else.
+    #[error("a durable execution of that name has begun with another payload")]
+    Other,
+    /// It cannot be kept.
+    #[error(transparent)]
+    Journal(#[from] Error),
+}
+
+impl Executions {
+    /// The executions that are kept at `path`, or none that are kept at all. Those that have not ended go on.
+    ///
+    /// # Errors
+    /// The file cannot be used, or is another Lambdock's.
+    pub fn start(path: Option<&Path>, invoker: Arc<Invoker>) -> Result<Self, Error> {
+        let (journal, left) = match path {
+            Some(path) => {
+                let (journal, left) = Journal::open(path)?;
+                (Some(journal), left)
+            }
+            None => (None, Vec::new()),
+        };
+        let shared = Arc::new(Shared {
+            journal,
+            invoker,
+            known: Mutex::default(),
+            stopping: CancellationToken::new(),
+        });
+        let entries: Vec<_> = left.into_iter().map(|execution| shared.enter(execution)).collect();
+        for entry in entries {
+            tokio::spawn(drive::drive(Arc::clone(&shared), entry));
+        }
+        tokio::spawn(forget(Arc::clone(&shared)));
+        Ok(Self { shared })
+    }
+
+    /// Begins an execution, or finds the one of that name that was begun in the same way.
+    ///
+    /// # Errors
+    /// The name is another's, or the execution cannot be kept.
+    pub async fn begin(&self, start: Start) -> Result<Arc<Entry>, StartError> {
+        self.shared.begin(start).await
+    }
+
+    /// The execution with this ARN.
+    pub fn find(&self, arn: &str) -> Option<Arc<Entry>> {
+        self.shared.find(arn)
+    }
+
+    /// All executions of a function, the first that began first.
+    pub fn of(&self, function: &FunctionId) -> Vec<Arc<Entry>> {
+        let known = self.shared.known();
+        let of_it = |entry: &&Arc<Entry>| entry.look(|execution| execution.head().function == *function);
+        let mut found: Vec<_> = known.by_arn.values().filter(of_it).cloned().collect();
+        drop(known);
+        found.sort_by_cached_key(|entry| {
+            (entry.look(|execution| execution.head().started), entry.arn.clone())
+        });
+        found
+    }
+
+    /// Changes an execution. What has changed is kept when this returns, and its task knows.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub async fn change<T>(&self, entry: &Entry, step: impl FnOnce(&mut Execution) -> T) -> Result<T, Error> {
+        self.shared.change(entry, step).await
+    }
+
+    /// Begins nothing any more. What is under way goes on at the next start, where it is kept.
+    pub fn stop(&self) -> usize {
+        self.shared.stopping.cancel();
+        let known = self.shared.known();
+        known.by_arn.values().filter(|entry| entry.look(|execution| execution.head().end().is_none())).count()
+    }
+}
+
+impl Shared {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Entries are inserted and removed whole.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, arn: &str) -> Option<Arc<Entry>> {
+        self.known().by_arn.get(arn).cloned()
+    }
+
+    fn enter(&self, execution: Execution) -> Arc<Entry> {
+        let head = execution.head();
+        let (arn, name) = (head.arn(), (head.function.clone(), head.name.clone()));
+        let ended = watch::Sender::new(head.end().is_some());
+        let entry = Arc::new(Entry {
+            arn: arn.clone(),
+            execution: Mutex::new(execution),
+            changed: Notify::new(),
+            ended,
+        });
+        let mut known = self.known();
+        known.by_arn.insert(arn, Arc::clone(&entry));
+        known.by_name.insert(name, Arc::clone(&entry));
+        entry
+    }
+
+    async fn begin(self: &Arc<Self>, start: Start) -> Result<Arc<Entry>, StartError> {
+        let Start { function, version, config, name, parent, trace, input } = start;
+        let id = new_id();
+        let name = name.unwrap_or_else(|| id.clone());
+        let key = (function.clone(), name.clone());
+        let entry = {
+            let mut known = self.known();
+            if let Some(entry) = known.by_name.get(&key) {
+                let same =
+                    entry.look(|execution| execution.input() == input && execution.head().version == version);
+                return if same { Ok(Arc::clone(entry)) } else { Err(StartError::Other) };
+            }
+            let beginning = Beginning { function, version, name, id, config, parent, trace, input };
+            let execution = Execution::start(beginning, now());
+            let arn = execution.head().arn();
+            let entry = Arc::new(Entry {
+                arn: arn.clone(),
+                execution: Mutex::new(execution),
+                changed: Notify::new(),
+                ended: watch::Sender::new(false),
+            });
+            known.by_name.insert(key.clone(), Arc::clone(&entry));
+            known.by_arn.insert(arn, Arc::clone(&entry));
+            entry
+        };
+        if let Err(error) = self.change(&entry, |_| ()).await {
+            let mut known = self.known();
+            known.by_name.remove(&key);
+            known.by_arn.remove(&entry.arn);
+            return Err(error.into());
+        }
+        tokio::spawn(drive::drive(Arc::clone(self), Arc::clone(&entry)));
+        Ok(entry)
+    }
+
+    async fn change<T>(&self, entry: &Entry, step: impl FnOnce(&mut Execution) -> T) -> Result<T, Error> {
+        let (value, written) = {
+            let mut execution = entry.lock();
+            let value = step(&mut execution);
+            let written = self.take(&mut execution);
+            if execution.head().end().is_some() {
+                entry.ended.send_replace(true);
+            }
+            (value, written)
+        };
+        entry.changed.notify_one();
+        if let Some(written) = written
+            && let Err(error) = written.await.unwrap_or(Err(Error::Closed))
+        {
+            entry.lock().save_all();
+            return Err(error);
+        }
+        Ok(value)
+    }
+
+    /// Hands on what has changed, in the order in which it has.
+    fn take(&self, execution: &mut Execution) -> Option<oneshot::Receiver<Result<(), Error>>> {
+        let journal = self.journal.as_ref()?;
+        Some(journal.take(Change::Save(Box::new(execution.take_unsaved()))))
+    }
+}
+
+/// Forgets what has been remembered for long enough.
+async fn forget(shared: Arc<Shared>) {
+    while shared.stopping.run_until_cancelled(sleep(FORGET_EVERY)).await.is_some() {
+        let now = now();
+        let forgotten: Vec<Arc<Entry>> = {
+            let known = shared.known();
+            known.by_arn.values().filter(|entry| is_forgotten(entry, now)).cloned().collect()
+        };
+        for entry in forgotten {
+            let key = entry.look(|execution| {
+                let head = execution.head();
+                (head.function.clone(), head.name.clone())
+            });
+            {
+                let mut known = shared.known();
+                known.by_arn.remove(&entry.arn);
+                known.by_name.remove(&key);
+            }
+            if let Some(journal) = &shared.journal {
+                // What cannot be removed now is at the next start.
+                let _ = journal.take(Change::Forget(entry.arn.clone())).await;
+            }
+        }
+    }
+}
+
+fn is_forgotten(entry: &Entry, now: Timestamp) -> bool {
+    entry.look(|execution| execution.head().forgotten_at().is_some_and(|at| at <= now))
+}
