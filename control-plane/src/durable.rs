@@ -50,6 +50,18 @@ struct Known {
     by_name: HashMap<(FunctionId, String), Arc<Entry>>,
 }
 
+impl Known {
+    fn insert(&mut self, entry: &Arc<Entry>) {
+        self.by_arn.insert(entry.arn.clone(), Arc::clone(entry));
+        self.by_name.insert(entry.key(), Arc::clone(entry));
+    }
+
+    fn remove(&mut self, entry: &Entry) {
+        self.by_arn.remove(&entry.arn);
+        self.by_name.remove(&entry.key());
+    }
+}
+
 /// One execution.
 pub struct Entry {
     arn: String,
@@ -60,6 +72,18 @@ pub struct Entry {
 }
 
 impl Entry {
+    fn new(execution: Execution) -> Arc<Self> {
+        let head = execution.head();
+        let (arn, ended) = (head.arn(), watch::Sender::new(head.end().is_some()));
+        Arc::new(Self { arn, execution: Mutex::new(execution), changed: Notify::new(), ended })
+    }
+
+    /// Its function and its name, which no other has.
+    fn key(&self) -> (FunctionId, String) {
+        let execution = self.lock();
+        (execution.head().function.clone(), execution.head().name.clone())
+    }
+
     /// Looks at it.
     pub fn look<T>(&self, at: impl FnOnce(&Execution) -> T) -> T {
         at(&self.lock())
@@ -127,7 +151,10 @@ impl Executions {
             known: Mutex::default(),
             stopping: CancellationToken::new(),
         });
-        let entries: Vec<_> = left.into_iter().map(|execution| shared.enter(execution)).collect();
+        let entries: Vec<_> = left.into_iter().map(Entry::new).collect();
+        for entry in &entries {
+            shared.known().insert(entry);
+        }
         for entry in entries {
             tokio::spawn(drive::drive(Arc::clone(&shared), entry));
         }
@@ -186,22 +213,6 @@ impl Shared {
         self.known().by_arn.get(arn).cloned()
     }
 
-    fn enter(&self, execution: Execution) -> Arc<Entry> {
-        let head = execution.head();
-        let (arn, name) = (head.arn(), (head.function.clone(), head.name.clone()));
-        let ended = watch::Sender::new(head.end().is_some());
-        let entry = Arc::new(Entry {
-            arn: arn.clone(),
-            execution: Mutex::new(execution),
-            changed: Notify::new(),
-            ended,
-        });
-        let mut known = self.known();
-        known.by_arn.insert(arn, Arc::clone(&entry));
-        known.by_name.insert(name, Arc::clone(&entry));
-        entry
-    }
-
     async fn begin(self: &Arc<Self>, start: Start) -> Result<Arc<Entry>, StartError> {
         let Start { function, version, config, name, parent, trace, input } = start;
         let id = new_id();
@@ -215,22 +226,12 @@ impl Shared {
                 return if same { Ok(Arc::clone(entry)) } else { Err(StartError::Other) };
             }
             let beginning = Beginning { function, version, name, id, config, parent, trace, input };
-            let execution = Execution::start(beginning, now());
-            let arn = execution.head().arn();
-            let entry = Arc::new(Entry {
-                arn: arn.clone(),
-                execution: Mutex::new(execution),
-                changed: Notify::new(),
-                ended: watch::Sender::new(false),
-            });
-            known.by_name.insert(key.clone(), Arc::clone(&entry));
-            known.by_arn.insert(arn, Arc::clone(&entry));
+            let entry = Entry::new(Execution::start(beginning, now()));
+            known.insert(&entry);
             entry
         };
         if let Err(error) = self.change(&entry, |_| ()).await {
-            let mut known = self.known();
-            known.by_name.remove(&key);
-            known.by_arn.remove(&entry.arn);
+            self.known().remove(&entry);
             return Err(error.into());
         }
         tokio::spawn(drive::drive(Arc::clone(self), Arc::clone(&entry)));
@@ -273,15 +274,7 @@ async fn forget(shared: Arc<Shared>) {
             known.by_arn.values().filter(|entry| is_forgotten(entry, now)).cloned().collect()
         };
         for entry in forgotten {
-            let key = entry.look(|execution| {
-                let head = execution.head();
-                (head.function.clone(), head.name.clone())
-            });
-            {
-                let mut known = shared.known();
-                known.by_arn.remove(&entry.arn);
-                known.by_name.remove(&key);
-            }
+            shared.known().remove(&entry);
             if let Some(journal) = &shared.journal {
                 // What cannot be removed now is at the next start.
                 let _ = journal.take(Change::Forget(entry.arn.clone())).await;

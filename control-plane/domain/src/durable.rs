@@ -260,24 +260,9 @@ impl Execution {
     pub fn start(beginning: Beginning, now: Timestamp) -> Self {
         let Beginning { function, version, name, id, config, parent, trace, input } = beginning;
         let operation = Operation {
-            id: id.clone(),
-            parent_id: None,
             name: Some(name.clone()),
-            kind: Kind::Execution,
-            sub_type: None,
-            started: now,
-            ended: None,
-            status: Status::Started,
             input: Some(input.clone()),
-            result: None,
-            error: None,
-            replay_children: false,
-            attempt: 0,
-            due: None,
-            duration_s: 0,
-            callback: None,
-            chained: None,
-            touched: 0,
+            ..Operation::begun(id.clone(), Kind::Execution, now)
         };
         let what = What::ExecutionStarted { input, timeout_s: config.execution_timeout_s };
         let event = Event { at: now, operation: Some(Subject::from(&operation)), what };

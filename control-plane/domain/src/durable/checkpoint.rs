@@ -305,24 +305,10 @@ impl Execution {
         }
         let at = self.operations.len();
         self.operations.push(Operation {
-            id: update.id.clone(),
             parent_id: update.parent_id.clone(),
             name: update.name.clone(),
-            kind: update.kind,
             sub_type: update.sub_type.clone(),
-            started: now,
-            ended: None,
-            status: Status::Started,
-            input: None,
-            result: None,
-            error: None,
-            replay_children: false,
-            attempt: 0,
-            due: None,
-            duration_s: 0,
-            callback: None,
-            chained: None,
-            touched: 0,
+            ..Operation::begun(update.id.clone(), update.kind, now)
         });
         self.places.insert(update.id.clone(), at);
         at

@@ -161,6 +161,30 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// One that begins now.
+    pub(super) fn begun(id: String, kind: Kind, now: Timestamp) -> Self {
+        Self {
+            id,
+            parent_id: None,
+            name: None,
+            kind,
+            sub_type: None,
+            started: now,
+            ended: None,
+            status: Status::Started,
+            input: None,
+            result: None,
+            error: None,
+            replay_children: false,
+            attempt: 0,
+            due: None,
+            duration_s: 0,
+            callback: None,
+            chained: None,
+            touched: 0,
+        }
+    }
+
     /// Bytes that it takes in an answer, about.
     pub(super) fn size(&self) -> usize {
         let texts = [&self.input, &self.result].into_iter().flatten().map(String::len).sum::<usize>();
