@@ -115,7 +115,7 @@ impl Docker {
     async fn remove_abandoned(&self, engine: &Engine) -> Result<usize, Error> {
         let client = &engine.found.client;
         let ended = ["created", "exited", "dead"].map(str::to_owned).to_vec();
-        let label = vec![INSTANCE_LABEL.to_owned(), ENVIRONMENT_LABEL.to_owned()];
+        let label = vec![INSTANCE_LABEL.to_owned()];
         let filters: HashMap<_, _> = [("status".to_owned(), ended), ("label".to_owned(), label)].into();
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         let listed = client.list_containers(Some(options)).await;
