@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, Docker as Client};
 use jiff::Timestamp;
+use tokio::net::UnixStream;
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -60,7 +61,7 @@ async fn greet(address: &Address, limit: Duration) -> Result<Found, String> {
     let limit = limit.as_secs();
     let client = match address {
         Address::Socket(path) => {
-            reachable(path)?;
+            reachable(path).await?;
             Client::connect_with_unix(&path.to_string_lossy(), limit, API_DEFAULT_VERSION)
         }
         Address::Tcp(authority) => Client::connect_with_http(authority, limit, API_DEFAULT_VERSION),
@@ -101,8 +102,8 @@ async fn greet(address: &Address, limit: Duration) -> Result<Found, String> {
 }
 
 /// The engine's client would say less about a socket that is not there or not ours.
-fn reachable(path: &Path) -> Result<(), String> {
-    match std::os::unix::net::UnixStream::connect(path) {
+async fn reachable(path: &Path) -> Result<(), String> {
+    match UnixStream::connect(path).await {
         Ok(_stream) => Ok(()),
         Err(error) => Err(match error.kind() {
             std::io::ErrorKind::NotFound => "no such file".to_owned(),

@@ -1,10 +1,11 @@
 //! How function containers reach this process: a pure decision, and the probes that feed it.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 
 use bollard::Docker as Client;
 use bollard::models::NetworkInspect;
+use tokio::net::UdpSocket;
 use tracing::{debug, warn};
 
 use super::address::Address;
@@ -142,7 +143,7 @@ pub(super) async fn discover(found: &Found, wishes: &Wishes<'_>) -> Topology {
         gateway,
         gateway_is_ours: gateway.is_some_and(is_ours),
         towards_engine: match &found.address {
-            Address::Tcp(authority) => towards(authority),
+            Address::Tcp(authority) => towards(authority).await,
             Address::Socket(_) => None,
         },
         host_override: wishes.host.map(str::to_owned),
@@ -209,9 +210,9 @@ fn is_ours(address: IpAddr) -> bool {
 }
 
 /// The address that this machine uses towards `authority`. Nothing is sent.
-fn towards(authority: &str) -> Option<IpAddr> {
-    let socket = UdpSocket::bind((ANY, 0)).ok()?;
-    socket.connect(authority).ok()?;
+async fn towards(authority: &str) -> Option<IpAddr> {
+    let socket = UdpSocket::bind((ANY, 0)).await.ok()?;
+    socket.connect(authority).await.ok()?;
     socket.local_addr().ok().map(|address| address.ip())
 }
 
