@@ -17,6 +17,7 @@ use lambdock_domain::{FunctionId, Timestamp};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub(crate) use drive::{missing, target};
 pub use journal::Error;
@@ -42,6 +43,8 @@ struct Shared {
     invoker: Arc<Invoker>,
     known: Mutex<Known>,
     stopping: CancellationToken,
+    /// Invocations whose ends are yet to be kept.
+    invocations: TaskTracker,
 }
 
 #[derive(Default)]
@@ -150,6 +153,7 @@ impl Executions {
             invoker,
             known: Mutex::default(),
             stopping: CancellationToken::new(),
+            invocations: TaskTracker::new(),
         });
         let entries: Vec<_> = left.into_iter().map(Entry::new).collect();
         for entry in &entries {
@@ -200,6 +204,12 @@ impl Executions {
         self.shared.stopping.cancel();
         let known = self.shared.known();
         known.by_arn.values().filter(|entry| entry.look(|execution| execution.head().end().is_none())).count()
+    }
+
+    /// Waits, once the pool has shut down, until the ends of invocations are kept that have finished by then.
+    pub async fn stopped(&self) {
+        self.shared.invocations.close();
+        self.shared.invocations.wait().await;
     }
 }
 

@@ -39,11 +39,13 @@ async fn follow(shared: &Arc<Shared>, entry: &Arc<Entry>) {
     loop {
         let (step, begun) = shared.look(entry).await;
         for (operation, chained) in begun {
-            tokio::spawn(chain(Arc::clone(shared), Arc::clone(entry), operation, chained));
+            let chained = chain(Arc::clone(shared), Arc::clone(entry), operation, chained);
+            shared.invocations.spawn(chained);
         }
         match step {
             Step::Invoke(request_id, input) => {
-                tokio::spawn(run(Arc::clone(shared), Arc::clone(entry), request_id, input));
+                let running = run(Arc::clone(shared), Arc::clone(entry), request_id, input);
+                shared.invocations.spawn(running);
             }
             Step::Sleep(until) => {
                 let sleeping = async {
