@@ -1,6 +1,7 @@
 """Fixtures that all tests share; what they are made of is in `harness`."""
 
 import contextlib
+import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -82,3 +83,19 @@ def registry() -> Iterator[Registry]:
 def sandbox(tmp_path, own_server) -> Callable[..., Sandbox]:
     """Makes a function with extensions."""
     return lambda extensions, **options: Sandbox(tmp_path, own_server, extensions, **options)
+
+
+@pytest.fixture
+def network() -> Iterator[Callable[[], str]]:
+    """Makes networks of the engine."""
+    made = []
+
+    def make() -> str:
+        name = f"lambdock-test-{uuid.uuid4().hex[:10]}"
+        made.append(name)
+        engine.docker("network", "create", name)
+        return name
+
+    yield make
+    for name in made:
+        engine.docker("network", "rm", name)

@@ -332,4 +332,7 @@ pub trait Executor: Send + Sync + 'static {
 
     /// Variables that the operator sets in every function, over the function's own.
     fn variables(&self) -> BTreeMap<String, String>;
+
+    /// Whom the operator has functions run as, where nothing else says it: `name[:group]`, names or numbers.
+    fn user(&self) -> Option<String>;
 }

@@ -5,6 +5,7 @@
 
 mod group;
 mod life;
+mod limits;
 mod machine;
 mod pressure;
 mod sandbox;
@@ -33,7 +34,7 @@ use crate::uplink::Uplink;
 pub use crate::uplink::{InvocationEvent, Running};
 
 use group::Group;
-pub(crate) use life::allowance;
+pub(crate) use limits::{INIT_LIMIT_MS, allowance, long_init_limit_ms};
 use pressure::Pressure;
 use standby::Standbys;
 use starts::Starts;
@@ -266,7 +267,7 @@ impl Pool {
         payload: Bytes,
     ) -> Result<Running, Error> {
         let group = self.shared.group(deployment);
-        let allowance = life::allowance(&deployment.assignment);
+        let allowance = limits::allowance(&deployment.assignment);
         loop {
             if self.shared.closing.is_cancelled() {
                 return Err(Error::ShuttingDown);

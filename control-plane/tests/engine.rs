@@ -291,6 +291,54 @@ async fn containers_of_a_control_plane_that_was_killed_are_removed_by_the_next()
     after.finish().await;
 }
 
+#[tokio::test]
+#[ignore = "needs a container engine, the init and the images: cargo xtask test"]
+async fn what_control_planes_left_that_never_come_back_is_removed_once_it_is_nobodys_business() {
+    let gone = Uuid::new_v4().to_string();
+    let label = |name: &str, value: &str| format!("--label=lambdock.{name}={value}");
+    let ended = |labels: &[&str]| {
+        let labels = labels.iter().copied();
+        let arguments: Vec<&str> =
+            ["run", "--detach", "--entrypoint=true"].into_iter().chain(labels).collect();
+        let container = docker(&[&arguments[..], &[IMAGE]].concat());
+        docker(&["wait", &container]);
+        container
+    };
+    let instance = label("instance", &gone);
+    let environment = label("environment", &EnvironmentId::random().to_string());
+    let (kept, function) = (label("kept", "1"), label("function", "arn"));
+    // A container that filled a volume; one that stood by; one of a function; one that is to be looked at.
+    let volume = ended(&[&instance]);
+    let standby = ended(&[&instance, &environment]);
+    let of_function = ended(&[&instance, &environment, &function]);
+    let to_keep = ended(&[&instance, &environment, &kept]);
+    let living = docker(&["run", "--detach", "--entrypoint=sleep", &instance, IMAGE, "100"]);
+    let nobodys = ended(&[]);
+    let other = Docker::new(settings("another-one"));
+    other.remove_leftovers(&|_| false).await.unwrap();
+    assert_eq!(containers(&gone).len(), 5, "somebody may still look at them");
+    // Others that use this engine have looked at what they have lost by then.
+    let other = other.with_business(Duration::from_secs(5));
+    eventually_removed(&other, &gone, &[&volume, &standby, &of_function]).await;
+    let left = containers(&gone);
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(left.contains(&to_keep) && left.contains(&living), "{left:?}");
+    docker(&["rm", "--force", "--volumes", &to_keep, &living, &nobodys]);
+}
+
+async fn eventually_removed(docker: &Docker, instance: &str, those: &[&String]) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        docker.remove_leftovers(&|_| false).await.unwrap();
+        let left = containers(instance);
+        if those.iter().all(|one| !left.contains(one)) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{left:?} were not removed in time");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
 fn spec(reference: &str, architecture: Architecture) -> ContainerSpec {
     ContainerSpec {
         environment: EnvironmentId::random(),

@@ -24,6 +24,13 @@ def docker(*arguments: str) -> str:
     return done.stdout
 
 
+def logs(container: str) -> list[str]:
+    """What a container has written, on both of its streams."""
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(["docker", "logs", container], **both, text=True, timeout=60, check=True)
+    return done.stdout.splitlines()
+
+
 @dataclass(frozen=True)
 class Container:
     """A container as `docker ps` lists it."""

@@ -174,7 +174,8 @@ pub struct Assignment {
     /// Working directory of the runtime. `None`: `/var/task` for a bootstrap, else the container's own.
     #[serde(default)]
     pub working_directory: Option<String>,
-    /// User of the runtime and the extensions. `None`: `sbx_user1051`; `root` or empty: stay root.
+    /// User of the runtime and the extensions, a name or a number, and after a colon a group if it is another than the
+    /// user's. `None`: `sbx_user1051`; `root` or empty: stay root.
     #[serde(default)]
     pub user: Option<String>,
     /// Environment variables of the function and of Lambda, on top of the container's own.

@@ -95,9 +95,10 @@ pub struct Settings {
 
 impl Settings {
     fn with_network_of_flags(mut self) -> Self {
-        // `--network` is one more way to say it.
-        if self.networks.is_empty() {
-            self.networks.extend(self.flags.network.clone());
+        // The flag names the main network, and wins; further ones stay. [LocalStack: additional flags]
+        if let Some(network) = &self.flags.network {
+            let further = self.networks.iter().skip(1).filter(|further| *further != network);
+            self.networks = [network].into_iter().chain(further).cloned().collect();
         }
         self
     }
@@ -118,11 +119,17 @@ pub struct Docker {
     search: tokio::sync::Mutex<()>,
     images: Images,
     request_limit: Duration,
+    /// How long what seems to be nobody's is left alone.
+    business: Duration,
 }
 
 /// Time for the answer to any one request; pulls and the stream of events have their own. [LocalStack:
 /// `DOCKER_SDK_DEFAULT_TIMEOUT_SECONDS`]
 const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+
+/// A container without an environment fills a volume, which takes a moment, and whoever lost one looks at it for a
+/// moment; older ones were left behind.
+const BUSINESS: Duration = Duration::from_secs(120);
 
 /// How long until the stream of events is opened again when it breaks.
 const REOPEN: Duration = Duration::from_secs(1);
@@ -136,6 +143,7 @@ impl Docker {
             search: tokio::sync::Mutex::default(),
             images: Images::default(),
             request_limit: REQUEST_LIMIT,
+            business: BUSINESS,
         }
     }
 
@@ -143,6 +151,12 @@ impl Docker {
     #[must_use]
     pub fn with_request_limit(self, request_limit: Duration) -> Self {
         Self { request_limit, ..self }
+    }
+
+    /// The same, with another time for which containers are left alone that seem to be nobody's.
+    #[must_use]
+    pub fn with_business(self, business: Duration) -> Self {
+        Self { business, ..self }
     }
 
     /// Makes containers with these from now on.
@@ -349,5 +363,9 @@ impl Executor for Docker {
 
     fn variables(&self) -> BTreeMap<String, String> {
         self.settings.get().flags.environment.clone()
+    }
+
+    fn user(&self) -> Option<String> {
+        self.settings.get().flags.user.clone()
     }
 }

@@ -10,7 +10,7 @@ use lambdock_protocol as protocol;
 use lambdock_protocol::{Archive, Assignment, InitializationType, LogLevel, Logging};
 
 use super::LATEST;
-use crate::runtime_version;
+use crate::{pool, runtime_version};
 
 /// What the same for all functions of this control plane.
 #[derive(Debug, Clone)]
@@ -42,12 +42,6 @@ pub const TASK_ROOT: &str = "/var/task";
 /// Where layers are in a container. [AWS: Lambda layers]
 const LAYER_ROOT: &str = "/opt";
 
-/// AWS's limit of the init phase of on-demand functions, in milliseconds. [AWS: Lambda execution environment]
-const ON_DEMAND_INIT_LIMIT_MS: u64 = 10_000;
-
-/// AWS's limit of the init phase before a snapshot, in milliseconds. [AWS: Lambda execution environment]
-const SNAP_START_INIT_LIMIT_MS: u64 = 130_000;
-
 /// Where a container finds the control plane: its own loopback, from which the agent tunnels through the uplink, so
 /// neither names nor routes have to work.
 const GATEWAY_HOST: &str = "127.0.0.1";
@@ -58,16 +52,17 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
     let configuration = &serving.configuration;
     let logging = logging(configuration);
     let initialization = initialization(configuration, version);
+    let timeout_ms = u64::from(configuration.timeout_s) * 1000;
     Assignment {
         function_name: id.name.clone(),
         function_version: version.to_owned(),
         account_id: id.scope.account.clone(),
         region: id.scope.region.clone(),
         memory_size_mb: configuration.memory_mb,
-        timeout_ms: u64::from(configuration.timeout_s) * 1000,
+        timeout_ms,
         init_timeout_ms: Some(match initialization {
-            InitializationType::SnapStart => SNAP_START_INIT_LIMIT_MS,
-            _ => ON_DEMAND_INIT_LIMIT_MS,
+            InitializationType::SnapStart => pool::long_init_limit_ms(timeout_ms),
+            _ => pool::INIT_LIMIT_MS,
         }),
         handler: configuration.handler.clone().unwrap_or_default(),
         initialization_type: initialization,

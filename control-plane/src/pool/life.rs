@@ -6,11 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use lambdock_protocol::{Assignment, InitializationType, Initialized, Shutdown, ShutdownReason, Status};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use super::group::{End, Group};
-use super::sandbox::{LAST_WORDS, Loan, Obstacle, Presence, Sandbox, Wanted, dies};
+use super::limits::{init_beyond_the_usual, long_init_limit_ms};
+use super::sandbox::{Deadline, LAST_WORDS, Loan, Obstacle, Presence, Sandbox, Wanted, dies};
 use super::{Error, Shared};
 use crate::executor::{ContainerId, EnvironmentId, FunctionNames, Memory};
 use crate::uplink::{Connection, EnvironmentInfo, Heard, Link, Observer, Reader};
@@ -21,16 +22,6 @@ const SHUTDOWN_BUDGET: Duration = Duration::from_secs(2);
 
 /// What the agent may take beyond its budget, then the container is ended from outside.
 const SHUTDOWN_MARGIN: Duration = Duration::from_millis(250);
-
-/// What an invocation may take beyond the function's timeout and init limit, which the agent enforces by itself:
-/// then the agent is taken for hung.
-const AGENT_MARGIN: Duration = Duration::from_secs(30);
-
-/// Time that an invocation of `assignment` may take at the very most. A failed init is run again inside of it.
-pub(crate) fn allowance(assignment: &Assignment) -> Duration {
-    let init = assignment.init_timeout_ms.unwrap_or_default();
-    Duration::from_millis(assignment.timeout_ms.saturating_add(init)) + AGENT_MARGIN
-}
 
 pub(super) struct Life {
     shared: Arc<Shared>,
@@ -87,12 +78,15 @@ impl Life {
     /// An environment for the function: in a sandbox that stands by, else in a new one. `None`: there is none, and who
     /// waits for it has been told.
     async fn settled(&self, info: &Arc<EnvironmentInfo>) -> Option<Settled> {
+        let mut deadline = None;
         if let Some(mut sandbox) = self.shared.standbys.take(self.id) {
-            sandbox.deadline = Instant::now() + self.shared.settings.get().environment_timeout;
+            sandbox.deadline = Deadline::within(self.shared.settings.get().environment_timeout);
+            // One that follows has what is left of the time.
+            deadline = Some(sandbox.deadline);
             match self.settle(sandbox, info).await {
                 Ok(settled) => return Some(settled),
                 Err(Unsettled {
-                    cause: cause @ (Error::Ended(_) | Error::Executor(_) | Error::NotReady { .. }),
+                    cause: cause @ (Error::Ended(_) | Error::Executor(_)),
                     presence,
                     container,
                 }) => {
@@ -111,6 +105,7 @@ impl Life {
             memory_size_mb: deployment.memory_size_mb,
             mounts: deployment.mounts.clone(),
             network: self.shared.standbys.network().map(|sandbox| Loan::new(&self.shared, sandbox)),
+            deadline,
         };
         let failed = |cause| self.group.lost(&self.shared, self.id, cause);
         let sandbox = Sandbox::start(&self.shared, wanted, failed).await?;
@@ -154,6 +149,7 @@ impl Life {
         let stream = assignment.environment.entry("AWS_LAMBDA_LOG_STREAM_NAME".to_owned());
         stream.or_insert_with(|| info.log_stream.clone());
         if self.group.is_provisioned(self.id) {
+            assignment.init_timeout_ms = Some(long_init_limit_ms(assignment.timeout_ms));
             let before = assignment.initialization_type.as_str();
             assignment.initialization_type = InitializationType::ProvisionedConcurrency;
             let variable = assignment.environment.get_mut("AWS_LAMBDA_INITIALIZATION_TYPE");
@@ -163,6 +159,7 @@ impl Life {
             }
         }
         assignment.environment.extend(self.shared.executor.variables());
+        assignment.user = assignment.user.or_else(|| self.shared.executor.user());
         assignment
     }
 
@@ -170,6 +167,8 @@ impl Life {
     async fn settle(&self, sandbox: Sandbox, info: &Arc<EnvironmentInfo>) -> Result<Settled, Unsettled> {
         let Sandbox { mut presence, container, arrival, deadline, memory_size_mb, ahead, begun: _ } = sandbox;
         let mut connection = presence.registration.connect(arrival, Arc::clone(info));
+        let assignment = self.assignment(info);
+        let deadline = deadline.extended(init_beyond_the_usual(&assignment));
         let is_dedicated = async {
             if ahead {
                 let wanted_mb = self.group.deployment().memory_size_mb;
@@ -182,7 +181,7 @@ impl Life {
         };
         let Connection { link, reader } = &mut connection;
         let is_set_up = async {
-            let assigned = link.assign(self.assignment(info)).await;
+            let assigned = link.assign(assignment).await;
             assigned.map_err(|lost| Obstacle::Closed(lost.0))?;
             let books = Books { shared: &self.shared, group: &self.group, id: self.id };
             match reader.next(&books).await {

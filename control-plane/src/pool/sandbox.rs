@@ -20,6 +20,30 @@ pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The engine may take this long to tell what became of a container.
 const POST_MORTEM: Duration = Duration::from_secs(2);
 
+/// By when something has to be ready.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    pub(super) at: Instant,
+    /// All the time that there was, for people.
+    limit: Duration,
+}
+
+impl Deadline {
+    /// From now on.
+    pub(super) fn within(limit: Duration) -> Self {
+        Self { at: Instant::now() + limit, limit }
+    }
+
+    /// So much later.
+    pub(super) fn extended(self, by: Duration) -> Self {
+        Self { at: self.at + by, limit: self.limit + by }
+    }
+
+    fn missed(self, stage: &'static str) -> Error {
+        Error::NotReady { limit: self.limit, stage }
+    }
+}
+
 /// A sandbox that is to be started.
 pub(super) struct Wanted {
     pub(super) id: EnvironmentId,
@@ -30,6 +54,8 @@ pub(super) struct Wanted {
     pub(super) mounts: Vec<FolderMount>,
     /// Whose network it is to be in, if not one of its own.
     pub(super) network: Option<Loan>,
+    /// By when it has to be ready, if some of its time is gone already; else it has all of it from when its turn comes.
+    pub(super) deadline: Option<Deadline>,
 }
 
 /// An environment in the books: the uplink admits it, and its death is heard of. It is there from before its container
@@ -101,7 +127,7 @@ pub(super) struct Sandbox {
     /// When its container began to be made.
     pub(super) begun: Instant,
     /// When it has to be ready for an invocation.
-    pub(super) deadline: Instant,
+    pub(super) deadline: Deadline,
     /// What it was started with.
     pub(super) memory_size_mb: u32,
     /// Whether it was started before it was known whose it would be.
@@ -124,8 +150,10 @@ impl Sandbox {
             }
         };
         let limit = shared.settings.get().environment_timeout;
-        let Some(turn) = shared.starts.turn(limit).await else {
-            fail(shared.not_ready("it waited for other containers to be created"));
+        let patience = wanted.deadline.map_or(limit, |deadline| deadline.at - Instant::now());
+        let Some(turn) = shared.starts.turn(patience).await else {
+            let deadline = wanted.deadline.unwrap_or_else(|| Deadline::within(limit));
+            fail(deadline.missed("it waited for other containers to be created"));
             return None;
         };
         if shared.kill.is_cancelled() {
@@ -133,7 +161,7 @@ impl Sandbox {
             return None;
         }
         let begun = Instant::now();
-        let deadline = begun + limit;
+        let deadline = wanted.deadline.unwrap_or_else(|| Deadline::within(limit));
         let mut presence = Presence::new(shared, wanted.id);
         presence.network = wanted.network.take().inspect(|loan| loan.to(wanted.id)).map(Box::new);
         let started = container(shared, &mut presence, &wanted, deadline, &mut fail).await;
@@ -186,11 +214,11 @@ async fn container(
     shared: &Shared,
     presence: &mut Presence,
     wanted: &Wanted,
-    deadline: Instant,
+    deadline: Deadline,
     fail: &mut impl FnMut(Error),
 ) -> Result<ContainerId, Error> {
-    let reaching = timeout_at(deadline, shared.executor.reach()).await;
-    let reach = reaching.map_err(|_elapsed| shared.not_ready("the container engine was being asked"))??;
+    let reaching = timeout_at(deadline.at, shared.executor.reach()).await;
+    let reach = reaching.map_err(|_elapsed| deadline.missed("the container engine was being asked"))??;
     let address = shared.uplink.listen(&reach.bind).await.map_err(Error::Uplink)?;
     let mut spec = ContainerSpec {
         environment: wanted.id,
@@ -219,15 +247,15 @@ async fn container(
 async fn created(
     shared: &Shared,
     spec: &ContainerSpec,
-    deadline: Instant,
+    deadline: Deadline,
     fail: &mut impl FnMut(Error),
 ) -> Result<ContainerId, Error> {
     let mut starting = shared.executor.start(spec);
     tokio::select! {
         started = &mut starting => return Ok(started?),
-        () = sleep_until(deadline) => {}
+        () = sleep_until(deadline.at) => {}
     }
-    let late = || shared.not_ready("the container was being created");
+    let late = || deadline.missed("the container was being created");
     fail(late());
     let container = starting.await?;
     shared.remove(&container).await;
@@ -267,7 +295,7 @@ impl Shared {
     /// A step on the way to being ready, as far as time, the container and the control plane allow.
     pub(super) async fn within<T>(
         &self,
-        deadline: Instant,
+        deadline: Deadline,
         stage: &'static str,
         died: &mut oneshot::Receiver<Death>,
         step: impl Future<Output = Result<T, Obstacle>>,
@@ -278,12 +306,8 @@ impl Shared {
             done = step => done,
             Ok(_death) = died => Err(Obstacle::Died),
             () = self.kill.cancelled() => Err(Obstacle::Known(Error::ShuttingDown)),
-            () = sleep_until(deadline) => Err(Obstacle::Known(self.not_ready(stage))),
+            () = sleep_until(deadline.at) => Err(Obstacle::Known(deadline.missed(stage))),
         }
-    }
-
-    fn not_ready(&self, stage: &'static str) -> Error {
-        Error::NotReady { limit: self.settings.get().environment_timeout, stage }
     }
 
     /// What became of the container, for people.

@@ -197,15 +197,12 @@ impl Standbys {
             }
             self.bury(shared).await;
             while !shared.closing.is_cancelled()
-                && shared.executor.may_start_ahead()
-                && shared.starts.are_free()
-                && let Some(step) = self.next()
+                && let Some(step) = self.next(shared)
             {
                 self.carry_out(step, shared).await;
             }
             while !shared.closing.is_cancelled()
-                && shared.executor.may_start_ahead()
-                && shared.starts.are_free()
+                && may_start(shared)
                 && let Some(wanted) = self.network_wanted()
             {
                 self.make_network(wanted, shared).await;
@@ -225,8 +222,14 @@ impl Standbys {
         discard(left, shared).await;
     }
 
-    fn next(&self) -> Option<Step<EnvironmentId>> {
-        self.inner().shelves.next(EnvironmentId::random, Instant::now())
+    /// What is of no use ends at any time.
+    fn next(&self, shared: &Shared) -> Option<Step<EnvironmentId>> {
+        let now = Instant::now();
+        if may_start(shared) {
+            self.inner().shelves.next(EnvironmentId::random, now)
+        } else {
+            self.inner().shelves.surplus(now).map(Step::End)
+        }
     }
 
     async fn carry_out(&self, step: Step<EnvironmentId>, shared: &Arc<Shared>) {
@@ -239,6 +242,7 @@ impl Standbys {
                     memory_size_mb,
                     mounts: Vec::new(),
                     network: None,
+                    deadline: None,
                 };
                 let failed = |cause: Error| debug!(%cause, "no sandbox stands by for this image");
                 let started = Sandbox::start(shared, wanted, failed).await;
@@ -266,8 +270,15 @@ impl Standbys {
         // Any image will do; the one that was used last is there.
         let image = shelves.last_expected()?.clone();
         let id = EnvironmentId::random();
-        let memory_size_mb = NETWORK_MEMORY_MB;
-        Some(Wanted { id, function: None, image, memory_size_mb, mounts: Vec::new(), network: None })
+        Some(Wanted {
+            id,
+            function: None,
+            image,
+            memory_size_mb: NETWORK_MEMORY_MB,
+            mounts: Vec::new(),
+            network: None,
+            deadline: None,
+        })
     }
 
     async fn make_network(&self, wanted: Wanted, shared: &Arc<Shared>) {
@@ -298,6 +309,11 @@ impl Standbys {
         };
         discard(dead, shared).await;
     }
+}
+
+/// Whether a container may be started that nobody needs yet.
+fn may_start(shared: &Shared) -> bool {
+    shared.executor.may_start_ahead() && shared.starts.are_free()
 }
 
 async fn discard(sandboxes: Vec<Sandbox>, shared: &Shared) {

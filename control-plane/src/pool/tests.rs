@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::{Buf, BytesMut};
 use futures_util::future::BoxFuture;
@@ -55,12 +55,16 @@ enum Fare {
     Unusable,
     /// Their init fails, which does not keep them from serving.
     InitFails,
+    /// Their init takes longer than an environment has time to be ready.
+    InitTakesLong,
 }
 
 #[derive(Default)]
 struct Counts {
     running: AtomicUsize,
     started: AtomicUsize,
+    /// Of these, for a function.
+    needed: AtomicUsize,
     starting: AtomicUsize,
     most_starting: AtomicUsize,
 }
@@ -74,6 +78,7 @@ struct Sandboxes {
     deaths: Mutex<Option<mpsc::Sender<Death>>>,
     variables: BTreeMap<String, String>,
     available_memory_mb: Mutex<Option<u64>>,
+    may_start_ahead: AtomicBool,
 }
 
 impl Sandboxes {
@@ -86,6 +91,7 @@ impl Sandboxes {
             deaths: Mutex::default(),
             variables: [("OPERATOR".to_owned(), "1".to_owned())].into(),
             available_memory_mb: Mutex::default(),
+            may_start_ahead: AtomicBool::new(true),
         })
     }
 
@@ -145,7 +151,7 @@ impl Executor for Sandboxes {
     }
 
     fn may_start_ahead(&self) -> bool {
-        true
+        self.may_start_ahead.load(Ordering::SeqCst)
     }
 
     fn available_memory_mb(&self) -> Option<u64> {
@@ -173,6 +179,7 @@ impl Executor for Sandboxes {
             }
             self.counts.running.fetch_add(1, Ordering::SeqCst);
             self.counts.started.fetch_add(1, Ordering::SeqCst);
+            self.counts.needed.fetch_add(usize::from(spec.function.is_some()), Ordering::SeqCst);
             let death = Death { environment: spec.environment, exit_code: Some(3) };
             if self.fare == Fare::Stillborn {
                 let deaths = self.deaths.lock().unwrap().clone().expect("deaths are listened for");
@@ -216,6 +223,10 @@ impl Executor for Sandboxes {
 
     fn variables(&self) -> BTreeMap<String, String> {
         self.variables.clone()
+    }
+
+    fn user(&self) -> Option<String> {
+        Some("1000".to_owned())
     }
 }
 
@@ -264,11 +275,15 @@ impl Agent {
             match message {
                 ToAgent::Assign(assignment) => {
                     assert_eq!(assignment.environment["OPERATOR"], "1");
+                    assert_eq!(assignment.user.as_deref(), Some("1000"));
                     assert_eq!(
                         assignment.environment["AWS_LAMBDA_LOG_STREAM_NAME"],
                         assignment.logging.stream
                     );
                     assert!(assignment.logging.stream.ends_with(&format!("/[$LATEST]{}", self.id)));
+                    if fare == Fare::InitTakesLong {
+                        sleep(BRIEF * 2).await;
+                    }
                     self.say(match fare {
                         Fare::Unusable => ToControlPlane::Unusable { reason: "not a zip".into() },
                         Fare::InitFails => initialized(Status::Error),
@@ -364,7 +379,10 @@ fn pool_with(sandboxes: &Arc<Sandboxes>, keep_alive: Duration, standby: usize) -
         Uplink::new(None, Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing));
     let settings = Settings {
         keep_alive,
-        environment_timeout: if sandboxes.fare == Fare::Silent { BRIEF } else { KEEP },
+        environment_timeout: match sandboxes.fare {
+            Fare::Silent | Fare::InitTakesLong => BRIEF,
+            _ => KEEP,
+        },
         parallel_starts: NonZeroUsize::new(4).unwrap(),
         standby,
         standby_networks: 0,
@@ -375,7 +393,7 @@ fn pool_with(sandboxes: &Arc<Sandboxes>, keep_alive: Duration, standby: usize) -
 
 const KEEP: Duration = Duration::from_secs(600);
 
-/// For environments that are never ready.
+/// For environments that are not ready in time.
 const BRIEF: Duration = Duration::from_millis(300);
 
 async fn start(pool: &Pool, deployment: &Arc<Deployment>, payload: &'static str) -> Result<Running, Error> {
@@ -504,6 +522,39 @@ async fn a_failed_init_does_not_keep_an_environment_from_serving() {
     let environments = pool.environments(&deployment.id);
     let (outcome, _) = environments[0].initialized.as_ref().expect("it is ready");
     assert_eq!(outcome.status, Status::Error);
+}
+
+#[tokio::test]
+async fn an_init_phase_has_the_time_that_is_given_to_it() {
+    let sandboxes = Sandboxes::new(Fare::InitTakesLong);
+    let pool = pool(&sandboxes, KEEP);
+    let with_limit = |id: &str, init_timeout_ms| {
+        let mut deployment = Deployment::clone(&deployment(id));
+        deployment.assignment.init_timeout_ms = Some(init_timeout_ms);
+        Arc::new(deployment)
+    };
+    let usual = with_limit("usual", INIT_LIMIT_MS);
+    let error = start(&pool, &usual, "").await.unwrap_err().to_string();
+    assert!(error.contains("its init dialled in and sets the function up"), "{error}");
+    assert!(invoke(&pool, &with_limit("long", long_init_limit_ms(3000)), "").await.is_ok());
+    // Provisioned concurrency has it, whatever an environment on demand has.
+    pool.provision(&usual, order(1, 1));
+    eventually(|| pool.provisioned(&usual.id).is_some_and(|provision| provision.ready == Some(1))).await;
+    pool.shutdown(Duration::from_secs(5)).await;
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn a_sandbox_that_stood_by_and_hangs_does_not_make_anybody_wait_twice() {
+    let sandboxes = Sandboxes::new(Fare::InitTakesLong);
+    let pool = pool_with(&sandboxes, KEEP, 1);
+    let deployment = deployment("d");
+    pool.expect(&deployment.image, "sha256:1", 128);
+    eventually(|| pool.shared.standbys.are_ready(1)).await;
+    assert!(matches!(start(&pool, &deployment, "").await, Err(Error::NotReady { limit: BRIEF, .. })));
+    assert_eq!(sandboxes.counts.needed.load(Ordering::SeqCst), 0, "no other one was started for it");
+    pool.shutdown(Duration::from_secs(5)).await;
+    sandboxes.none_is_left().await;
 }
 
 fn order(environments: usize, placed: i64) -> Order {
@@ -686,6 +737,20 @@ async fn a_sandbox_that_died_while_it_stood_by_costs_no_invocation() {
     invoke(&pool, &deployment, "x").await.unwrap();
     pool.shutdown(Duration::from_secs(5)).await;
     sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn what_stands_by_ends_when_it_is_of_no_use_though_no_other_may_start() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool_with(&sandboxes, KEEP, 1);
+    pool.expect(&deployment("d").image, "sha256:1", 128);
+    eventually(|| pool.shared.standbys.are_ready(1)).await;
+    sandboxes.may_start_ahead.store(false, Ordering::SeqCst);
+    pool.renew_standbys();
+    sandboxes.none_is_left().await;
+    sandboxes.may_start_ahead.store(true, Ordering::SeqCst);
+    eventually(|| pool.shared.standbys.are_ready(1)).await;
+    pool.shutdown(Duration::from_secs(5)).await;
 }
 
 #[tokio::test]

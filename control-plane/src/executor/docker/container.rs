@@ -91,8 +91,9 @@ pub(super) fn body(
         // Else the image's command would become arguments of the init.
         cmd: Some(Vec::new()),
         env: Some(environment.iter().map(|(name, value)| format!("{name}={value}")).collect()),
-        // The init is root, whatever the image says: it chooses the function's user by itself.
-        user: Some(flags.user.clone().unwrap_or_else(|| ROOT.to_owned())),
+        // The init is root, whatever image and flags say: it unpacks code, keeps its secret to itself, and starts the
+        // function as another user.
+        user: Some(ROOT.to_owned()),
         // What an image has to say about its health is about a server that does not run here.
         healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
         labels: Some(labels),
@@ -249,6 +250,12 @@ mod tests {
         assert_eq!(labels[OWNER_LABEL], "ours");
         assert_eq!(labels["mine"], "1");
         assert_eq!(labels[KEPT_LABEL], "1");
+    }
+
+    #[test]
+    fn the_init_is_root_whoever_the_function_is() {
+        let body = made(&Flags { user: Some("1000:1000".into()), ..Flags::default() });
+        assert_eq!(body.user.as_deref(), Some("0:0"));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Pure: `LAMBDA_DOCKER_FLAGS`, the flags of `docker run` that are applied to every function container.
 
+mod env_file;
+
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 
 /// What the flags ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,7 +23,7 @@ pub struct Flags {
     pub labels: BTreeMap<String, String>,
     /// `--ulimit`.
     pub limits: Vec<Limit>,
-    /// `-u`, `--user`.
+    /// `-u`, `--user`: whom functions run as.
     pub user: Option<String>,
     /// `--platform`.
     pub platform: Option<String>,
@@ -75,6 +78,8 @@ impl Flags {
     /// file that cannot be read.
     pub fn parse(text: &str, sources: &Sources<'_>) -> Result<Self, Fault> {
         let mut flags = Self::default();
+        // Those of files give way, wherever they stand. [Docker: docker run]
+        let mut of_files = BTreeMap::new();
         let mut words = split(text)?.into_iter();
         while let Some(word) = words.next() {
             let (name, attached) = flag_and_value(&word);
@@ -86,14 +91,35 @@ impl Flags {
                 };
                 continue;
             }
+            let value =
+                || attached.or_else(|| words.next()).ok_or_else(|| Fault(format!("{name} needs a value")));
+            if let Some(read) = reader(name) {
+                let path = value()?;
+                let told = |reason: String| Fault(format!("{name} {path}: {reason}"));
+                let text = (sources.file)(&path).map_err(|error| told(error.to_string()))?;
+                of_files.extend(read(&text, sources.variable).map_err(told)?);
+                continue;
+            }
             let setter = setter(name)
                 .ok_or_else(|| Fault(format!("{word} is not supported; supported are {SUPPORTED}")))?;
-            let value =
-                attached.or_else(|| words.next()).ok_or_else(|| Fault(format!("{name} needs a value")))?;
+            let value = value()?;
             setter(&mut flags, &value, sources)
                 .map_err(|reason| Fault(format!("{name} {value}: {reason}")))?;
         }
+        for (name, value) in of_files {
+            flags.environment.entry(name).or_insert(value);
+        }
         Ok(flags)
+    }
+}
+
+type Reader = fn(&str, &dyn Fn(&str) -> Option<String>) -> Result<Vec<(String, String)>, String>;
+
+fn reader(name: &str) -> Option<Reader> {
+    match name {
+        "--env-file" => Some(env_file::docker),
+        "--compose-env-file" => Some(env_file::compose),
+        _ => None,
     }
 }
 
@@ -105,17 +131,6 @@ fn setter(name: &str) -> Option<Setter> {
             flags.environment.extend(variable(value, sources));
             Ok(())
         },
-        "--env-file" => |flags, value, sources| {
-            let text = (sources.file)(value).map_err(|error| error.to_string())?;
-            flags.environment.extend(lines(&text).filter_map(|line| variable(line, sources)));
-            Ok(())
-        },
-        "--compose-env-file" => |flags, value, sources| {
-            let text = (sources.file)(value).map_err(|error| error.to_string())?;
-            let pairs = lines(&text).filter_map(|line| variable(line.trim_start_matches("export "), sources));
-            flags.environment.extend(pairs.map(|(name, value)| (name.trim().to_owned(), unquoted(&value))));
-            Ok(())
-        },
         "-v" | "--volume" => |flags, value, _| {
             flags.volumes.push(volume(value)?);
             Ok(())
@@ -125,11 +140,13 @@ fn setter(name: &str) -> Option<Setter> {
             Ok(())
         },
         "--add-host" => |flags, value, _| {
-            let (name, address) = value.split_once([':', '=']).ok_or("a host is added as name:address")?;
-            flags.hosts.push(format!("{name}:{address}"));
+            flags.hosts.push(host(value).ok_or("a host is added as name:address")?);
             Ok(())
         },
         "--network" | "--net" => |flags, value, _| {
+            if value == "none" {
+                return Err("without a network, functions cannot be reached".to_owned());
+            }
             flags.network = Some(value.to_owned());
             Ok(())
         },
@@ -147,11 +164,19 @@ fn setter(name: &str) -> Option<Setter> {
             Ok(())
         },
         "--platform" => |flags, value, _| {
+            let known = matches!(
+                value,
+                "linux/amd64" | "linux/x86_64" | "linux/arm64" | "linux/aarch64" | "linux/arm64/v8"
+            );
+            if !known {
+                return Err("the platform is linux/amd64 or linux/arm64".to_owned());
+            }
             flags.platform = Some(value.to_owned());
             Ok(())
         },
         "--dns" => |flags, value, _| {
-            flags.dns.push(value.to_owned());
+            let address: IpAddr = value.parse().map_err(|_| "a name server is given by its address")?;
+            flags.dns.push(address.to_string());
             Ok(())
         },
         _ => return None,
@@ -182,27 +207,50 @@ fn variable(text: &str, sources: &Sources<'_>) -> Option<(String, String)> {
     }
 }
 
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'))
+/// `name:address` or `name=address`, where the address may be in brackets or stand for the machine's.
+fn host(value: &str) -> Option<String> {
+    let (name, address) = value.split_once([':', '=']).filter(|(name, _)| !name.is_empty())?;
+    let address = address.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(address);
+    (address == "host-gateway" || address.parse::<IpAddr>().is_ok()).then(|| format!("{name}:{address}"))
 }
 
-fn unquoted(value: &str) -> String {
-    let value = value.trim();
-    let inner = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
-    inner.unwrap_or(value).to_owned()
-}
+const VOLUME_FORM: &str = "a volume is given as host-path:/path[:mode]";
+
+/// [Docker: bind mounts, volumes; the engine says which of them go together]
+const MODES: &[&str] = &[
+    "ro",
+    "rw",
+    "z",
+    "Z",
+    "nocopy",
+    "consistent",
+    "cached",
+    "delegated",
+    "shared",
+    "rshared",
+    "slave",
+    "rslave",
+    "private",
+    "rprivate",
+];
 
 fn volume(value: &str) -> Result<String, String> {
-    let parts: Vec<&str> = value.split(':').collect();
-    let modes_are_known = |modes: &str| modes.split(',').all(|mode| matches!(mode, "ro" | "rw" | "z" | "Z"));
-    match parts.as_slice() {
-        [source, target] | [source, target, _] if source.is_empty() || !target.starts_with('/') => {
-            Err("a volume is given as host-path:/path[:mode]".to_owned())
-        }
-        [_, _] => Ok(value.to_owned()),
-        [_, _, modes] if modes_are_known(modes) => Ok(value.to_owned()),
-        [_, _, modes] => Err(format!("the mode is ro, rw, z or Z, not {modes}")),
-        _ => Err("a volume is given as host-path:/path[:mode]".to_owned()),
+    // The colon of `C:\\` separates nothing.
+    let drive = matches!(value.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
+    let (drive, rest) = value.split_at(if drive { 2 } else { 0 });
+    let parts: Vec<&str> = rest.split(':').collect();
+    let (source, target, modes) = match parts.as_slice() {
+        [source, target] => (source, target, None),
+        [source, target, modes] => (source, target, Some(modes)),
+        _ => return Err(VOLUME_FORM.to_owned()),
+    };
+    if (source.is_empty() && drive.is_empty()) || !target.starts_with('/') {
+        return Err(VOLUME_FORM.to_owned());
+    }
+    let unknown = modes.and_then(|modes| modes.split(',').find(|mode| !MODES.contains(mode)));
+    match unknown {
+        None => Ok(value.to_owned()),
+        Some(unknown) => Err(format!("{unknown:?} is no mode of a volume; there are {}", MODES.join(", "))),
     }
 }
 

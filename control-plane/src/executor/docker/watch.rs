@@ -16,10 +16,6 @@ use crate::executor::{ContainerId, Death, EnvironmentId, Error, PostMortem};
 /// Lines of a container's output that are shown when it died.
 const LAST_LINES: &str = "20";
 
-/// A container without an environment fills a volume, which takes a moment, and whoever lost one looks at it for a
-/// moment; older ones were left behind.
-const BUSINESS: Duration = Duration::from_secs(120);
-
 impl Docker {
     pub(super) async fn look_at(&self, engine: &Engine, container: &ContainerId) -> PostMortem {
         let client = &engine.found.client;
@@ -98,7 +94,7 @@ impl Docker {
         for container in listed {
             let is_leftover = match environment_of(container.labels.as_ref()) {
                 Some(environment) => !known(environment),
-                None => is_old(container.created),
+                None => is_old(container.created, self.business),
             };
             if let Some(id) = container.id.filter(|_| is_leftover) {
                 self.end(engine, &id).await?;
@@ -133,7 +129,8 @@ impl Docker {
                 Err(error) if status(&error) == Some(404) => continue,
                 Err(error) => return Err(failure("look at a container", client, &error)),
             };
-            if is_old(state.finished_at.as_deref().and_then(seconds).or(container.created)) {
+            let ended = state.finished_at.as_deref().and_then(seconds).or(container.created);
+            if is_old(ended, self.business) {
                 self.remove(engine, &id).await?;
                 removed += 1;
             }
@@ -183,10 +180,10 @@ fn environment_of(labels: Option<&HashMap<String, String>>) -> Option<Environmen
     EnvironmentId::parse(labels?.get(ENVIRONMENT_LABEL)?)
 }
 
-fn is_old(created: Option<i64>) -> bool {
+fn is_old(created: Option<i64>, business: Duration) -> bool {
     let created = created.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    created.is_none_or(|created| now.saturating_sub(created) > BUSINESS)
+    created.is_none_or(|created| now.saturating_sub(created) > business)
 }
 
 #[cfg(test)]
@@ -203,7 +200,8 @@ mod tests {
     #[test]
     fn what_ended_just_now_is_somebodys_business() {
         let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
-        assert!(!is_old(Some(now - 30)));
-        assert!(is_old(Some(now - 600)) && is_old(None));
+        let business = Duration::from_secs(60);
+        assert!(!is_old(Some(now - 30), business));
+        assert!(is_old(Some(now - 600), business) && is_old(None, business));
     }
 }

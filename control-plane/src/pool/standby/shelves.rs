@@ -126,22 +126,31 @@ impl<K: Copy + Eq> Shelves<K> {
         taken
     }
 
-    /// What to do next; nothing: all is as it should be. The name of a new sandbox is `fresh`.
-    pub(super) fn next(&mut self, fresh: impl FnOnce() -> K, now: Instant) -> Option<Step<K>> {
+    /// A sandbox that is of no use any more, if there is one.
+    pub(super) fn surplus(&mut self, now: Instant) -> Option<K> {
         for shelf in &mut self.shelves {
             shelf.misses.retain(|missed| now.saturating_duration_since(*missed) < MEMORY);
         }
         let wanted = self.wanted(now);
         for (shelf, wanted) in self.shelves.iter_mut().zip(&wanted) {
             if let Some(key) = shelf.stale.pop() {
-                return Some(Step::End(key));
+                return Some(key);
             }
             if shelf.ready.len() + shelf.starting.len() > *wanted
                 && let Some(key) = shelf.ready.pop()
             {
-                return Some(Step::End(key));
+                return Some(key);
             }
         }
+        None
+    }
+
+    /// What to do next; nothing: all is as it should be. The name of a new sandbox is `fresh`.
+    pub(super) fn next(&mut self, fresh: impl FnOnce() -> K, now: Instant) -> Option<Step<K>> {
+        if let Some(key) = self.surplus(now) {
+            return Some(Step::End(key));
+        }
+        let wanted = self.wanted(now);
         // Nothing is wanted of the images at the end.
         let used = wanted.iter().rposition(|wanted| *wanted > 0).map_or(0, |last| last + 1);
         if !self.closed {

@@ -29,14 +29,27 @@ fn variables_come_from_the_flag_from_files_and_from_this_process() {
     assert_eq!(pairs(&flags.environment), expected);
     let flags = parse("--compose-env-file compose").unwrap();
     assert_eq!(pairs(&flags.environment), [("A", "1 2"), ("B", "x")]);
+    for text in ["-e A=flag --env-file vars", "--env-file vars -e A=flag"] {
+        assert_eq!(parse(text).unwrap().environment["A"], "flag", "files give way: {text}");
+    }
+    assert_eq!(parse("--env-file vars --compose-env-file compose").unwrap().environment["A"], "1 2");
 }
 
 #[test]
 fn volumes_keep_their_mode() {
-    let flags = parse("-v /a:/b:ro --volume /c:/d -v name:/e:rw,z").unwrap();
-    assert_eq!(flags.volumes, ["/a:/b:ro", "/c:/d", "name:/e:rw,z"]);
-    assert!(parse("-v /a").is_err());
-    assert!(parse("-v /a:b").is_err());
+    let flags =
+        parse("-v /a:/b:ro --volume /c:/d -v name:/e:rw,z -v /f:/g:cached -v /h:/i:ro,rslave").unwrap();
+    assert_eq!(flags.volumes, ["/a:/b:ro", "/c:/d", "name:/e:rw,z", "/f:/g:cached", "/h:/i:ro,rslave"]);
+    for mode in ["consistent", "delegated", "nocopy", "Z", "rshared", "private"] {
+        assert!(parse(&format!("-v /a:/b:{mode}")).is_ok(), "{mode}");
+    }
+    assert_eq!(
+        parse(r"-v 'C:\Users\me:/b:ro' -v C:/x:/y").unwrap().volumes,
+        [r"C:\Users\me:/b:ro", "C:/x:/y"]
+    );
+    for wrong in ["/a", "/a:b", ":/b", "/a:/b:ro:z", "/a:/b:", "C:/x"] {
+        assert!(parse(&format!("-v '{wrong}'")).is_err(), "{wrong}");
+    }
     assert!(parse("-v /a:/b:purple").unwrap_err().to_string().contains("purple"));
 }
 
@@ -78,6 +91,27 @@ fn everything_else_is_taken_as_it_is() {
     assert_eq!(flags.platform.as_deref(), Some("linux/arm64"));
     assert!(flags.privileged);
     assert_eq!(flags.dns, ["8.8.8.8"]);
+}
+
+#[test]
+fn addresses_networks_and_platforms_have_to_be_some() {
+    let hosts = "--add-host a:::1 --add-host b=[2001:db8::1] --add-host c:host-gateway --dns ::1";
+    let flags = parse(hosts).unwrap();
+    assert_eq!(flags.hosts, ["a:::1", "b:2001:db8::1", "c:host-gateway"]);
+    assert_eq!(flags.dns, ["::1"]);
+    for wrong in [
+        "--add-host a",
+        "--add-host a:",
+        "--add-host a:elsewhere",
+        "--add-host :1.2.3.4",
+        "--dns dns.example.com",
+        "--dns 1.2.3",
+        "--network none",
+        "--platform windows/amd64",
+        "--platform linux",
+    ] {
+        assert!(parse(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]
