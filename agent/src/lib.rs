@@ -153,12 +153,12 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
         },
         () = stop.asked() => return Ok(()),
     };
-    info!("assigned to {}:{}", assignment.function_name, assignment.function_version);
     if let Some(level) =
         assignment.environment.get("LOCALSTACK_INIT_LOG_LEVEL").and_then(|text| log::Level::parse(text))
     {
         log::set_level(level);
     }
+    info!("assigned to {}:{}", assignment.function_name, assignment.function_version);
     let prepared = match prepare(&assignment, &platform, Logger::Pipe, &sender, &mut receiver).await {
         Ok(runtime) => watched(&assignment, &platform).map(|watch| (runtime, watch)),
         Err(reason) => Err(reason),

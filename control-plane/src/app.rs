@@ -173,6 +173,11 @@ pub async fn run(config: Config, in_container: bool, announce: impl FnOnce(Strin
             }
         }
         pool.shutdown(config.shutdown_grace).await;
+        if timeout(CLOSED_WITHIN, executions.stopped()).await.is_err() {
+            warn!(
+                "the ends of some invocations of durable executions are not kept in time; they run once more"
+            );
+        }
         match (events.stopped().await, persistence) {
             (0, _) => {}
             (left, Persistence::Kept) => info!(left, "asynchronous invocations go on at the next start"),
@@ -250,14 +255,19 @@ async fn build(
         .with_context(|| format!("cannot use the folder of code archives {}", state.code().display()))?;
     archives.discard_all_but(&store.archives_in_use().await?).context("cannot clean up code archives")?;
 
-    let docker = Arc::new(Docker::new(docker_settings(config, in_container, instance)?));
+    let docker = Docker::new(docker_settings(config, in_container, instance)?);
+    let docker = Arc::new(docker.with_request_limit(config.docker_request_limit));
     let executor = Arc::clone(&docker) as Arc<dyn Executor>;
     let (tunnel_sink, tunnels) = mpsc::channel(TUNNELS_WAITING);
     let traces =
         Arc::new(Forwarder::start(config.upstream.of(Some("xray")).map(ToString::to_string).as_deref()));
     let services = Arc::new(Services::new(
         config.upstream.clone(),
-        Credentials::of_environment(|name| std::env::var(name).ok()),
+        Credentials::of_aws(
+            config.access_key_id.clone(),
+            config.secret_access_key.clone(),
+            config.session_token.clone(),
+        ),
     ));
     let metrics = Metrics::default();
     let metric_forwarder = MetricForwarder::start(metrics.clone(), Arc::clone(&services));
@@ -392,7 +402,11 @@ fn docker_settings(config: &Config, in_container: bool, instance: &str) -> anyho
         hostname: Some(hostname()).filter(|name| !name.is_empty()),
         main_container_name: config.main_container_name.clone(),
         instance: instance.to_owned(),
-        networks: config.docker_networks.clone(),
+        networks: if config.docker_networks.is_empty() {
+            config.main_docker_network.iter().cloned().collect()
+        } else {
+            config.docker_networks.clone()
+        },
         flags: Flags::parse(&config.docker_flags, &sources)?,
         dns: config.docker_dns.clone(),
         platforms: if config.ignore_architecture {
@@ -430,7 +444,8 @@ fn init_binaries(config: &Config) -> anyhow::Result<InitBinaries> {
 /// The configuration cannot be used.
 pub fn doctor_settings(config: &Config, in_container: bool) -> anyhow::Result<doctor::Settings> {
     let instance = instance(config);
-    let executor = Arc::new(Docker::new(docker_settings(config, in_container, &instance)?));
+    let docker = Docker::new(docker_settings(config, in_container, &instance)?);
+    let executor = Arc::new(docker.with_request_limit(config.docker_request_limit));
     doctor_of(config, executor, instance)
 }
 

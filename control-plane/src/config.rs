@@ -6,6 +6,7 @@ mod live;
 mod shown;
 mod table;
 mod value;
+mod without_effect;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use crate::gateway::upstream::Endpoints;
 pub use live::{ADJUSTABLE, Live, Refusal};
 pub use table::{VARIABLES, Variable};
 pub use value::{Fault, Source};
+pub use without_effect::{WITHOUT_EFFECT, WithoutEffect, warnings};
 
 /// The secret that functions sign with, and LocalStack's users. (LocalStack)
 const FUNCTIONS_SECRET: &str = "test";
@@ -52,8 +54,12 @@ pub struct Config {
     pub docker_host: Option<String>,
     /// `DOCKER_SOCK`.
     pub docker_socket: Option<PathBuf>,
+    /// Time for the engine's answer to any one request, in whole seconds.
+    pub docker_request_limit: Duration,
     /// Networks of function containers, the first is the main one.
     pub docker_networks: Vec<String>,
+    /// `MAIN_DOCKER_NETWORK`: the one network of function containers, where no other is named.
+    pub main_docker_network: Option<String>,
     /// Extra flags of function containers, as for `docker run`.
     pub docker_flags: String,
     /// Name server of function containers.
@@ -102,6 +108,12 @@ pub struct Config {
     pub enforce_iam: bool,
     /// Secrets that make right signatures.
     pub secrets: Vec<String>,
+    /// `AWS_ACCESS_KEY_ID`.
+    pub access_key_id: Option<String>,
+    /// `AWS_SECRET_ACCESS_KEY`.
+    pub secret_access_key: Option<String>,
+    /// `AWS_SESSION_TOKEN`.
+    pub session_token: Option<String>,
     /// Length at which lines of functions are cut on the console.
     pub truncate_stdout: usize,
     /// Quotas.
@@ -155,6 +167,7 @@ impl Config {
             PathBuf::from,
         );
         let defaults = Limits::default();
+        let secret_access_key = source.text("AWS_SECRET_ACCESS_KEY");
         let upstream = source.endpoints("AWS_ENDPOINT_URL", &gateway_listen);
         let hosts = Hosts {
             unchecked: source.flag("DISABLE_CORS_CHECKS"),
@@ -180,7 +193,11 @@ impl Config {
             image_prefix: source.text("DOCKER_GLOBAL_IMAGE_PREFIX").unwrap_or_default(),
             docker_host: source.text("DOCKER_HOST"),
             docker_socket: source.text("DOCKER_SOCK").map(PathBuf::from),
+            docker_request_limit: source
+                .parsed("DOCKER_SDK_DEFAULT_TIMEOUT_SECONDS", value::whole_seconds)
+                .unwrap_or(Duration::from_secs(60)),
             docker_networks: source.list("LAMBDA_DOCKER_NETWORK"),
+            main_docker_network: source.text("MAIN_DOCKER_NETWORK"),
             docker_flags: source.text("LAMBDA_DOCKER_FLAGS").unwrap_or_default(),
             docker_dns: source.text("LAMBDA_DOCKER_DNS"),
             ignore_architecture: source.flag("LAMBDA_IGNORE_ARCHITECTURE"),
@@ -196,7 +213,7 @@ impl Config {
                 .unwrap_or(Duration::from_secs(60)),
             event_concurrency: source.parsed("LAMBDOCK_EVENT_CONCURRENCY", value::at_least_one).unwrap_or(10),
             environment_timeout: source
-                .seconds("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT")
+                .parsed("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT", value::some_seconds)
                 .unwrap_or(Duration::from_secs(20)),
             init_user: source.text("LAMBDA_INIT_USER"),
             init_log_level: source.parsed("LOCALSTACK_INIT_LOG_LEVEL", value::init_log_level),
@@ -210,9 +227,12 @@ impl Config {
             parity_access_keys: source.flag("PARITY_AWS_ACCESS_KEY_ID"),
             enforce_iam: source.flag("ENFORCE_IAM"),
             secrets: {
-                let own = source.text("AWS_SECRET_ACCESS_KEY").filter(|own| own != FUNCTIONS_SECRET);
+                let own = secret_access_key.clone().filter(|own| own != FUNCTIONS_SECRET);
                 [FUNCTIONS_SECRET.to_owned()].into_iter().chain(own).collect()
             },
+            access_key_id: source.text("AWS_ACCESS_KEY_ID"),
+            secret_access_key,
+            session_token: source.text("AWS_SESSION_TOKEN"),
             truncate_stdout: source.number("LAMBDA_TRUNCATE_STDOUT").unwrap_or(2000),
             limits: Limits {
                 code_size_zipped: source

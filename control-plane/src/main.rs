@@ -12,11 +12,12 @@ use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use lambdock::config::{Config, VARIABLES};
+use lambdock::config::{self, Config, VARIABLES};
 use lambdock::executor::docker::Fault as FlagsFault;
 use lambdock::logs::command;
 use lambdock::{app, doctor, place};
 use tikv_jemallocator::Jemalloc;
+use tracing::warn;
 use tracing_subscriber::EnvFilter;
 
 /// Payloads of megabytes come and go on all threads; glibc maps each of them anew, and musl is slow throughout.
@@ -65,7 +66,8 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let in_container = place::in_container();
-    let config = match Config::read(&|name| std::env::var(name).ok(), in_container) {
+    let environment = |name: &str| std::env::var(name).ok();
+    let config = match Config::read(&environment, in_container) {
         Ok(config) => config,
         Err(faults) => {
             for fault in faults {
@@ -93,6 +95,9 @@ fn main() -> ExitCode {
     };
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => {
+            for warning in config::warnings(&environment) {
+                warn!("{warning}");
+            }
             match runtime.block_on(app::run(config, in_container, |banner| println!("{banner}"))) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {

@@ -233,13 +233,16 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Those of the SDKs' variables, if they are of AWS's making: others, such as `test`, are as good as none, and then
-    /// the account stands in their place.
-    pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
-        let access_key = variable("AWS_ACCESS_KEY_ID")?;
+    /// These, if they are of AWS's making: others, such as `test`, are as good as none, and then the account stands in
+    /// their place.
+    pub fn of_aws(
+        access_key: Option<String>,
+        secret: Option<String>,
+        session_token: Option<String>,
+    ) -> Option<Self> {
+        let (access_key, secret) = access_key.zip(secret)?;
         let real = access_key.len() >= 16 && ["AKIA", "ASIA"].iter().any(|kind| access_key.starts_with(kind));
-        let secret = variable("AWS_SECRET_ACCESS_KEY")?;
-        real.then(|| Self { access_key, secret, session_token: variable("AWS_SESSION_TOKEN") })
+        real.then_some(Self { access_key, secret, session_token })
     }
 }
 
@@ -359,16 +362,10 @@ mod tests {
 
     #[test]
     fn only_credentials_of_aws_are_taken_for_some() {
-        let of = |key: &'static str| {
-            Credentials::of_environment(|name| match name {
-                "AWS_ACCESS_KEY_ID" => Some(key.to_owned()),
-                "AWS_SECRET_ACCESS_KEY" => Some("secret".to_owned()),
-                _ => None,
-            })
-        };
+        let of = |key: &str| Credentials::of_aws(Some(key.to_owned()), Some("secret".to_owned()), None);
         assert!(of("AKIAIOSFODNN7EXAMPLE").is_some() && of("ASIAIOSFODNN7EXAMPLE").is_some());
         assert!(of("test").is_none() && of("000000000000").is_none() && of("AKIA").is_none());
-        assert!(Credentials::of_environment(|_| None).is_none());
+        assert!(Credentials::of_aws(Some("AKIAIOSFODNN7EXAMPLE".to_owned()), None, None).is_none());
     }
 
     #[tokio::test]

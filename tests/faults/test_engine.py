@@ -43,6 +43,34 @@ def test_an_engine_that_hangs_while_a_container_starts(server, engine_proxy, req
     wait_until(lambda: len(one.containers(running=False)) <= 1, 30, "what came to life late is removed")
 
 
+def test_an_engine_that_never_answers_fails_a_function_that_is_prepared(own_server, engine_proxy):
+    engine_proxy.hold_requests("")
+    server = own_server(DOCKER_HOST=engine_proxy.host)
+    assert "none" in server.log, "it is told at the start"
+    one = create(server)
+    asked = time.monotonic()
+    wait_until(lambda: one.configuration()["State"] == "Failed", 30, "its preparation has failed")
+    assert engine_proxy.held.is_set(), "the engine was asked"
+    assert seconds_since(asked) < 20
+    reason = one.configuration()["StateReason"]
+    assert "no container engine answers at" in reason
+    assert "(no answer)" in reason
+    assert server.health()["services"]["lambda"] == "running"
+
+
+def test_an_engine_that_stops_answering_while_a_function_is_prepared(own_server, engine_proxy):
+    server = own_server(DOCKER_HOST=engine_proxy.host, DOCKER_SDK_DEFAULT_TIMEOUT_SECONDS=2)
+    engine_proxy.hold_requests("/images/")
+    one = create(server)
+    asked = time.monotonic()
+    wait_until(lambda: one.configuration()["State"] == "Failed", 30, "its preparation has failed")
+    assert engine_proxy.held.is_set(), "the engine was asked"
+    assert seconds_since(asked) < 20
+    assert "the container engine did not answer within 2 s" in one.configuration()["StateReason"]
+    engine_proxy.release()
+    assert deploy(server).run("return 'works'").value() == "works"
+
+
 def test_every_caller_of_an_engine_that_hangs_gets_an_answer(server, engine_proxy):
     one = deploy(server)
     engine_proxy.hold_requests("/containers/create")

@@ -1,69 +1,18 @@
 """Settings that change how functions run."""
 
 import json
+import re
 import time
-import uuid
 
 import pytest
 import requests
 
 from harness import engine
-from harness.archives import python
+from harness.archives import python, zip_of
 from harness.clients import refused
 from harness.deployment import create, deploy
 from harness.server import Lambdock, free_port, image, seconds_since
-
-
-@pytest.fixture
-def network():
-    """Makes networks of the engine."""
-    made = []
-
-    def make() -> str:
-        name = f"lambdock-test-{uuid.uuid4().hex[:10]}"
-        made.append(name)
-        engine.docker("network", "create", name)
-        return name
-
-    yield make
-    for name in made:
-        engine.docker("network", "rm", name)
-
-
-def test_flags_are_given_to_every_container(own_server, tmp_path):
-    host_folder = tmp_path / "mounted"
-    host_folder.mkdir()
-    (host_folder / "file").write_text("from the host")
-    (tmp_path / "env").write_text("FROM_FILE=yes\n")
-    flags = (
-        f"-e Hello=x --env-file {tmp_path}/env -v {host_folder}:/mnt/host:ro --add-host example.test:192.0.2.7 "
-        "-l team=blue --ulimit nofile=321:321"
-    )
-    one = deploy(own_server(LAMBDA_DOCKER_FLAGS=flags), Environment={"Variables": {"Hello": "overridden"}})
-    seen = one.run(
-        """
-        import os, resource, socket
-        return {
-            "Hello": os.environ["Hello"],
-            "FROM_FILE": os.environ["FROM_FILE"],
-            "mounted": open("/mnt/host/file").read(),
-            "example.test": socket.gethostbyname("example.test"),
-            "nofile": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-        }
-        """
-    ).value()
-    assert seen == {
-        "Hello": "x",
-        "FROM_FILE": "yes",
-        "mounted": "from the host",
-        "example.test": "192.0.2.7",
-        "nofile": 321,
-    }
-    (container,) = one.containers()
-    facts = container.inspect()
-    assert facts["Config"]["Labels"]["team"] == "blue"
-    (mount,) = [mount for mount in facts["Mounts"] if mount["Destination"] == "/mnt/host"]
-    assert mount["RW"] is False
+from harness.waiting import wait_until
 
 
 def test_containers_join_all_networks(own_server, network):
@@ -82,6 +31,18 @@ def test_the_name_server_can_be_chosen(own_server):
     assert "nameserver 192.0.2.53" in one.run("return open('/etc/resolv.conf').read()").value()
 
 
+def test_the_network_of_lambdock_is_used_where_no_other_is_named(own_server, network):
+    ours, theirs = network(), network()
+    one = deploy(own_server(MAIN_DOCKER_NETWORK=ours))
+    other = deploy(own_server(MAIN_DOCKER_NETWORK=ours, LAMBDA_DOCKER_NETWORK=theirs))
+    for function, expected in [(one, ours), (other, theirs)]:
+        assert function.run("return 'reachable'").value() == "reachable"
+        (container,) = function.containers()
+        assert container.inspect()["NetworkSettings"]["Networks"].keys() == {expected}
+        function.server.terminate()
+        assert function.server.wait() == 0
+
+
 def test_images_can_be_named_one_by_one(own_server):
     mapping = json.dumps({"python3.12": image("python3.12"), "python3.13": image("python3.12")})
     one = deploy(own_server(LAMBDA_RUNTIME_IMAGE_MAPPING=mapping), Runtime="python3.13")
@@ -89,7 +50,7 @@ def test_images_can_be_named_one_by_one(own_server):
 
 
 def test_functions_can_run_as_root(own_server):
-    one = deploy(own_server(LAMBDA_INIT_USER="root"))
+    one = deploy(own_server(LAMBDA_INIT_USER="root", LAMBDA_DOCKER_FLAGS="-u 1000"))
     assert one.run("import os; return os.getuid()").value() == 0
 
 
@@ -98,10 +59,39 @@ def test_the_endpoint_can_be_left_out(own_server):
     assert one.run("import os; return os.environ.get('AWS_ENDPOINT_URL')").value() is None
 
 
-@pytest.mark.parametrize("level", ["trace", "debug", "info", "warn", "error", "fatal", "panic"])
-def test_every_level_of_the_inits_log_works(own_server, level):
-    one = deploy(own_server(LOCALSTACK_INIT_LOG_LEVEL=level))
-    assert one.run("return 1").value() == 1
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [
+        ("trace", {"debug", "info", "warn", "error", "fatal"}),
+        ("debug", {"debug", "info", "warn", "error", "fatal"}),
+        ("info", {"info", "warn", "error", "fatal"}),
+        ("warn", {"warn", "error", "fatal"}),
+        ("error", {"error", "fatal"}),
+        ("fatal", {"fatal"}),
+        ("panic", set()),
+    ],
+)
+def test_the_init_writes_lines_of_its_level_and_above(own_server, tmp_path, level, written):
+    server = own_server(
+        LOCALSTACK_INIT_LOG_LEVEL=level,
+        # So that there is something to warn of, and, where code wants to be at `fixed`, to fail with.
+        LAMBDA_INIT_USER="nobody:nowhere",
+        LAMBDA_DOCKER_FLAGS=f"-v {tmp_path}:/var/task/fixed:ro",
+        LAMBDA_REMOVE_CONTAINERS=0,
+    )
+    works = deploy(server)
+    assert works.run("import pwd, os; return pwd.getpwuid(os.getuid()).pw_name").value() == "nobody"
+    fails = deploy(server, zip_of({"fixed/file": "x"}))
+    assert refused(lambda: fails.invoke()).status == 500
+    (living,), (dead,) = works.containers(), fails.containers(running=False)
+    wait_until(lambda: dead.inspect()["State"]["Status"] == "exited", what="the init has ended")
+    lines = engine.logs(living.id) + engine.logs(dead.id)
+    # [LocalStack's init: lines are JSON at trace]
+    found = {json.loads(line)["level"] if level == "trace" else line.split()[1] for line in lines}
+    server.terminate()
+    server.wait()
+    engine.remove(server.containers())
+    assert found == written, lines
 
 
 def test_variables_may_carry_localstacks_prefix(own_server):
@@ -150,6 +140,11 @@ def test_an_answer_may_be_larger_when_the_limit_is(own_server):
         {"LAMBDA_RUNTIME_IMAGE_MAPPING": "{not json"},
         {"LAMBDA_RUNTIME_IMAGE_MAPPING": '{"cobol77": "image"}'},
         {"LAMBDA_DOCKER_FLAGS": "--no-such-flag"},
+        {"LAMBDA_DOCKER_FLAGS": "--dns somewhere"},
+        {"LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "0"},
+        {"LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "1e19"},
+        {"LAMBDA_KEEPALIVE_MS": "18446744073709551615"},
+        {"DOCKER_SDK_DEFAULT_TIMEOUT_SECONDS": "0"},
         {"LOCALSTACK_INIT_LOG_LEVEL": "shouting"},
     ],
 )
@@ -168,6 +163,22 @@ def test_all_wrong_settings_are_told_at_once(tmp_path):
     assert server.wait() != 0
     assert "LAMBDA_KEEPALIVE_MS" in server.log
     assert "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT" in server.log
+
+
+def test_who_sets_what_has_no_effect_is_told_what_to_do_instead(own_server):
+    server = own_server(
+        LAMBDA_EXECUTOR="docker-reuse",
+        LAMBDA_REMOTE_DOCKER="",
+        LOCALSTACK_EDGE_PORT=4567,
+        LAMBDA_RUNTIME_EXECUTOR="kubernetes",
+        LAMBDA_PREBUILD_IMAGES=0,
+    )
+    warnings = [line for line in server.log.splitlines() if "has no effect" in line]
+    assert all("WARN" in line for line in warnings)
+    told = {re.search(r"(\w+) has no effect: (.*)", line).groups() for line in warnings}
+    assert {name for name, _ in told} == {"LAMBDA_EXECUTOR", "LOCALSTACK_EDGE_PORT", "LAMBDA_RUNTIME_EXECUTOR"}
+    assert "GATEWAY_LISTEN" in dict(told)["LOCALSTACK_EDGE_PORT"]
+    assert "has no effect" not in own_server().log
 
 
 def test_updates_can_be_made_to_take_their_time(own_server):

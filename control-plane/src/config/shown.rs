@@ -20,7 +20,9 @@ pub(super) fn shown(config: &Config) -> Map<String, Value> {
         image_prefix,
         docker_host,
         docker_socket,
+        docker_request_limit,
         docker_networks,
+        main_docker_network,
         docker_flags,
         docker_dns,
         ignore_architecture,
@@ -51,6 +53,9 @@ pub(super) fn shown(config: &Config) -> Map<String, Value> {
         enforce_iam,
         // Nobody is shown them.
         secrets: _,
+        access_key_id: _,
+        secret_access_key: _,
+        session_token: _,
         config_updates,
         debug,
         log_filter,
@@ -81,6 +86,8 @@ pub(super) fn shown(config: &Config) -> Map<String, Value> {
     show("DOCKER_GLOBAL_IMAGE_PREFIX", json!(image_prefix));
     show("DOCKER_HOST", json!(docker_host));
     show("DOCKER_SOCK", json!(docker_socket));
+    show("DOCKER_SDK_DEFAULT_TIMEOUT_SECONDS", docker_request_limit.as_secs().into());
+    show("MAIN_DOCKER_NETWORK", json!(main_docker_network));
     show("LAMBDA_DOCKER_NETWORK", docker_networks.join(",").into());
     show("LAMBDA_DOCKER_FLAGS", json!(docker_flags));
     show("LAMBDA_DOCKER_DNS", json!(docker_dns));

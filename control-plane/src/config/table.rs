@@ -66,6 +66,11 @@ pub const VARIABLES: &[Variable] = &[
     variable("DOCKER_HOST", "the first engine found", "The container engine: unix:///path, tcp://host:port."),
     variable("DOCKER_SOCK", "/var/run/docker.sock", "The engine's socket, where DOCKER_HOST is not set."),
     variable(
+        "DOCKER_SDK_DEFAULT_TIMEOUT_SECONDS",
+        "60",
+        "Whole seconds that the engine has to answer a request, but for pulls of images.",
+    ),
+    variable(
         "LAMBDA_RUNTIME_IMAGE_MAPPING",
         "public.ecr.aws/lambda/…",
         "Images that run functions: a name with <runtime> in it, or a JSON object from runtimes to images.",
@@ -117,7 +122,8 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT",
         "20",
-        "Seconds that a container may take until it can be given an invocation.",
+        "Seconds that a container may take until it can be given an invocation. The init phases of provisioned \
+         concurrency and SnapStart have 130 seconds or the function's timeout, as on AWS.",
     ),
     variable(
         "LAMBDA_REMOVE_CONTAINERS",
@@ -126,14 +132,20 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         "LAMBDA_DOCKER_NETWORK",
-        "Lambdock's own network in a container, else the bridge",
+        "MAIN_DOCKER_NETWORK, else Lambdock's own network in a container, else the bridge",
         "Networks of function containers, separated by commas; the first is the main one.",
+    ),
+    variable(
+        "MAIN_DOCKER_NETWORK",
+        "",
+        "Network of function containers where LAMBDA_DOCKER_NETWORK names none.",
     ),
     variable(
         "LAMBDA_DOCKER_FLAGS",
         "",
         "More flags for function containers, as for docker run: -e, --env-file, --compose-env-file, -v, -p, \
-         --add-host, --network (--net), -l, --ulimit, -u, --platform, --privileged, --dns.",
+         --add-host, --network (--net), -l, --ulimit, -u, --platform, --privileged, --dns. --network stands for the \
+         main network, and -u for LAMBDA_INIT_USER where that is not set.",
     ),
     variable("LAMBDA_DOCKER_DNS", "the engine's", "Name server of function containers."),
     variable(
@@ -152,7 +164,11 @@ pub const VARIABLES: &[Variable] = &[
         "an address that only containers reach, any port",
         "Address and port that function containers dial back to.",
     ),
-    variable("LAMBDA_INIT_USER", "sbx_user1051", "User that functions run as inside their containers."),
+    variable(
+        "LAMBDA_INIT_USER",
+        "sbx_user1051",
+        "User that functions run as inside their containers: a name or a number, and after a colon a group.",
+    ),
     variable("LAMBDA_INIT_BIN_PATH", "built in", "Another init binary for function containers."),
     variable(
         "LOCALSTACK_INIT_LOG_LEVEL",
@@ -193,10 +209,17 @@ pub const VARIABLES: &[Variable] = &[
          are verified.",
     ),
     variable(
+        "AWS_ACCESS_KEY_ID",
+        "the account's id",
+        "Access key that calls of Lambdock's own to services at AWS_ENDPOINT_URL are signed with, if it is one of \
+         AWS's: it begins with AKIA or ASIA.",
+    ),
+    variable(
         "AWS_SECRET_ACCESS_KEY",
         "test",
-        "Another secret than test that signatures may be made with, where they are verified.",
+        "Its secret; also another secret than test that signatures may be made with, where they are verified.",
     ),
+    variable("AWS_SESSION_TOKEN", "", "Session token that belongs to AWS_ACCESS_KEY_ID."),
     variable("LAMBDA_TRUNCATE_STDOUT", "2000", "Length at which functions' lines are cut on the console."),
     variable("LAMBDA_LIMITS_CODE_SIZE_ZIPPED", "52428800", "Largest archive in a request, in bytes."),
     variable(

@@ -32,6 +32,8 @@ fn what_is_shown_can_be_set() {
         ("LAMBDA_DOCKER_NETWORK", "a,b"),
         ("LAMBDA_REMOVE_CONTAINERS", "0"),
         ("DOCKER_HOST", "tcp://e:1"),
+        ("DOCKER_SDK_DEFAULT_TIMEOUT_SECONDS", "7"),
+        ("MAIN_DOCKER_NETWORK", "c"),
         ("DEBUG", "1"),
     ];
     for pairs in [&set[..], &[]] {
@@ -40,7 +42,9 @@ fn what_is_shown_can_be_set() {
         let names: BTreeSet<&str> = shown.keys().map(String::as_str).collect();
         let mut table: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
         assert!(table.remove("LAMBDA_RETRY_BASE_DELAY"), "which is shown under its other name");
-        assert!(table.remove("AWS_SECRET_ACCESS_KEY"), "which nobody is shown");
+        for secret in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+            assert!(table.remove(secret), "which nobody is shown");
+        }
         assert_eq!(names, table);
         let texts: Vec<(String, String)> = shown
             .iter()
@@ -66,6 +70,13 @@ fn the_documentation_lists_every_variable() {
     for Variable { name, default, about } in VARIABLES {
         let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
         text.push_str(&format!("| `{name}` | {default} | {about} |\n").replace("  ", " "));
+    }
+    text.push_str(
+        "\n## Without effect\n\nThese variables of LocalStack do nothing here. Lambdock warns of those that are set \
+         when it starts.\n\n| Variable | Instead |\n|---|---|\n",
+    );
+    for WithoutEffect { name, instead, .. } in WITHOUT_EFFECT {
+        text.push_str(&format!("| `{name}` | {instead} |\n"));
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
     if std::env::var_os("UPDATE").is_some() {
@@ -98,9 +109,41 @@ fn every_bad_value_is_reported_at_once() {
         [
             "LOCALSTACK_GATEWAY_LISTEN=\"nowhere\" cannot be used: expected addresses such as 127.0.0.1:4566, \
              separated by commas",
-            "LAMBDA_KEEPALIVE_MS=\"ten\" cannot be used: expected a whole number",
+            "LAMBDA_KEEPALIVE_MS=\"ten\" cannot be used: expected a whole number of milliseconds, 31536000000 at most",
         ]
     );
+}
+
+#[test]
+fn times_and_numbers_have_bounds() {
+    let fault =
+        |name: &str, value: &str| read(&[(name, value)], false).err().map(|faults| faults[0].to_string());
+    for (name, zero_is_fine) in [
+        ("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT", false),
+        ("LAMBDOCK_SHUTDOWN_GRACE", true),
+        ("LAMBDA_RETRY_BASE_DELAY_SECONDS", true),
+        ("LAMBDA_KEEPALIVE_MS", true),
+        ("LAMBDOCK_UPDATE_MS", true),
+        ("DOCKER_SDK_DEFAULT_TIMEOUT_SECONDS", false),
+        ("LAMBDOCK_EVENT_CONCURRENCY", false),
+    ] {
+        assert_eq!(fault(name, "0").is_none(), zero_is_fine, "{name}=0");
+        assert_eq!(fault(name, "1"), None, "{name}=1");
+        for wrong in ["-1", "1e19", "NaN", "inf", "18446744073709551615", "99999999999999999999", "1 s"] {
+            // Only times have a bound; any number of executions is none.
+            if name != "LAMBDOCK_EVENT_CONCURRENCY" || wrong != "18446744073709551615" {
+                let told = fault(name, wrong).unwrap_or_else(|| panic!("{name}={wrong} is taken"));
+                assert!(told.starts_with(&format!("{name}={wrong:?} cannot be used: expected a ")), "{told}");
+            }
+        }
+    }
+    assert_eq!(
+        fault("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT", "0.0").unwrap(),
+        "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT=\"0.0\" cannot be used: expected a number of seconds, more than 0"
+    );
+    let year =
+        read(&[("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT", "31536000")], false).unwrap().environment_timeout;
+    assert!(std::time::Instant::now().checked_add(year).is_some());
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub struct Source<'a> {
     pub(super) asked: BTreeSet<&'static str>,
 }
 
-const PREFIX: &str = "LOCALSTACK_";
+pub(super) const PREFIX: &str = "LOCALSTACK_";
 
 impl<'a> Source<'a> {
     /// A source over `environment`.
@@ -108,16 +108,11 @@ impl<'a> Source<'a> {
     }
 
     pub(super) fn seconds(&mut self, name: &'static str) -> Option<Duration> {
-        self.parsed(name, |text| {
-            let seconds = text.parse::<f64>().ok();
-            seconds
-                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-                .ok_or_else(|| "a number of seconds".to_owned())
-        })
+        self.parsed(name, seconds)
     }
 
     pub(super) fn milliseconds(&mut self, name: &'static str) -> Option<Duration> {
-        self.number(name).map(Duration::from_millis)
+        self.parsed(name, milliseconds)
     }
 
     /// False unless set to `1` or `true`.
@@ -197,6 +192,34 @@ pub(super) fn image_mapping(text: &str) -> Result<ImageMapping, String> {
         return Err(format!("names of Lambda runtimes as keys; {unknown:?} is none"));
     }
     Ok(ImageMapping::PerRuntime(images.into_iter().collect()))
+}
+
+/// The longest time that can be set: a year. Points in time that are much further away do not exist for the system.
+const LONGEST: Duration = Duration::from_secs(31_536_000);
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let expected = || format!("a number of seconds, {} at most", LONGEST.as_secs());
+    seconds.filter(|seconds| *seconds <= LONGEST).ok_or_else(expected)
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    let milliseconds = text.parse().ok().map(Duration::from_millis);
+    let expected = || format!("a whole number of milliseconds, {} at most", LONGEST.as_millis());
+    milliseconds.filter(|milliseconds| *milliseconds <= LONGEST).ok_or_else(expected)
+}
+
+/// A time in which something can happen.
+pub(super) fn some_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = seconds(text)?;
+    if seconds.is_zero() { Err("a number of seconds, more than 0".to_owned()) } else { Ok(seconds) }
+}
+
+/// The same in whole seconds.
+pub(super) fn whole_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    let expected = || format!("a whole number of seconds from 1 to {}", LONGEST.as_secs());
+    seconds.filter(|seconds| !seconds.is_zero() && *seconds <= LONGEST).ok_or_else(expected)
 }
 
 /// [LocalStack: 300 s at most]
