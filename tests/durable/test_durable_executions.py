@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.archives import fixture, python
+from harness.archives import fixture, python, zip_of
 from harness.clients import refused
 from harness.deployment import deploy
 from harness.server import Lambdock
@@ -345,3 +345,32 @@ def test_executions_go_on_after_a_kill(own_server, tmp_path):
     assert json.loads(one.end(waiting)["Result"]) == "yes"
     again = one.call("large", name="done", bytes=3)
     assert again.headers["x-amz-durable-execution-arn"] == done.headers["x-amz-durable-execution-arn"]
+
+
+def test_what_ends_within_the_grace_of_a_stop_is_not_done_again(own_server, tmp_path):
+    tmp_path.chmod(0o777)
+    slow = zip_of(
+        {
+            "app.py": """
+import os, time
+
+def note(text):
+    with open("/witness/" + os.environ["AWS_LAMBDA_FUNCTION_NAME"], "a") as file:
+        file.write(text + "\\n")
+
+def handler(event, context):
+    note("begun")
+    time.sleep(2)
+    note("ended")
+    return {"Status": "SUCCEEDED", "Result": '"done"'}
+"""
+        }
+    )
+    server = own_server(PERSISTENCE=1, LAMBDA_DOCKER_FLAGS=f"-v {tmp_path}:/witness")
+    one = Durable(server, tmp_path, archive=slow)
+    arn = one.start("slow")
+    wait_until(lambda: one.notes() == ["begun"], 30)
+    server.restart()
+    execution = one.end(arn)
+    assert (execution["Status"], execution["Result"]) == ("SUCCEEDED", '"done"')
+    assert one.notes() == ["begun", "ended"]
