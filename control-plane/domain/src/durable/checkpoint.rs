@@ -5,8 +5,10 @@
 
 use std::collections::HashMap;
 
+use super::head::Answered;
 use super::operation::{Action, Callback, CallbackOptions, Chained, Kind, Operation, Status, Update};
-use super::{Answered, CHAINED_PAYLOAD_LIMIT, ErrorObject, Execution, Outcome, Retry, What, after};
+use super::time::after;
+use super::{CHAINED_PAYLOAD_LIMIT, ErrorObject, Execution, Outcome, Retry, What};
 use crate::{Error, Timestamp};
 
 /// Most that the error of an operation may be, in bytes.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Error, Scope};
+use crate::{Error, FunctionId, Scope};
 
 fn id() -> FunctionId {
     FunctionId {
