@@ -15,7 +15,8 @@ use lambdock_protocol::Mode;
 use tracing::{debug, info, warn};
 
 use super::body;
-use super::dispatch::{Gateway, refusal, whole};
+use super::dispatch::{Gateway, whole};
+use super::refusals::refusal;
 use super::response_stream;
 use super::scope::{Credential, KeyDecoding};
 use super::server::{Body, Peer};
