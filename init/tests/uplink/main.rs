@@ -21,3 +21,4 @@ mod responses;
 #[expect(dead_code, reason = "shared with other tests")]
 #[path = "../sandbox/mod.rs"]
 mod sandbox;
+mod story;
