@@ -22,3 +22,4 @@ mod responses;
 #[path = "../sandbox/mod.rs"]
 mod sandbox;
 mod story;
+mod traces;
