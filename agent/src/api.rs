@@ -34,7 +34,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::clock;
 use crate::credentials::Credentials;
 use crate::lifecycle::{BodyEnd, CallId, ErrorBody, Event, Point, Reply, ResponseHead, ResponseMode};
-use crate::log::debug;
+use crate::log::{self, Level, debug};
 use crate::output::journal::Journal;
 use crate::telemetry::subscription as telemetry;
 use crate::uplink::Sender;
@@ -186,9 +186,14 @@ impl Api {
     fn take(self: Rc<Self>, request: Request<Incoming>) -> LocalBoxed<Answer> {
         let taking = self.footing.traffic.takes();
         let posted = request.method() == Method::POST;
+        let told =
+            log::enabled(Level::Debug).then(|| format!("{} {}", request.method(), request.uri().path()));
         let answer = async move {
             let answer = self.answer(request).await;
             drop(taking);
+            if let Some(told) = told {
+                debug!("{told}: {}", answer.status());
+            }
             answer
         };
         if !posted {
@@ -201,13 +206,11 @@ impl Api {
 
     async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Answer {
         if request.uri().path().starts_with("/2020-01-01/extension/") {
-            debug!("extension: {} {}", request.method(), request.uri().path());
             return self.extension(request).await;
         }
         let (parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
         let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-        debug!("runtime: {} {path}", parts.method);
         match (&parts.method, segments.as_slice()) {
             (&Method::GET, ["2018-06-01", "ping"]) => text(StatusCode::OK, "pong"),
             (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => self.call(Event::Next).await,

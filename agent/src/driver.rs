@@ -16,13 +16,14 @@ use tokio::time::sleep_until;
 use crate::api::{Happened, Permit, Traffic};
 use crate::clock;
 use crate::lifecycle::{Effect, Event, Finish, InitEnd, Machine, Reply};
-use crate::log::{debug, info, warn};
+use crate::log::{self, Level, debug, info, warn};
 use crate::memory::Memory;
 use crate::output::journal::Journal;
 use crate::process::{self, Logger, kill_group};
 use crate::report::{self, MB};
 use crate::setup::bootstrap;
 use crate::setup::user::User;
+use crate::story;
 use crate::telemetry::measure::Measure;
 use crate::telemetry::schema::{self, DurationMetrics, Micros, Phase, Record, ReportMetrics, Tracing};
 use crate::uplink::{Receiver, Sender};
@@ -130,7 +131,6 @@ impl Driver {
                 () = async { sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)).await }, if deadline.is_some() => Event::Tick,
                 message = control.receive() => match message {
                     Some(ToAgent::Invoke(invoke, payload)) => {
-                        debug!("invocation {} arrived, {} bytes", invoke.request_id, payload.len());
                         self.measure = Measure::of(&invoke);
                         Event::Invoke(invoke, payload)
                     }
@@ -170,9 +170,17 @@ impl Driver {
     /// Lets the machine know and does what follows. `true`: that is the end.
     async fn happened(&mut self, event: Event) -> bool {
         let mut events = VecDeque::from([event]);
+        let debugging = log::enabled(Level::Debug);
         while let Some(event) = events.pop_front() {
+            if debugging && let Some(line) = story::of_event(&event) {
+                debug!("{line}");
+            }
+            let before = self.machine.state();
             let effects = self.machine.step(event, Instant::now());
             for effect in effects {
+                if debugging && let Some(line) = story::of_effect(&effect) {
+                    debug!("{line}");
+                }
                 match effect {
                     Effect::Exit => return true,
                     Effect::Spawn => {
@@ -195,6 +203,9 @@ impl Driver {
                     }
                     other => self.perform(other).await,
                 }
+            }
+            if before != self.machine.state() {
+                debug!("the environment is {}, was {before}", self.machine.state());
             }
         }
         false
@@ -360,7 +371,6 @@ impl Driver {
             max_memory_bytes,
         };
         self.journal.belongs_to(None);
-        debug!("invocation {} is done: {:?}", done.request_id, done.status);
         self.uplink.send_all(logs.into_iter().chain([ToControlPlane::Done(done)])).await;
     }
 }

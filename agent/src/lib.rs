@@ -32,6 +32,7 @@ mod output;
 mod process;
 mod report;
 mod setup;
+mod story;
 pub mod telemetry;
 mod tunnel;
 mod uplink;
@@ -64,7 +65,7 @@ use log::{debug, error, info, warn};
 use output::journal::Journal;
 use output::stdout::Stdout;
 use process::Logger;
-use setup::{bootstrap, extensions, hosts, modes, unpack, user};
+use setup::{bootstrap, extensions, hosts, limits, modes, unpack, user};
 use telemetry::Telemetry;
 use uplink::{Receiver, Sender};
 use watch::Watcher;
@@ -377,6 +378,8 @@ async fn prepare(
     if let Err(error) = hosts::prepare(&platform.root) {
         warn!("extensions cannot listen on sandbox.localdomain: {error}");
     }
+    let limited = of_container(limits::VARIABLE).map_or_else(Vec::new, |names| limits::take_on(names));
+    limited.iter().for_each(|warning| warn!("{warning}"));
     let root = nix::unistd::geteuid().is_root();
     let command = bootstrap::find(
         &platform.root,

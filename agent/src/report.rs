@@ -158,6 +158,15 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_told_with_two_decimals_and_never_rounded_up() {
+        for (limit_ms, told) in
+            [(3000, "3.00"), (3999, "3.99"), (900_000, "900.00"), (1_200_250, "1200.25"), (7, "0.00")]
+        {
+            assert_eq!(timed_out(limit_ms), format!("Task timed out after {told} seconds"));
+        }
+    }
+
+    #[test]
     fn billing_covers_the_init_and_rounds_up() {
         assert_eq!(billed_ms(1001, None), 2);
         assert_eq!(billed_ms(1000, Some(1)), 2);

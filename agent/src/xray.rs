@@ -1,7 +1,7 @@
 //! The X-Ray daemon of the environment: takes segments on UDP and passes them on in batches; answers on TCP what SDKs
 //! ask about sampling.
 //!
-//! [AWS: X-Ray daemon; spec: the in-container init, 2.1]
+//! [AWS: X-Ray daemon; LocalStack: init]
 
 mod batch;
 mod datagram;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::body::Collected;
+use super::body::{Collected, throw_away};
 use super::{Answer, Api, json_body, render, status, truncated};
 use crate::clock;
 use crate::lifecycle::{Event, Reply, When};
@@ -70,15 +70,16 @@ impl Api {
         }
     }
 
-    async fn register(&self, about: &About, headers: &HeaderMap, mut body: Incoming) -> Answer {
+    async fn register(&self, about: &About, headers: &HeaderMap, body: Incoming) -> Answer {
         let name = text(headers, NAME).unwrap_or_default().to_owned();
         if name.is_empty() {
             return refused("Extension.InvalidExtensionName", "Empty extension name");
         }
         let features = text(headers, FEATURES).unwrap_or_default();
         let wants_account = features.split(',').any(|feature| feature.trim() == "accountId");
-        let Collected::Whole(body) = self.collect(&mut body, BODY_LIMIT).await else {
-            return truncated();
+        let body = match self.small(body).await {
+            Ok(body) => body,
+            Err(refusal) => return refusal,
         };
         let registration: Registration = match serde_json::from_slice(&body) {
             Ok(registration) => registration,
@@ -118,7 +119,7 @@ impl Api {
         &self,
         to: subscription::Api,
         headers: &HeaderMap,
-        mut body: Incoming,
+        body: Incoming,
     ) -> Answer {
         let id = match identifier(headers) {
             Ok(id) => id,
@@ -126,8 +127,9 @@ impl Api {
         };
         match self.ask(|call| Event::Identify { call, id }).await {
             Some(Reply::Identified { name }) => {
-                let Collected::Whole(body) = self.collect(&mut body, BODY_LIMIT).await else {
-                    return truncated();
+                let body = match self.small(body).await {
+                    Ok(body) => body,
+                    Err(refusal) => return refusal,
                 };
                 let (code, json) = self.footing.journal.put(to, &name, &body).await;
                 super::json_text(
@@ -136,6 +138,20 @@ impl Api {
                 )
             }
             other => render(other),
+        }
+    }
+
+    /// A body of [`BODY_LIMIT`] at most, or why there is none.
+    async fn small(&self, mut body: Incoming) -> Result<Bytes, Answer> {
+        match self.collect(&mut body, BODY_LIMIT).await {
+            Collected::Whole(body) => Ok(body),
+            Collected::Truncated => Err(truncated()),
+            Collected::TooLarge => {
+                throw_away(body).await;
+                let message = format!("Exceeded maximum allowed payload size ({BODY_LIMIT} bytes).");
+                let error_type = "RequestEntityTooLarge";
+                Err(render(Some(Reply::Refused { status: 413, error_type, message })))
+            }
         }
     }
 

@@ -116,6 +116,18 @@ impl Machine {
         phase.into_iter().chain(condemned).min()
     }
 
+    /// The name of its state, for people.
+    pub fn state(&self) -> &'static str {
+        match &self.phase {
+            Phase::Waiting => "nothing yet",
+            Phase::Init(_) => "in its init phase",
+            Phase::Idle => "idle",
+            Phase::Invocation(_) => "in an invocation",
+            Phase::Stopping(_) => "ending its processes",
+            Phase::Ended => "over",
+        }
+    }
+
     /// What follows from `event`.
     pub fn step(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();

@@ -1,5 +1,7 @@
 //! The port where LocalStack invokes the function.
 
+use std::cell::Cell;
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,19 +19,27 @@ use lambdock_protocol::Invoke;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use super::invocation::{Rejection, parse};
 use crate::clock;
 use crate::log::{debug, info};
 
-/// Connections at a time. LocalStack has one; more wait in the kernel's queue.
-const CONNECTIONS: usize = 4;
+/// Connections at a time. LocalStack opens one for each invocation. The function can open any number and say nothing:
+/// those that have been silent longest make room.
+const CONNECTIONS: usize = 64;
+
+/// Bodies that are read at a time; others wait, so that they take little memory.
+const BODIES: usize = 4;
 
 /// Invocations that wait for the one that runs. LocalStack sends one at a time.
 pub(super) const WAITING: usize = 8;
 
-/// Time that a client has for a request once it has begun one.
+/// Time that a client has for the head of a request.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+
+/// Time that it has for the body.
 const SENT_WITHIN: Duration = Duration::from_secs(60);
 
 /// Bytes of headers that are read.
@@ -48,40 +58,77 @@ type Answer = Response<Full<Bytes>>;
 pub(super) struct Control {
     invocations: mpsc::Sender<(Invoke, Bytes)>,
     payload_limit: u64,
+    /// Places of bodies that are read.
+    bodies: Semaphore,
+}
+
+/// Connections, the oldest first.
+#[derive(Debug, Default)]
+struct Connections(VecDeque<Connection>);
+
+#[derive(Debug)]
+struct Connection {
+    /// A request of it is being answered.
+    works: Rc<Cell<bool>>,
+    task: AbortHandle,
+}
+
+impl Connections {
+    /// Ends the oldest one that has nothing to do.
+    fn make_room(&mut self) {
+        if let Some(index) = self.0.iter().position(|connection| !connection.works.get())
+            && let Some(idle) = self.0.remove(index)
+        {
+            idle.task.abort();
+        }
+    }
 }
 
 impl Control {
     /// Invocations with payloads of up to `payload_limit` bytes go to `invocations`.
     pub(super) fn new(invocations: mpsc::Sender<(Invoke, Bytes)>, payload_limit: u64) -> Self {
-        Self { invocations, payload_limit }
+        Self { invocations, payload_limit, bodies: Semaphore::new(BODIES) }
     }
 
     /// Serves connections for ever.
     pub(super) async fn serve(self, listener: TcpListener) {
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         let control = Rc::new(self);
+        let mut connections = Connections::default();
         loop {
-            let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
             let Ok((stream, _)) = listener.accept().await else {
                 // Out of file descriptors: connections that end make room.
                 sleep(Duration::from_millis(20)).await;
                 continue;
             };
+            connections.0.retain(|connection| !connection.task.is_finished());
+            if room.available_permits() == 0 {
+                connections.make_room();
+            }
+            let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
             let control = Rc::clone(&control);
-            tokio::task::spawn_local(async move {
-                control.converse(stream).await;
+            let works = Rc::new(Cell::new(false));
+            let working = Rc::clone(&works);
+            let task = tokio::task::spawn_local(async move {
+                control.converse(stream, &working).await;
                 drop(place);
             });
+            connections.0.push_back(Connection { works, task: task.abort_handle() });
         }
     }
 
-    async fn converse(&self, stream: TcpStream) {
+    async fn converse(&self, stream: TcpStream, works: &Cell<bool>) {
         // LocalStack waits for the answer.
         let _ = stream.set_nodelay(true);
-        let service = service_fn(|request| async move { Ok::<_, Infallible>(self.answer(request).await) });
+        let service = service_fn(|request| async move {
+            works.set(true);
+            let answer = self.answer(request).await;
+            works.set(false);
+            Ok::<_, Infallible>(answer)
+        });
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(SENT_WITHIN)
+            .header_read_timeout(HEAD_WITHIN)
             .max_buf_size(HEADERS)
             .serve_connection(TokioIo::new(stream), service)
             .await;
@@ -104,6 +151,9 @@ impl Control {
         if body.size_hint().lower() > limit {
             return too_large(self.payload_limit);
         }
+        let Ok(_place) = self.bodies.acquire().await else {
+            return refused(StatusCode::TOO_MANY_REQUESTS, "too many invocations are being sent");
+        };
         let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
         let body = match timeout(SENT_WITHIN, limited.collect()).await {
             Ok(Ok(body)) => body.to_bytes(),

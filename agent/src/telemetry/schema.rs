@@ -304,8 +304,9 @@ pub struct Micros(pub u64);
 
 impl Serialize for Micros {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // More than an hour is not a duration of Lambda's.
-        serializer.serialize_f64(f64::from(u32::try_from(self.0).unwrap_or(u32::MAX)) / 1000.0)
+        // In halves, which are exact: an init phase without a limit may take hours under a debugger.
+        let half = |bits: u64| f64::from(u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default());
+        serializer.serialize_f64((half(self.0 >> 32) * 2_f64.powi(32) + half(self.0)) / 1000.0)
     }
 }
 

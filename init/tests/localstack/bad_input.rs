@@ -56,11 +56,32 @@ fn bodies_that_say_they_are_endless_are_not_read() {
 #[test]
 fn connections_without_end_do_not_keep_localstack_out() {
     let environment = echo();
-    environment.invoke("first").succeeded();
-    let idle: Vec<_> = (0..32).map(|_| environment.sandbox.connect(9563)).collect();
-    assert_eq!(environment.invoke("fine").succeeded(), "fine");
+    // Some say nothing, others stop in the middle of what they say.
+    let idle: Vec<_> = (0..300)
+        .map(|number| {
+            let mut stream = environment.sandbox.connect(9563);
+            // Those before it may have been hung up on; this one not yet.
+            stream.write_all(if number % 2 == 0 { b"" } else { b"POST /inv" }).unwrap();
+            stream
+        })
+        .collect();
+    for _ in 0..3 {
+        let (outcome, took) = environment.timed("fine");
+        assert_eq!(outcome.succeeded(), "fine");
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
     drop(idle);
     assert_eq!(environment.invoke("fine").succeeded(), "fine");
+}
+
+#[test]
+fn a_connection_may_be_used_again() {
+    let environment = echo();
+    let mut connection = environment.connection();
+    for _ in 0..3 {
+        let answer = Environment::request_on(&mut connection, "GET /", b"");
+        assert_eq!(answer, ("404 Not Found".into(), "404 page not found\n".into()));
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The init phase, and how LocalStack hears that it failed.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::peer::{Environment, Function};
+use crate::peer::{Environment, Function, RUNTIME};
 
 /// The container has ended as Go's init does, and has said nothing more.
 fn ended(mut environment: Environment) {
@@ -24,14 +24,22 @@ fn an_init_error_is_passed_on_byte_by_byte_and_once() {
 
 #[test]
 fn a_runtime_that_ends_in_the_init_phase_is_told_at_once() {
+    let mut times = Vec::new();
     for (script, said) in [
         ("exit 0", "Runtime exited without providing a reason"),
         ("exit 7", "Runtime exited with error: exit status 7"),
         ("kill -SEGV $$", "Runtime exited with error: signal: segmentation fault"),
         ("exec /does/not/exist", "Runtime exited with error: exit status 127"),
     ] {
-        let environment = Environment::start(&Function::shell(script));
-        let error = environment.is_of_no_use();
+        let script = format!("date +%s%3N > /tmp/ended\n{script}");
+        let environment = Environment::start(&Function::shell(&script));
+        let call = environment.next();
+        let heard = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(call.path(), format!("/status/{RUNTIME}/error"));
+        let since = std::fs::read_to_string(environment.sandbox.path("/tmp/ended")).unwrap();
+        times.push(heard.saturating_sub(Duration::from_millis(since.trim().parse().unwrap())));
+        let error = call.text();
+        call.accept();
         let error =
             error.strip_prefix(r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: "#).unwrap();
         let (id, error) = error.split_at(36);
@@ -39,10 +47,15 @@ fn a_runtime_that_ends_in_the_init_phase_is_told_at_once() {
         assert_eq!(error, format!(r#" Error: {said}"}}"#));
         ended(environment);
     }
+    // On a busy machine single ones are long.
+    assert!(times.iter().min().unwrap() < &Duration::from_millis(100), "{times:?}");
 }
 
 #[test]
 fn what_cannot_be_started_is_told() {
+    let eleven = (0..11).fold(Function::shell("exit 1"), |function, number| {
+        function.file(&format!("/opt/extensions/{number}"), 0o755, "#!/bin/sh\nsleep 60")
+    });
     for (function, error_type) in [
         (Function::default(), "Runtime.InvalidEntrypoint"),
         (
@@ -51,6 +64,7 @@ fn what_cannot_be_started_is_told() {
         ),
         (Function::shell("exit 1").file("/opt/extensions/e", 0o644, "no program"), "Extension.LaunchError"),
         (Function::shell("exit 1").file("/opt/extensions/e", 0o755, "#!/bin/sh\nexit 3"), "Extension.Crash"),
+        (eleven, "Extension.LaunchError"),
     ] {
         let environment = Environment::start(&function);
         let error = environment.is_of_no_use();

@@ -239,32 +239,24 @@ next_event()
 
 #[test]
 fn the_result_is_held_back_until_extensions_are_done() {
-    let environment = Environment::ready(
-        &Function::python("serve(lambda event: 'done')").python_at(
-            "/opt/extensions/watcher",
-            r#"
-import json
-def ask(method, path, headers, body=None):
-    connection = http.client.HTTPConnection(HOST, PORT)
-    connection.request(method, "/2020-01-01/extension/" + path, body, headers)
-    answer = connection.getresponse()
-    return answer.headers, json.loads(answer.read())
-headers, about = ask("POST", "register", {"Lambda-Extension-Name": "watcher", "Lambda-Extension-Accept-Feature": "accountId"},
-    json.dumps({"events": ["INVOKE"]}))
-print("about", json.dumps(about))
-me = {"Lambda-Extension-Identifier": headers["Lambda-Extension-Identifier"]}
+    let environment = Environment::ready(&Function::python("serve(lambda event: 'done')").extension(
+        "watcher",
+        r#"
+me = {"Lambda-Extension-Name": "watcher", "Lambda-Extension-Accept-Feature": "accountId"}
+_, headers, about = ask("POST", "register", '{"events":["INVOKE"]}', me)
+print("about", about.decode())
+me = {"Lambda-Extension-Identifier": headers["lambda-extension-identifier"]}
 while True:
-    ask("GET", "event/next", me)
+    next_extension_event(me)
     wait_at("/tmp/gate")
     print("the extension is done")
 "#,
-        ),
-    );
+    ));
     let id = environment.begin("{}");
     assert!(environment.soon(A_WHILE).is_none());
     environment.sandbox.release("/tmp/gate");
     let outcome = environment.outcome(&id);
-    assert!(outcome.logs.contains(r#""accountId": "111111111111""#), "{}", outcome.logs);
+    assert!(outcome.logs.contains(r#""accountId":"111111111111""#), "{}", outcome.logs);
     assert!(outcome.logs.contains("the extension is done\nEND RequestId"), "{}", outcome.logs);
     assert_eq!(outcome.succeeded(), "done");
 }

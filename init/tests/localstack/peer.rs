@@ -1,6 +1,6 @@
 //! LocalStack's side: it starts the container, is called back, and invokes.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -22,6 +22,9 @@ pub(crate) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024 + 100;
 
 /// What every script may import: the Runtime API on one connection.
 const LIBRARY: &str = include_str!("../uplink/runtime.py");
+
+/// What extensions have besides: the Extensions API.
+const EXTENSION: &str = include_str!("../uplink/extension.py");
 
 /// What LocalStack sets, and `more`, which wins; an empty value unsets. `EDGE` in a value is `port`, LocalStack's.
 pub(crate) fn variables(port: u16, more: &[(&str, String)]) -> Vec<(OsString, OsString)> {
@@ -87,6 +90,11 @@ impl Function {
             return function;
         }
         function.file("/var/task/runtime.py", 0o644, LIBRARY)
+    }
+
+    /// With an extension that is such a script, which has the Extensions API besides.
+    pub(crate) fn extension(self, name: &str, script: &str) -> Self {
+        self.python_at(&format!("/opt/extensions/{name}"), &format!("{EXTENSION}\n{script}"))
     }
 
     /// A bootstrap that is a shell script.
@@ -225,8 +233,7 @@ pub(crate) struct Environment {
     /// Where it runs.
     pub(crate) sandbox: Sandbox,
     calls: mpsc::Receiver<Call>,
-    control: RefCell<Option<BufReader<TcpStream>>>,
-    invocations: RefCell<u64>,
+    invocations: Cell<u64>,
 }
 
 /// What LocalStack was told of an invocation.
@@ -271,7 +278,7 @@ impl Environment {
         });
         let (sender, calls) = mpsc::channel();
         serve(listener, sender);
-        Self { sandbox, calls, control: RefCell::new(None), invocations: RefCell::new(0) }
+        Self { sandbox, calls, invocations: Cell::new(0) }
     }
 
     /// Starts a container that gets ready.
@@ -307,21 +314,25 @@ impl Environment {
         self.calls.recv_timeout(time).ok()
     }
 
-    /// Sends a request to the control port; status and body of the answer.
+    /// Sends a request to the control port on a connection of its own, as LocalStack does; status and body of the
+    /// answer.
     pub(crate) fn request(&self, head: &str, body: &[u8]) -> (String, String) {
-        let mut control = self.control.borrow_mut();
-        let reader = control.get_or_insert_with(|| {
-            let stream = self.sandbox.connect(9563);
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            BufReader::new(stream)
-        });
+        Self::request_on(&mut self.connection(), head, body)
+    }
+
+    /// A connection to the control port.
+    pub(crate) fn connection(&self) -> BufReader<TcpStream> {
+        let stream = self.sandbox.connect(9563);
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        BufReader::new(stream)
+    }
+
+    /// Sends a request on a connection that is there.
+    pub(crate) fn request_on(reader: &mut BufReader<TcpStream>, head: &str, body: &[u8]) -> (String, String) {
         let head = format!("{head} HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", body.len());
         // One that is refused by its head need not be read.
         let sent = reader.get_mut().write_all(&[head.as_bytes(), body].concat());
         let Some((line, _, body)) = read_message(reader) else { panic!("no answer: {sent:?}") };
-        if sent.is_err() {
-            *control = None;
-        }
         (line.strip_prefix("HTTP/1.1 ").unwrap().to_owned(), String::from_utf8(body).unwrap())
     }
 
@@ -332,7 +343,8 @@ impl Environment {
 
     /// The same, with more members.
     pub(crate) fn begin_with(&self, payload: &str, more: Value) -> String {
-        let number = self.invocations.replace_with(|number| *number + 1) + 1;
+        let number = self.invocations.get() + 1;
+        self.invocations.set(number);
         let id = format!("00000000-0000-4000-8000-{number:012}");
         let mut body = json!({
             "invoke-id": id,

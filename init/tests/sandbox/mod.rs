@@ -35,6 +35,11 @@ pub(crate) fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>
     }
 }
 
+/// The shortest of five times: on a busy machine single ones are long.
+pub(crate) fn quickest(attempt: impl FnMut() -> Duration) -> Duration {
+    std::iter::repeat_with(attempt).take(5).min().unwrap()
+}
+
 /// The init, running.
 pub(crate) struct Sandbox {
     init: Child,

@@ -1,12 +1,12 @@
 //! Runtimes that end when they should not, or do not when they should.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lambdock_protocol::{Shutdown, ShutdownReason, Status, ToAgent, ToControlPlane};
 use nix::sys::signal::Signal;
 
 use crate::control_plane::{Environment, Function};
-use crate::sandbox::wait_until;
+use crate::sandbox::{quickest, wait_until};
 
 #[test]
 fn a_runtime_that_ends_during_an_invocation_fails_it_and_the_next_gets_a_fresh_one() {
@@ -43,21 +43,24 @@ fn a_child_that_holds_the_output_open_delays_nothing() {
     let mut environment = Environment::ready(Function::python(
         r#"
 def handler(event):
+    subprocess.Popen(["sleep", "1000"])
+    print(int(time.time() * 1000))
     if event.body == b"stay":
-        subprocess.Popen(["sleep", "1000"])
         os._exit(3)
-    if event.body == b"leave":
-        subprocess.Popen(["sleep", "1000"])
     return "served"
 serve(handler)
 "#,
     ));
-    let (outcome, took) = environment.timed(b"stay");
-    assert_eq!(outcome.error().0, "Runtime.ExitError");
-    assert!(took < Duration::from_secs(5), "{took:?}");
-    let (outcome, took) = environment.timed(b"leave");
-    assert_eq!(outcome.succeeded(), b"served");
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    for how in ["stay", "leave"] {
+        let took = quickest(|| {
+            let outcome = environment.invoke(how.as_bytes());
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+            assert_eq!(outcome.failed.is_some(), how == "stay");
+            let ended = outcome.text().lines().find_map(|line| line.parse().ok()).map(Duration::from_millis);
+            now.saturating_sub(ended.unwrap())
+        });
+        assert!(took < Duration::from_millis(200), "{how}: {took:?}");
+    }
 }
 
 #[test]
@@ -115,7 +118,7 @@ serve(handler)
         outcome.error(),
         ("Sandbox.Timedout".into(), format!("RequestId: {id} Error: Task timed out after 1.50 seconds"))
     );
-    assert!(took >= Duration::from_millis(1500) && took < Duration::from_secs(4), "{took:?}");
+    assert!(took >= Duration::from_millis(1500), "{took:?}");
     assert_eq!((done.status, done.duration_us, done.billed_ms), (Status::Timeout, 1_500_000, 1500));
     let log = outcome.text();
     let lines: Vec<_> = log.lines().collect();
@@ -127,6 +130,12 @@ serve(handler)
     let second = environment.invoke(b"who").succeeded();
     assert!(second.ends_with(b"True") && first.ends_with(b"False"), "/tmp survives");
     assert_ne!(first.strip_suffix(b"False"), second.strip_suffix(b"True"));
+    let quickest = quickest(|| {
+        // In a runtime that is there: starting one is part of the time.
+        environment.invoke(b"who").succeeded();
+        environment.timed(b"hang").1
+    });
+    assert!(quickest < Duration::from_millis(1600), "{quickest:?}");
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Extensions: when they are started, what they are told, and what becomes of everybody when they end.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use lambdock_protocol::{Status, ToControlPlane};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::control_plane::{Environment, Function};
-use crate::sandbox::wait_until;
+use crate::sandbox::{quickest, wait_until};
 
 /// A runtime that answers each event with itself.
 const ECHO: &str = "serve(lambda event: event.body)";
@@ -217,25 +217,96 @@ serve(lambda event: "served")
 #[test]
 fn who_hangs_at_the_end_has_its_time_and_no_more() {
     let hanging = "signal.signal(signal.SIGTERM, signal.SIG_IGN)";
-    let deaf = format!("{hanging}\nme = register('e', 'SHUTDOWN')\nnext_extension_event(me)\nsignal.pause()");
+    let deaf = format!(
+        "{hanging}\nme = register('e', 'SHUTDOWN')\nnext_extension_event(me)\nprint(int(time.time() * 1000))\nsignal.pause()"
+    );
     let indifferent =
         format!("{hanging}\nme = register('e', 'INVOKE')\nwhile True: next_extension_event(me)");
     let runtime = format!("{hanging}\n{ECHO}");
     for (extension, least, most) in
-        [(Some(&deaf), 1900, 6000), (Some(&indifferent), 290, 1900), (None, 0, 1500)]
+        [(Some(&deaf), 1900, 2100), (Some(&indifferent), 290, 450), (None, 0, 100)]
     {
-        let function = Function::python(&runtime);
-        let function = match extension {
-            Some(script) => function.extension("e", script),
-            None => function,
-        };
-        let mut environment = Environment::ready(function);
-        environment.invoke(b"1").succeeded();
-        let since = Instant::now();
-        environment.sandbox.signal(Signal::SIGTERM);
-        assert_eq!(environment.sandbox.wait().code(), Some(0));
-        let took = since.elapsed();
-        assert!((Duration::from_millis(least)..Duration::from_millis(most)).contains(&took), "{took:?}");
+        let mut told = Vec::new();
+        let took = quickest(|| {
+            let function = Function::python(&runtime);
+            let function = match extension {
+                Some(script) => function.extension("e", script),
+                None => function,
+            };
+            let mut environment = Environment::ready(function);
+            environment.invoke(b"1").succeeded();
+            let (since, asked) = (Instant::now(), SystemTime::now());
+            environment.sandbox.signal(Signal::SIGTERM);
+            if let Some(heard) = rest(&mut environment).lines().find_map(|line| line.parse().ok()) {
+                let heard = SystemTime::UNIX_EPOCH + Duration::from_millis(heard);
+                told.push(heard.duration_since(asked).unwrap_or_default());
+            }
+            assert_eq!(environment.sandbox.wait().code(), Some(0));
+            let took = since.elapsed();
+            assert!(took >= Duration::from_millis(least), "{took:?}");
+            took
+        });
+        assert!(took < Duration::from_millis(most), "{took:?}");
+        // The runtime's share of the time is over by then.
+        let told = told.into_iter().min().unwrap_or_default();
+        assert!(told < Duration::from_millis(400), "{told:?}");
+    }
+}
+
+#[test]
+fn a_second_signal_changes_nothing() {
+    let script = r#"
+me = register("e", "SHUTDOWN")
+next_extension_event(me)
+print("told")
+wait_at("/tmp/gate")
+print("finished")
+"#;
+    let mut environment = Environment::ready(Function::python(ECHO).extension("e", script));
+    environment.sandbox.signal(Signal::SIGTERM);
+    let gate = environment.sandbox.path("/tmp/gate");
+    wait_until("the extension is at the gate", || gate.exists().then_some(()));
+    environment.sandbox.signal(Signal::SIGTERM);
+    environment.sandbox.signal(Signal::SIGINT);
+    environment.sandbox.release("/tmp/gate");
+    assert_eq!(rest(&mut environment), "told\nfinished\n");
+    assert_eq!(environment.sandbox.wait().code(), Some(0));
+}
+
+#[test]
+fn bodies_beyond_a_megabyte_are_refused_and_the_connection_goes_on() {
+    let script = r#"
+me = register("e")
+def put(path, size, **how):
+    other = http.client.HTTPConnection(HOST, PORT)
+    answers = []
+    for body, more in [(b" " * size, how), (b"no", {})]:
+        method = "POST" if path.endswith("register") else "PUT"
+        other.request(method, path, body if not more else iter([body]), {"Lambda-Extension-Name": "x", **me}, **more)
+        answer = other.getresponse()
+        answers.append([answer.status, json.loads(answer.read())])
+    return answers
+large = (1 << 20) + 1
+for path in EXTENSIONS + "register", "/2022-07-01/telemetry", "/2020-08-15/logs":
+    print("told", json.dumps([put(path, large), put(path, large, encode_chunked=True), put(path, large - 1)]))
+while True: next_extension_event(me)
+"#;
+    let (_, _, log) = Environment::of(Function::python(ECHO).extension("e", script)).initialized_with_log();
+    let told: Vec<Value> = log
+        .lines()
+        .filter_map(|line| Some(serde_json::from_str(line.strip_prefix("told ")?).unwrap()))
+        .collect();
+    assert_eq!(told.len(), 3, "{log}");
+    let refusal = json!({
+        "errorMessage": "Exceeded maximum allowed payload size (1048576 bytes).",
+        "errorType": "RequestEntityTooLarge",
+    });
+    for told in told {
+        for answers in [&told[0], &told[1]] {
+            assert_eq!(answers[0], json!([413, refusal]));
+            assert_ne!(answers[1][0], 413, "{answers}");
+        }
+        assert_ne!(told[2][0][0], 413, "the limit itself is within it: {told}");
     }
 }
 

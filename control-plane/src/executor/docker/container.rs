@@ -31,6 +31,10 @@ const PIDS_LIMIT: i64 = 1024;
 /// Open files of a function. [AWS: Lambda quotas, 1,024 file descriptors]
 const OPEN_FILES: i64 = 1024;
 
+/// Further limits, which the init takes on for the function: it can stay below what the engine allows, where an engine
+/// refuses to start a container. [AWS: as functions see them]
+const INITS_LIMITS: [&str; 3] = ["core", "memlock", "stack"];
+
 const ROOT: &str = "0:0";
 
 /// What all function containers have in common.
@@ -67,8 +71,9 @@ pub(super) fn body(
     fittings: &Fittings<'_>,
 ) -> ContainerCreateBody {
     let flags = fittings.flags;
-    let mut environment: BTreeMap<&str, &str> =
-        flags.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let limits = limits_of_the_init(&flags.limits);
+    let mut environment: BTreeMap<&str, &str> = [("LAMBDOCK_RLIMITS", limits.as_str())].into();
+    environment.extend(flags.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let id = spec.environment.to_string();
     environment.insert("LAMBDOCK_UPLINK", &spec.uplink);
     environment.insert("LAMBDOCK_ENVIRONMENT_ID", &id);
@@ -161,6 +166,12 @@ fn limits(wanted: &[Limit]) -> Vec<ResourcesUlimits> {
             hard: Some(limit.hard),
         })
         .collect()
+}
+
+/// Names of the limits that the flags do not set.
+fn limits_of_the_init(wanted: &[Limit]) -> String {
+    let of_the_init = |name: &&&str| !wanted.iter().any(|limit| limit.name == **name);
+    INITS_LIMITS.iter().filter(of_the_init).copied().collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -267,5 +278,7 @@ mod tests {
         assert_eq!(names(&[]), [("nofile".into(), 1024)]);
         assert_eq!(names(&[limit("core", 0)]), [("nofile".into(), 1024), ("core".into(), 0)]);
         assert_eq!(names(&[limit("nofile", 5)]), [("nofile".into(), 5)]);
+        assert_eq!(limits_of_the_init(&[limit("nofile", 5), limit("core", 0)]), "memlock,stack");
+        assert!(made(&Flags::default()).env.unwrap().contains(&"LAMBDOCK_RLIMITS=core,memlock,stack".into()));
     }
 }
