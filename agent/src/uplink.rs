@@ -79,9 +79,12 @@ pub(crate) async fn dial(config: &Config, purpose: Purpose) -> Result<(TcpStream
         }
     };
     match timeout(WELCOMED_WITHIN, welcome).await {
-        Ok(Ok(ToAgent::Welcome { version })) => {
-            debug!("welcomed, protocol version {version}");
+        Ok(Ok(ToAgent::Welcome { version: VERSION })) => {
+            debug!("welcomed, protocol version {VERSION}");
             Ok((stream, buffer))
+        }
+        Ok(Ok(ToAgent::Welcome { version })) => {
+            Err(Error::Protocol(format!("it chose version {version}, which was not offered")))
         }
         Ok(Ok(ToAgent::Refused { reason })) => Err(Error::Refused(reason)),
         Ok(Ok(_)) => Err(Error::Protocol("it did not begin with a welcome".to_owned())),

@@ -99,9 +99,19 @@ impl Agent {
         secret: &str,
         purpose: Purpose,
     ) -> (Self, ToAgent) {
+        Self::greet_in(vec![1, 7], address, id, secret, purpose).await
+    }
+
+    async fn greet_in(
+        versions: Vec<u16>,
+        address: SocketAddr,
+        id: &EnvironmentId,
+        secret: &str,
+        purpose: Purpose,
+    ) -> (Self, ToAgent) {
         let mut agent = Self::dial(address).await;
         let hello = Hello {
-            versions: vec![1, 7],
+            versions,
             environment: id.to_string(),
             secret: secret.to_owned(),
             purpose,
@@ -174,6 +184,25 @@ fn done(request_id: &str) -> ToControlPlane {
 
 fn log(request_id: Option<&str>) -> Log {
     Log { source: LogSource::Function, time_ms: 1, request_id: request_id.map(str::to_owned), whole: false }
+}
+
+#[tokio::test]
+async fn who_speaks_no_version_of_ours_is_told_so() {
+    let bench = bench().await;
+    let info = info();
+    let registration = bench.uplink.register(info.id);
+    for versions in [vec![], vec![0], vec![2, 9]] {
+        let secret = registration.secret();
+        let (mut agent, answer) =
+            Agent::greet_in(versions, bench.address, &info.id, secret, Purpose::Environment).await;
+        let ToAgent::Refused { reason } = answer else { panic!("it is {answer:?}") };
+        assert!(reason.starts_with("no common version of the protocol"), "{reason}");
+        assert!(agent.hear().await.is_none(), "the connection is closed");
+    }
+    // Nobody has taken its place.
+    let (_agent, answer) =
+        Agent::greet(bench.address, &info.id, registration.secret(), Purpose::Environment).await;
+    assert!(matches!(answer, ToAgent::Welcome { version: 1 }));
 }
 
 #[tokio::test]

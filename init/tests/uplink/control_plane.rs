@@ -209,6 +209,13 @@ impl Environment {
     }
 
     fn waiting(variables: Vec<(OsString, OsString)>, image: &[(String, u32, Vec<u8>)]) -> Self {
+        let mut environment = Self::greeting(variables, image);
+        environment.send(&ToAgent::Welcome { version: VERSION });
+        environment
+    }
+
+    /// Starts an init, which has said who it is and is not welcomed yet.
+    pub(crate) fn greeting(variables: Vec<(OsString, OsString)>, image: &[(String, u32, Vec<u8>)]) -> Self {
         let (mut sandbox, listener) = Sandbox::with_files(image, &[], |listener| {
             let port = listener.local_addr().unwrap().port();
             let ours = [
@@ -230,7 +237,7 @@ impl Environment {
         let mut environment = Self { sandbox, stream, buffer: BytesMut::new(), invocations: 0 };
         let ToControlPlane::Hello(hello) = environment.next() else { panic!("no greeting") };
         assert_eq!((hello.environment.as_str(), hello.secret.as_str()), ("environment-1", "secret"));
-        environment.send(&ToAgent::Welcome { version: VERSION });
+        assert_eq!(hello.versions, [VERSION]);
         environment
     }
 

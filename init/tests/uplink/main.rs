@@ -13,6 +13,7 @@ mod control_plane;
 mod crashes;
 mod endurance;
 mod extensions;
+mod greeting;
 mod init_phase;
 mod invocations;
 mod logs;
