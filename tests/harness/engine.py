@@ -24,6 +24,12 @@ def docker(*arguments: str) -> str:
     return done.stdout
 
 
+def log(name: str) -> str:
+    """What a container has written; nothing when there is none of that name."""
+    done = subprocess.run(["docker", "logs", name], capture_output=True, text=True, timeout=30, check=False)
+    return done.stdout + done.stderr
+
+
 @dataclass(frozen=True)
 class Container:
     """A container as `docker ps` lists it."""
