@@ -163,7 +163,7 @@ async fn port(address: SocketAddr, instance: &str) -> Finding {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && serves(address, instance).await => {
             Finding::fine("port", format!("{address} is served by Lambdock"))
         }
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Finding::doubtful(
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Finding::broken(
             "port",
             format!("{address} is in use"),
             "end what uses it, or set GATEWAY_LISTEN to another address",
@@ -247,7 +247,7 @@ mod tests {
             }
         });
         assert_eq!(port(address, "ours").await.verdict, Verdict::Fine);
-        assert_eq!(port(address, "another").await.verdict, Verdict::Doubtful);
+        assert_eq!(port(address, "another").await.verdict, Verdict::Broken);
         serving.abort();
         assert!(serving.await.unwrap_err().is_cancelled());
         assert_eq!(port(address, "another").await.verdict, Verdict::Fine);

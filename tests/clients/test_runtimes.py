@@ -1,4 +1,8 @@
-"""The guide's product in every language, with the runtime interface clients of the languages."""
+"""The guide's product in every language that has a stand-in image.
+
+Node.js, Python and Rust run AWS's own runtime interface clients, from npm, PyPI and crates.io. Those of Ruby and Java
+are stand-ins (`images/runtimes`), which speak the same Runtime API; the shell script speaks it by itself.
+"""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`docker compose`, in either of its two forms, with the project's own compose file."""
+"""`docker compose`, in either of its two forms, with the project's own compose files."""
 
 import os
 import shutil
@@ -15,6 +15,10 @@ from harness.server import IMAGES, Lambdock, image
 from harness.waiting import wait_until
 
 MOTO = REPOSITORY / "images/moto"
+
+WITH_MOTO = Path("compose.yaml")
+FILES = [WITH_MOTO, Path("images/lambdock/compose.yaml")]
+"""Every compose file of the repository."""
 
 
 def command() -> list[str] | None:
@@ -63,25 +67,28 @@ def moto_image(folder: Path) -> Iterator[str]:
         subprocess.run(["docker", "rmi", "--force", tag, base], capture_output=True, timeout=60, check=False)
 
 
-class Pair(Lambdock):
-    """Both containers, as `compose.yaml` has them."""
+class Project(Lambdock):
+    """All containers of one compose file, started by somebody in `folder`."""
 
-    def __init__(self, folder: Path, lambdock_image: str, moto_image: str):
+    def __init__(self, file: Path, folder: Path, images: dict[str, str]):
         super().__init__(folder)
+        folder.mkdir(exist_ok=True)
+        self._file = REPOSITORY / file
         self._environment = {
             **os.environ,
+            "PWD": str(folder),
             "COMPOSE_PROJECT_NAME": self.name,
             "MAIN_CONTAINER_NAME": self.name,
-            "LAMBDOCK_IMAGE": lambdock_image,
-            "MOTO_IMAGE": moto_image,
             "LAMBDOCK_PORT": str(self.port),
             "DOCKER_SOCK": str(engine.socket_path()),
             "LAMBDA_RUNTIME_IMAGE_MAPPING": IMAGES,
+            **images,
         }
 
     def _compose(self, *arguments: str) -> str:
         done = subprocess.run(
-            [*command(), "--file", REPOSITORY / "compose.yaml", *arguments],
+            [*command(), "--file", self._file, *arguments],
+            cwd=self.folder,
             env=self._environment,
             capture_output=True,
             text=True,
@@ -97,8 +104,7 @@ class Pair(Lambdock):
 
     @property
     def log(self) -> str:
-        done = subprocess.run(["docker", "logs", self.name], capture_output=True, text=True, timeout=30, check=False)
-        return done.stdout + done.stderr
+        return engine.log(self.name)
 
     def close(self, check: bool = True) -> None:
         log = self.log

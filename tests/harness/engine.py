@@ -24,11 +24,11 @@ def docker(*arguments: str) -> str:
     return done.stdout
 
 
-def logs(container: str) -> list[str]:
-    """What a container has written, on both of its streams."""
+def log(name: str) -> str:
+    """What a container has written, on both of its streams; nothing when there is none of that name."""
     both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    done = subprocess.run(["docker", "logs", container], **both, text=True, timeout=60, check=True)
-    return done.stdout.splitlines()
+    done = subprocess.run(["docker", "logs", name], **both, text=True, timeout=60, check=False)
+    return done.stdout if done.returncode == 0 else ""
 
 
 @dataclass(frozen=True)

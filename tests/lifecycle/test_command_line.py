@@ -59,14 +59,25 @@ def test_the_doctor_finds_the_port_taken(healthy):
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         done = command(["doctor"], {**healthy, "GATEWAY_LISTEN": address})
-    assert address in done.stdout
+    assert done.returncode == 1, done.stdout
+    assert f"FAIL port    {address} is in use" in done.stdout
     assert "GATEWAY_LISTEN" in done.stdout, "it says what to do"
+
+
+def test_the_doctor_finds_images_missing(healthy):
+    done = command(["doctor"], {**healthy, "LAMBDA_RUNTIME_IMAGE_MAPPING": "127.0.0.1:1/none/<runtime>"})
+    assert done.returncode == 1, done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    assert line.split()[1] == "images"
+    assert "127.0.0.1:1/none/python3.12" in line
+    assert "LAMBDA_RUNTIME_IMAGE_MAPPING" in done.stdout, "it says what to do"
 
 
 def test_the_doctor_knows_the_server_that_it_belongs_to(own_server):
     server = own_server()
     settings = ["GATEWAY_LISTEN", "LAMBDOCK_STATE_DIR", "MAIN_CONTAINER_NAME"]
     done = command(["doctor"], {name: server.settings[name] for name in settings if name in server.settings})
+    assert done.returncode == 0, done.stdout
     assert f"127.0.0.1:{server.port} is served by Lambdock" in done.stdout, done.stdout
 
 

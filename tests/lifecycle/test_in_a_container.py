@@ -1,12 +1,11 @@
 """Lambdock in its own image, with the engine's socket mounted."""
 
-import subprocess
 import uuid
 
 import pytest
 import requests
 
-from harness import control_plane, engine
+from harness import control_plane, engine, needs
 from harness.archives import fixture
 from harness.deployment import deploy
 from harness.server import IMAGES, Lambdock
@@ -36,8 +35,7 @@ class Containerised(Lambdock):
 
     @property
     def log(self) -> str:
-        done = subprocess.run(["docker", "logs", self.name], capture_output=True, text=True, timeout=30, check=False)
-        return done.stdout + done.stderr
+        return engine.log(self.name)
 
     def close(self, check: bool = True) -> None:
         log = self.log
@@ -55,8 +53,8 @@ def image(tmp_path_factory):
         yield tag
 
 
-@pytest.mark.skipif(not control_plane.STATIC.exists(), reason="built by `cargo xtask images lambdock`")
 def test_the_image_is_small(image):
+    needs.wanted(control_plane.STATIC.exists(), "the static binary, built by `cargo xtask images lambdock`")
     assert int(engine.docker("image", "inspect", "--format", "{{.Size}}", image)) <= 30 * MEGABYTE
 
 

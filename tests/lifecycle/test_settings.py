@@ -85,7 +85,7 @@ def test_the_init_writes_lines_of_its_level_and_above(own_server, tmp_path, leve
     assert refused(lambda: fails.invoke()).status == 500
     (living,), (dead,) = works.containers(), fails.containers(running=False)
     wait_until(lambda: dead.inspect()["State"]["Status"] == "exited", what="the init has ended")
-    lines = engine.logs(living.id) + engine.logs(dead.id)
+    lines = (engine.log(living.id) + engine.log(dead.id)).splitlines()
     # [LocalStack's init: lines are JSON at trace]
     found = {json.loads(line)["level"] if level == "trace" else line.split()[1] for line in lines}
     server.terminate()

@@ -110,21 +110,29 @@ def test_idle_and_half_open_connections_do_not_delay_the_end(own_server):
         each.close()
 
 
-def test_a_start_that_is_interrupted_leaves_nothing(own_server, tmp_path):
-    for delay in (0.0, 0.05, 0.2):
-        server = Lambdock(tmp_path / f"interrupted-{delay}")
+def test_a_start_that_is_interrupted_leaves_nothing(tmp_path):
+    """A script of the stage holds the start where it is; the signal comes then."""
+    for stage in ("boot", "start", "ready"):
+        folder = tmp_path / stage
+        scripts = folder / "init" / f"{stage}.d"
+        scripts.mkdir(parents=True)
+        reached = folder / "reached"
+        (scripts / "hold.sh").write_text(f"#!/bin/sh\ntouch {reached}\nexec sleep 60\n")
+        (scripts / "hold.sh").chmod(0o755)
+        server = Lambdock(folder, LAMBDOCK_SCRIPTS_DIR=folder / "init")
         server.spawn()
-        time.sleep(delay)
+        wait_until(reached.exists, what=f"{stage} is reached")
         server.terminate()
-        server.wait()
+        assert server.wait() == 0, server.log
+        assert refuses_connections(server)
         server.close()
 
 
 def test_an_interrupted_cold_start_leaves_nothing(own_server):
-    server = own_server(LAMBDOCK_SHUTDOWN_GRACE=0)
+    server = own_server(LAMBDOCK_SHUTDOWN_GRACE=0, LAMBDOCK_STANDBY_CONTAINERS=0)
     one = deploy(server)
-    running = Background(one, "return 1")
-    time.sleep(0.1)
+    running = Background(one, "import time; time.sleep(60)")
+    wait_until(server.containers, what="the container is made")
     server.terminate()
     assert server.wait() == 0
     running.result()

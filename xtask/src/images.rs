@@ -26,7 +26,7 @@ pub(crate) use self::{
 };
 use self::{
     layout::Layout,
-    recipe::{Language, RECIPES, Recipe},
+    recipe::{Language, Origin, RECIPES, Recipe},
     rootfs::RootFilesystems,
 };
 use crate::{
@@ -98,15 +98,19 @@ fn select(runtimes: &[&str], none_is_none: bool) -> Result<Vec<&'static Recipe>>
         .collect()
 }
 
+/// Makes sure that the machine can build what the engine lacks of the images that the tests use.
+///
+/// Fails where it cannot, saying why.
+pub(crate) fn require(workspace: &Workspace) -> Result<()> {
+    let stale = stale(workspace, &select(&[], false)?, false)?;
+    if stale.is_empty() { Ok(()) } else { require_tools(&stale) }
+}
+
 fn build_runtimes(workspace: &Workspace, recipes: &[&'static Recipe], force: bool) -> Result<()> {
-    let mut stale = Vec::new();
-    for recipe in recipes {
-        let label = recipe.fingerprint(workspace)?;
-        if force || built_from(&recipe.tag()).as_ref() != Some(&label) {
-            stale.push(Job { recipe, label });
-        } else {
-            say(&format!("✓ image {} is up to date", recipe.tag()));
-        }
+    let stale = stale(workspace, recipes, force)?;
+    for recipe in recipes.iter().filter(|recipe| stale.iter().all(|job| job.recipe.runtime != recipe.runtime))
+    {
+        say(&format!("✓ image {} is up to date", recipe.tag()));
     }
     if stale.is_empty() {
         return Ok(());
@@ -120,6 +124,18 @@ fn build_runtimes(workspace: &Workspace, recipes: &[&'static Recipe], force: boo
         };
         build_in_parallel(&shared, stale)
     })
+}
+
+/// What is to be built: what the engine does not have, or all of it.
+fn stale(workspace: &Workspace, recipes: &[&'static Recipe], force: bool) -> Result<Vec<Job>> {
+    let mut stale = Vec::new();
+    for recipe in recipes {
+        let label = recipe.fingerprint(workspace)?;
+        if force || built_from(&recipe.tag()).as_ref() != Some(&label) {
+            stale.push(Job { recipe, label });
+        }
+    }
+    Ok(stale)
 }
 
 /// One image to build.
@@ -190,6 +206,9 @@ fn require_tools(jobs: &[Job]) -> Result<()> {
     }
     let mut tools = vec![rootfs::TOOL];
     for job in jobs {
+        if let Language::Python { version, origin: Origin::Host } = job.recipe.language {
+            host::own_python(version)?;
+        }
         tools.extend_from_slice(match job.recipe.language {
             Language::Python { .. } => python::TOOLS,
             Language::Node { .. } => node::TOOLS,

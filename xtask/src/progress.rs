@@ -1,17 +1,51 @@
 //! Says what is going on and how long it took, on standard error.
 
-use std::time::Instant;
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
+
+/// Steps that are under way. What begins inside another, on whichever thread, is a part of that one.
+static DEPTH: AtomicUsize = AtomicUsize::new(0);
+
+/// Steps that were no parts of others, in their order.
+static DONE: Mutex<Vec<(String, Duration)>> = Mutex::new(Vec::new());
 
 /// Announces a step, does it, and says how long it took.
 pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     say(&format!("… {what}"));
     let start = Instant::now();
+    let outermost = DEPTH.fetch_add(1, Ordering::Relaxed) == 0;
     let result = work();
-    let mark = if result.is_ok() { "✓" } else { "✗" };
-    say(&format!("{mark} {what} ({:.1} s)", start.elapsed().as_secs_f64()));
+    DEPTH.fetch_sub(1, Ordering::Relaxed);
+    let (mark, took) = (if result.is_ok() { "✓" } else { "✗" }, start.elapsed());
+    say(&format!("{mark} {what} ({:.1} s)", took.as_secs_f64()));
+    if outermost && let Ok(mut done) = DONE.lock() {
+        done.push((what.to_owned(), took));
+    }
     result
+}
+
+/// Does everything, then says how long each step took, and all of them.
+pub(crate) fn summed_up<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let start = Instant::now();
+    let result = work();
+    if let Ok(done) = DONE.lock() {
+        say(&summary(&done, start.elapsed()));
+    }
+    result
+}
+
+/// Pure: one line for each step, and one for all.
+fn summary(steps: &[(String, Duration)], all: Duration) -> String {
+    let line = |what: &str, took: Duration| format!("time: {:7.1} s  {what}", took.as_secs_f64());
+    let lines = steps.iter().map(|(what, took)| line(what, *took));
+    lines.chain([line("in all", all)]).collect::<Vec<_>>().join("\n")
 }
 
 /// One line of progress.
@@ -21,4 +55,24 @@ pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T>
 )]
 pub(crate) fn say(line: &str) {
     eprintln!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_inside_another_is_not_counted_twice() {
+        step("outer", || step("inner", || Ok(()))).unwrap();
+        let done: Vec<_> = DONE.lock().unwrap().iter().map(|(what, _)| what.clone()).collect();
+        assert_eq!(done, ["outer"]);
+        assert_eq!(DEPTH.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn the_summary_has_every_step_and_their_sum() {
+        let steps = [("lints".to_owned(), Duration::from_millis(1250))];
+        let text = summary(&steps, Duration::from_secs(61));
+        assert_eq!(text, "time:     1.2 s  lints\ntime:    61.0 s  in all");
+    }
 }

@@ -1,19 +1,18 @@
 //! All checks and tests, in the order in which they are quick to fail.
 
+mod prerequisites;
+
 use std::{env, ffi::OsString, fs, path::PathBuf, process::Command, thread};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 
 use crate::{
     dist::{self, cargo},
-    engine,
     fingerprint::Fingerprint,
-    functions,
-    host::{self, Tool},
-    images,
+    functions, images,
     process::Run,
-    progress::step,
+    progress::{step, summed_up},
     workspace::Workspace,
 };
 
@@ -35,15 +34,18 @@ pub(crate) struct Options {
 
 /// Runs what the options ask for; stops at the first thing that fails.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    // First: other builds of the control plane embed the inits.
-    dist::build_inits(workspace)?;
-    if !options.behaviour {
-        check_rust(workspace)?;
-    }
-    if !options.unit {
-        check_behaviour(workspace, options)?;
-    }
-    Ok(())
+    summed_up(|| {
+        prerequisites::require(workspace, options)?;
+        // First: other builds of the control plane embed the inits.
+        dist::build_inits(workspace)?;
+        if !options.behaviour {
+            check_rust(workspace)?;
+        }
+        if !options.unit {
+            check_behaviour(workspace, options)?;
+        }
+        Ok(())
+    })
 }
 
 fn check_rust(workspace: &Workspace) -> Result<()> {
@@ -69,7 +71,6 @@ fn check_behaviour(workspace: &Workspace, options: &Options) -> Result<()> {
     })?;
     // The one binary that runs everywhere; a second build of the same code for this machine alone takes minutes.
     let lambdock = dist::build_static(workspace)?;
-    engine::ensure(workspace)?;
     if !options.no_images {
         images::ensure(workspace, &[])?;
     }
@@ -123,7 +124,6 @@ fn python(workspace: &Workspace) -> Result<PathBuf> {
     if fs::read_to_string(&stamp).is_ok_and(|found| found == print) {
         return Ok(folder);
     }
-    require_python()?;
     step("install the tests' Python packages", || {
         Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).output_text()?;
         Command::new(folder.join("bin/python"))
@@ -134,14 +134,4 @@ fn python(workspace: &Workspace) -> Result<PathBuf> {
         Ok(())
     })?;
     Ok(folder)
-}
-
-fn require_python() -> Result<()> {
-    host::require(&[Tool { program: "python3", packages: &["python3"] }], "for the behaviour tests")?;
-    let has_venv = || Command::new("python3").args(["-c", "import ensurepip, venv"]).succeeds();
-    if !has_venv() {
-        host::install(&["python3-venv"], "for the behaviour tests")?;
-        ensure!(has_venv(), "python3 -m venv does not work");
-    }
-    Ok(())
 }

@@ -35,7 +35,7 @@ impl Adjustments {
     /// The engine's side cannot use it; nothing has changed.
     pub(super) fn apply(&self, before: &Config, config: &Config) -> Result<(), String> {
         if of_containers(before) != of_containers(config) {
-            let settings = super::docker_settings(config, self.in_container, &self.instance)
+            let settings = super::settings::docker_settings(config, self.in_container, &self.instance)
                 .map_err(|error| format!("{error:#}"))?;
             self.docker.adjust(settings);
             self.pool.renew_standbys();
