@@ -10,9 +10,10 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use super::group::{End, Group};
-use super::sandbox::{LAST_WORDS, Loan, Obstacle, Presence, Sandbox, Wanted, dies};
+use super::sandbox::{LAST_WORDS, Obstacle, Presence, Sandbox, Wanted, dies};
+use super::starts::Lane;
 use super::{Error, Shared};
-use crate::executor::{ContainerId, EnvironmentId, FunctionNames, Memory};
+use crate::executor::{ContainerId, EnvironmentId, FunctionNames, Memory, Unpacked};
 use crate::uplink::{Connection, EnvironmentInfo, Heard, Link, Observer, Reader};
 
 /// Time for extensions to say good-bye when an environment is no longer needed. [AWS: Extensions API, shutdown
@@ -89,7 +90,7 @@ impl Life {
     async fn settled(&self, info: &Arc<EnvironmentInfo>) -> Option<Settled> {
         if let Some(mut sandbox) = self.shared.standbys.take(self.id) {
             sandbox.deadline = Instant::now() + self.shared.settings.get().environment_timeout;
-            match self.settle(sandbox, info).await {
+            match self.settle(sandbox, info, &[]).await {
                 Ok(settled) => return Some(settled),
                 Err(Unsettled {
                     cause: cause @ (Error::Ended(_) | Error::Executor(_) | Error::NotReady { .. }),
@@ -104,20 +105,44 @@ impl Life {
             }
         }
         let deployment = self.group.deployment();
+        let unpacked = self.unpacked().await;
         let wanted = Wanted {
             id: self.id,
             function: Some(self.names()),
             image: deployment.image.clone(),
             memory_size_mb: deployment.memory_size_mb,
             mounts: deployment.mounts.clone(),
-            network: self.shared.standbys.network().map(|sandbox| Loan::new(&self.shared, sandbox)),
+            unpacked: unpacked.clone(),
+            borrows: true,
+            lane: Lane::Deployment(deployment.id.clone()),
+            need: self.group.need(self.id),
         };
         let failed = |cause| self.group.lost(&self.shared, self.id, cause);
         let sandbox = Sandbox::start(&self.shared, wanted, failed).await?;
-        match self.settle(sandbox, info).await {
+        match self.settle(sandbox, info, &unpacked).await {
             Ok(settled) => Some(settled),
             Err(unsettled) => self.give_up(unsettled).await,
         }
+    }
+
+    /// What the engine has unpacked of the function's code and layers. What it cannot unpack is sent to the container,
+    /// which knows best what is wrong with it.
+    async fn unpacked(&self) -> Vec<Unpacked> {
+        let deployment = self.group.deployment();
+        let limit = self.shared.settings.get().environment_timeout;
+        let mut all = Vec::new();
+        for content in self.shared.contents(deployment) {
+            let unpacking = timeout(limit, self.shared.executor.unpack(&content, &deployment.image));
+            match self.shared.kill.run_until_cancelled(unpacking).await {
+                Some(Ok(Ok(unpacked))) => all.extend(unpacked),
+                Some(Ok(Err(error))) => warn!(%error, content.target, "code is sent to each container"),
+                Some(Err(_elapsed)) => {
+                    warn!(content.target, "code is sent to a container, to unpack it takes long")
+                }
+                None => break,
+            }
+        }
+        all
     }
 
     async fn give_up(&self, unsettled: Unsettled) -> Option<Settled> {
@@ -147,8 +172,9 @@ impl Life {
         }
     }
 
-    fn assignment(&self, info: &EnvironmentInfo) -> Assignment {
+    fn assignment(&self, info: &EnvironmentInfo, unpacked: &[Unpacked]) -> Assignment {
         let mut assignment = self.group.deployment().assignment.clone();
+        assignment.archives.retain(|archive| unpacked.iter().all(|one| one.target != archive.target));
         assignment.logging.stream.clone_from(&info.log_stream);
         // A function that sets the variable itself has its way, like with every other one.
         let stream = assignment.environment.entry("AWS_LAMBDA_LOG_STREAM_NAME".to_owned());
@@ -167,7 +193,12 @@ impl Life {
     }
 
     /// From a sandbox to an environment that takes invocations.
-    async fn settle(&self, sandbox: Sandbox, info: &Arc<EnvironmentInfo>) -> Result<Settled, Unsettled> {
+    async fn settle(
+        &self,
+        sandbox: Sandbox,
+        info: &Arc<EnvironmentInfo>,
+        unpacked: &[Unpacked],
+    ) -> Result<Settled, Unsettled> {
         let Sandbox { mut presence, container, arrival, deadline, memory_size_mb, ahead, begun: _ } = sandbox;
         let mut connection = presence.registration.connect(arrival, Arc::clone(info));
         let is_dedicated = async {
@@ -182,7 +213,7 @@ impl Life {
         };
         let Connection { link, reader } = &mut connection;
         let is_set_up = async {
-            let assigned = link.assign(self.assignment(info)).await;
+            let assigned = link.assign(self.assignment(info, unpacked)).await;
             assigned.map_err(|lost| Obstacle::Closed(lost.0))?;
             let books = Books { shared: &self.shared, group: &self.group, id: self.id };
             match reader.next(&books).await {

@@ -16,6 +16,7 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::sandbox::{Sandbox, Wanted};
+use super::starts::{Lane, Need};
 use super::{Error, Shared};
 use crate::executor::{EnvironmentId, ImageRequest};
 
@@ -238,7 +239,10 @@ impl Standbys {
                     image,
                     memory_size_mb,
                     mounts: Vec::new(),
-                    network: None,
+                    unpacked: Vec::new(),
+                    borrows: false,
+                    lane: Lane::Standby,
+                    need: Need::Ahead,
                 };
                 let failed = |cause: Error| debug!(%cause, "no sandbox stands by for this image");
                 let started = Sandbox::start(shared, wanted, failed).await;
@@ -267,7 +271,17 @@ impl Standbys {
         let image = shelves.last_expected()?.clone();
         let id = EnvironmentId::random();
         let memory_size_mb = NETWORK_MEMORY_MB;
-        Some(Wanted { id, function: None, image, memory_size_mb, mounts: Vec::new(), network: None })
+        Some(Wanted {
+            id,
+            function: None,
+            image,
+            memory_size_mb,
+            mounts: Vec::new(),
+            unpacked: Vec::new(),
+            borrows: false,
+            lane: Lane::Standby,
+            need: Need::Ahead,
+        })
     }
 
     async fn make_network(&self, wanted: Wanted, shared: &Arc<Shared>) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 
 /// What the flags ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +29,14 @@ pub struct Flags {
     pub privileged: bool,
     /// `--dns`.
     pub dns: Vec<String>,
+}
+
+impl Flags {
+    /// Whether a volume is mounted in the folder or somewhere below it.
+    pub(super) fn mount_below(&self, folder: &str) -> bool {
+        let targets = self.volumes.iter().filter_map(|volume| volume.split(':').nth(1));
+        targets.map(Path::new).any(|target| target.starts_with(folder))
+    }
 }
 
 /// One port of the container on the machine.
