@@ -117,8 +117,12 @@ async fn build(
         .with_context(|| format!("cannot use the folder of code archives {}", state.code().display()))?;
     archives.discard_all_but(&store.archives_in_use().await?).context("cannot clean up code archives")?;
 
-    let docker = Docker::new(docker_settings(config, in_container, instance)?);
-    let docker = Arc::new(docker.with_request_limit(config.docker_request_limit));
+    let docker = {
+        let archives = archives.clone();
+        let docker = Docker::new(docker_settings(config, in_container, instance)?);
+        let docker = docker.with_request_limit(config.docker_request_limit);
+        Arc::new(docker.with_archives(Arc::new(move |digest| archives.open(digest))))
+    };
     let executor = Arc::clone(&docker) as Arc<dyn Executor>;
     let (tunnel_sink, tunnels) = mpsc::channel(TUNNELS_WAITING);
     let traces =

@@ -76,6 +76,8 @@ pub struct Config {
     pub standby: usize,
     /// `LAMBDOCK_STANDBY_NETWORKS`.
     pub standby_networks: usize,
+    /// `LAMBDOCK_CODE_VOLUMES`: whether code that is large is unpacked once for all containers.
+    pub code_volumes: bool,
     /// `LAMBDOCK_MEMORY_RESERVE`: memory that is to be left where containers run, in MB; 0: none has to be.
     pub memory_reserve_mb: u64,
     /// Time before the first retry of an asynchronous invocation.
@@ -206,6 +208,7 @@ impl Config {
             keep_alive: source.milliseconds("LAMBDA_KEEPALIVE_MS").unwrap_or(Duration::from_millis(600_000)),
             standby: source.number("LAMBDOCK_STANDBY_CONTAINERS").unwrap_or(3),
             standby_networks: source.number("LAMBDOCK_STANDBY_NETWORKS").unwrap_or(2),
+            code_volumes: source.unless_denied("LAMBDOCK_CODE_VOLUMES"),
             memory_reserve_mb: source.number("LAMBDOCK_MEMORY_RESERVE").unwrap_or(256),
             retry_base: source
                 .parsed("LAMBDA_RETRY_BASE_DELAY_SECONDS", value::retry_base)

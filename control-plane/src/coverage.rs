@@ -6,7 +6,10 @@ use crate::wire::Operation;
 
 /// Where an operation does less than on AWS, or in another way.
 const NOTES: &[(Operation, &str)] = &[
-    (Operation::Invoke, "DryRun, Event and RequestResponse; `TenantId` reaches the function."),
+    (
+        Operation::Invoke,
+        "DryRun, Event and RequestResponse. Environments are for one `TenantId` each where the function has a `TenancyConfig`.",
+    ),
     (
         Operation::InvokeWithResponseStream,
         "Chunks pass through as the function writes them. Not for durable functions.",

@@ -7,7 +7,10 @@ pub mod docker;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -102,6 +105,8 @@ pub struct ContainerSpec {
     pub memory_size_mb: u32,
     /// Folders of the engine's machine that it sees, and cannot write to.
     pub mounts: Vec<FolderMount>,
+    /// What it sees of what has been unpacked for all.
+    pub unpacked: Vec<Unpacked>,
     /// The sandbox whose network it is to be in, instead of one of its own, which takes an engine most of the time of
     /// a start.
     pub network_of: Option<ContainerId>,
@@ -115,6 +120,27 @@ pub struct FolderMount {
     /// Where it is in the sandbox.
     pub target: String,
 }
+
+/// Archives that sandboxes have in a folder, each over the ones before.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Content {
+    /// The folder.
+    pub target: String,
+    /// Digests of the archives.
+    pub archives: Vec<String>,
+}
+
+/// A content that has been unpacked for any number of sandboxes. They cannot write to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpacked {
+    /// What the executor calls it.
+    pub name: String,
+    /// The folder that it is for.
+    pub target: String,
+}
+
+/// Opens the archive with a digest. Called on a thread that may block.
+pub type OpenArchive = Arc<dyn Fn(&str) -> io::Result<File> + Send + Sync>;
 
 /// Memory of a sandbox in MB, that it has and that its function is to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -295,6 +321,14 @@ pub trait Executor: Send + Sync + 'static {
     /// Where the image would come from. Nothing is pulled.
     fn look_up<'a>(&'a self, image: &'a ImageRequest) -> BoxFuture<'a, Result<ImagePlace, Error>>;
 
+    /// Unpacks a content once for all sandboxes of the image, unless that has been done. `None`: it cannot be had in
+    /// this way, and has to be sent to each.
+    fn unpack<'a>(
+        &'a self,
+        content: &'a Content,
+        image: &'a ImageRequest,
+    ) -> BoxFuture<'a, Result<Option<Unpacked>, Error>>;
+
     /// Starts a sandbox. On an error nothing is left behind.
     fn start<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<ContainerId, Error>>;
 
@@ -324,10 +358,11 @@ pub trait Executor: Send + Sync + 'static {
     fn watch(&self, deaths: mpsc::Sender<Death>) -> BoxFuture<'_, ()>;
 
     /// Removes containers that carry this control plane's label and whose environment `known` does not have:
-    /// those of a process that was killed. Returns how many.
+    /// those of a process that was killed. Returns how many. What has been unpacked and is not `used` goes, too.
     fn remove_leftovers<'a>(
         &'a self,
         known: &'a (dyn Fn(EnvironmentId) -> bool + Send + Sync),
+        used: &'a (dyn Fn(&Content) -> bool + Send + Sync),
     ) -> BoxFuture<'a, Result<usize, Error>>;
 
     /// Variables that the operator sets in every function, over the function's own.

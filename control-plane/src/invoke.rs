@@ -146,6 +146,7 @@ impl Deployer {
             },
             assignment: assignment::assignment(id, version, serving, &self.settings.get()),
             durable: serving.configuration.durable,
+            tenancy: serving.configuration.tenancy,
         })
     }
 }
@@ -259,6 +260,7 @@ impl Invoker {
         request: Request,
         payload: Bytes,
     ) -> Result<(Running, Execution), Error> {
+        deployment.tenancy.check(request.tenant_id.as_deref())?;
         let header = complete_trace(request.trace_id.as_deref(), deployment);
         let entered = trace::enter(&header, &request.function);
         if entered.turns >= trace::TURNS && self.ends_loops(&request.function).await? {

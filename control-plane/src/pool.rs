@@ -3,6 +3,7 @@
 //! `machine` decides, one machine for each deployment; `group` carries out what it decides; `life` is what one
 //! environment goes through, from its container's start to its removal, as one task.
 
+mod contents;
 mod group;
 mod life;
 mod limits;
@@ -19,17 +20,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lambdock_domain::Timestamp;
+use lambdock_domain::configuration::Tenancy;
 use lambdock_domain::durable::DurableConfig;
 use lambdock_domain::function::DeploymentId;
 use lambdock_protocol::{Assignment, Initialized, Invoke};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
 use crate::adjustable::Adjustable;
-use crate::executor::{self, Death, EnvironmentId, Executor, FolderMount, ImageRequest};
+use crate::executor::{self, Content, Death, EnvironmentId, Executor, FolderMount, ImageRequest};
 use crate::uplink::Uplink;
 pub use crate::uplink::{InvocationEvent, Running};
 
@@ -60,6 +62,8 @@ pub struct Deployment {
     pub assignment: Assignment,
     /// If it is of a durable function.
     pub durable: Option<DurableConfig>,
+    /// Whether its environments are for one tenant each.
+    pub tenancy: Tenancy,
 }
 
 /// Why an invocation could not be handed to an environment.
@@ -107,6 +111,8 @@ pub struct Settings {
     pub standby: usize,
     /// `LAMBDOCK_STANDBY_NETWORKS`: the same for networks of containers.
     pub standby_networks: usize,
+    /// `LAMBDOCK_CODE_VOLUMES`: whether code that is large is unpacked once for all containers.
+    pub code_volumes: bool,
     /// `LAMBDOCK_MEMORY_RESERVE`: memory that is to be left where containers run, in MB; 0: none has to be.
     pub memory_reserve_mb: u64,
 }
@@ -191,9 +197,43 @@ const LEFTOVERS_TIME: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 struct Groups {
-    groups: HashMap<DeploymentId, Arc<Group>>,
+    families: HashMap<DeploymentId, Family>,
     /// Since when.
     retired: HashMap<DeploymentId, Instant>,
+}
+
+impl Groups {
+    fn all(&self) -> Vec<Arc<Group>> {
+        self.families.values().flat_map(Family::all).cloned().collect()
+    }
+
+    fn of(&self, id: &DeploymentId) -> Vec<Arc<Group>> {
+        self.families.get(id).into_iter().flat_map(Family::all).cloned().collect()
+    }
+}
+
+/// The environments of one deployment.
+struct Family {
+    /// Those that are for no tenant.
+    common: Arc<Group>,
+    /// Those of each tenant, for as long as there are any.
+    tenants: HashMap<String, Arc<Group>>,
+}
+
+impl Family {
+    fn all(&self) -> impl Iterator<Item = &Arc<Group>> {
+        std::iter::once(&self.common).chain(self.tenants.values())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.all().all(|group| group.is_empty())
+    }
+
+    /// Forgets tenants that have no environments.
+    fn tidy(&mut self) {
+        // Whoever holds a group is about to start one in it.
+        self.tenants.retain(|_, group| !group.is_empty() || Arc::strong_count(group) > 1);
+    }
 }
 
 /// An environment that has a container or will have one.
@@ -214,6 +254,8 @@ struct Shared {
     starts: Starts,
     standbys: Standbys,
     lives: TaskTracker,
+    /// A deployment is gone; what has been unpacked for it may be of no use any more.
+    swept: Notify,
     /// No new work.
     closing: CancellationToken,
     /// Everything ends now.
@@ -244,6 +286,7 @@ impl Pool {
             groups: RwLock::default(),
             alive: Mutex::default(),
             lives: TaskTracker::new(),
+            swept: Notify::new(),
             closing: CancellationToken::new(),
             kill: CancellationToken::new(),
         });
@@ -266,7 +309,7 @@ impl Pool {
         invoke: Invoke,
         payload: Bytes,
     ) -> Result<Running, Error> {
-        let group = self.shared.group(deployment);
+        let group = self.shared.group(deployment, invoke.tenant_id.as_deref());
         let allowance = limits::allowance(&deployment.assignment);
         loop {
             if self.shared.closing.is_cancelled() {
@@ -284,14 +327,12 @@ impl Pool {
 
     /// The deployment was replaced or deleted: its environments end as soon as they are free.
     pub fn retire(&self, id: &DeploymentId) {
-        let group = {
+        let retired = {
             let mut groups = self.shared.groups_mut();
             groups.retired.insert(id.clone(), Instant::now());
-            groups.groups.get(id).cloned()
+            groups.of(id)
         };
-        if let Some(group) = group {
-            group.retire(&self.shared);
-        }
+        retired.iter().for_each(|group| group.retire(&self.shared));
     }
 
     /// A function of this size that runs in the image will soon be invoked, as far as anybody can tell.
@@ -303,34 +344,32 @@ impl Pool {
     /// Keeps environments of a deployment ready, beyond those that invocations need.
     pub fn provision(&self, deployment: &Arc<Deployment>, order: Order) {
         if !self.shared.closing.is_cancelled() {
-            self.shared.group(deployment).provision(&self.shared, Some(order));
+            self.shared.group(deployment, None).provision(&self.shared, Some(order));
         }
     }
 
     /// No environments of a deployment are to be kept ready any more.
     pub fn unprovision(&self, id: &DeploymentId) {
-        let group = self.shared.groups().groups.get(id).cloned();
-        if let Some(group) = group {
+        if let Some(group) = self.shared.common(id) {
             group.provision(&self.shared, None);
         }
     }
 
     /// What has become of the order for environments of a deployment, if there is one.
     pub fn provisioned(&self, id: &DeploymentId) -> Option<Provision> {
-        let group = self.shared.groups().groups.get(id).cloned();
-        group.and_then(|group| group.provisioned())
+        self.shared.common(id).and_then(|group| group.provisioned())
     }
 
     /// The environments of a deployment.
     pub fn environments(&self, id: &DeploymentId) -> Vec<EnvironmentStatus> {
-        let group = self.shared.groups().groups.get(id).cloned();
-        group.map(|group| group.environments()).unwrap_or_default()
+        let groups = self.shared.groups().of(id);
+        groups.iter().flat_map(|group| group.environments()).collect()
     }
 
     /// Goes by these settings from now on, but for how many start in parallel and stand by.
     pub fn adjust(&self, settings: Settings) {
         self.shared.settings.set(settings);
-        let groups: Vec<_> = self.shared.groups().groups.values().cloned().collect();
+        let groups = self.shared.groups().all();
         for group in groups {
             group.tick(&self.shared);
         }
@@ -343,7 +382,7 @@ impl Pool {
 
     /// How many environments there are, and what they do.
     pub fn census(&self) -> Census {
-        let groups: Vec<_> = self.shared.groups().groups.values().cloned().collect();
+        let groups = self.shared.groups().all();
         let mut census = Census::default();
         for environment in groups.iter().flat_map(|group| group.environments()) {
             match environment.phase {
@@ -373,7 +412,7 @@ impl Pool {
     pub async fn shutdown(&self, grace: Duration) {
         let shared = &self.shared;
         shared.closing.cancel();
-        let groups: Vec<_> = shared.groups().groups.values().cloned().collect();
+        let groups = shared.groups().all();
         for group in groups {
             group.retire(shared);
         }
@@ -416,31 +455,56 @@ impl Shared {
         self.alive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn group(&self, deployment: &Arc<Deployment>) -> Arc<Group> {
-        if let Some(group) = self.groups().groups.get(&deployment.id) {
-            return Arc::clone(group);
+    /// The environments of a deployment that are for the tenant.
+    fn group(&self, deployment: &Arc<Deployment>, tenant: Option<&str>) -> Arc<Group> {
+        if let Some(family) = self.groups().families.get(&deployment.id) {
+            let group = match tenant {
+                Some(tenant) => family.tenants.get(tenant),
+                None => Some(&family.common),
+            };
+            if let Some(group) = group {
+                return Arc::clone(group);
+            }
         }
         let mut groups = self.groups_mut();
         let retired = groups.retired.contains_key(&deployment.id);
-        let group = groups.groups.entry(deployment.id.clone()).or_insert_with(|| {
+        let new = || {
             let group = Group::new(Arc::clone(deployment), self.settings.get().keep_alive);
             Arc::new(if retired { group.retired() } else { group })
-        });
-        Arc::clone(group)
+        };
+        let family = groups
+            .families
+            .entry(deployment.id.clone())
+            .or_insert_with(|| Family { common: new(), tenants: HashMap::new() });
+        match tenant {
+            Some(tenant) => Arc::clone(family.tenants.entry(tenant.to_owned()).or_insert_with(new)),
+            None => Arc::clone(&family.common),
+        }
+    }
+
+    /// The environments of a deployment that are for no tenant.
+    fn common(&self, id: &DeploymentId) -> Option<Arc<Group>> {
+        self.groups().families.get(id).map(|family| Arc::clone(&family.common))
     }
 
     /// Keep-alives, and environments that do not finish.
     async fn keep_time(self: Arc<Self>) {
         let period = || (self.settings.get().keep_alive / 4).clamp(TICKS.0, TICKS.1);
         while self.kill.run_until_cancelled(sleep(period())).await.is_some() {
-            let groups: Vec<_> = self.groups().groups.values().cloned().collect();
+            let groups = self.groups().all();
             for group in groups {
                 group.tick(&self);
             }
             let mut groups = self.groups_mut();
-            let Groups { groups, retired } = &mut *groups;
-            groups.retain(|id, group| !retired.contains_key(id) || !group.is_empty());
-            retired.retain(|id, since| groups.contains_key(id) || since.elapsed() < RETIRED_FOR);
+            let Groups { families, retired } = &mut *groups;
+            let gone = families.extract_if(|id, family| retired.contains_key(id) && family.is_empty());
+            // Not any: all of them are to go.
+            let shared = gone.filter(|(_, gone)| !self.contents(gone.common.deployment()).is_empty()).count();
+            if shared > 0 {
+                self.swept.notify_one();
+            }
+            families.values_mut().for_each(Family::tidy);
+            retired.retain(|id, since| families.contains_key(id) || since.elapsed() < RETIRED_FOR);
         }
     }
 
@@ -470,7 +534,7 @@ impl Shared {
     }
 
     fn end_dispensable(self: &Arc<Self>, now: Instant) {
-        let groups: Vec<_> = self.groups().groups.values().cloned().collect();
+        let groups = self.groups().all();
         let free = groups
             .iter()
             .flat_map(|group| group.free().into_iter().map(move |(since, id)| (since, (group, id))));
@@ -508,7 +572,13 @@ impl Shared {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first tick is at once, when whoever starts the pool does this.
         ticks.tick().await;
-        while self.kill.run_until_cancelled(ticks.tick()).await.is_some() {
+        let mut asked = async || {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.swept.notified() => {}
+            }
+        };
+        while self.kill.run_until_cancelled(asked()).await.is_some() {
             match self.remove_leftovers().await {
                 Ok(0) | Err(executor::Error::Unavailable(_)) => {}
                 Ok(count) => warn!(count, "containers were removed that nobody knew"),
@@ -518,14 +588,35 @@ impl Shared {
     }
 
     async fn remove_leftovers(&self) -> Result<usize, executor::Error> {
-        self.executor.remove_leftovers(&|id| self.known(id)).await
+        self.executor.remove_leftovers(&|id| self.known(id), &|content| self.uses(content)).await
+    }
+
+    /// What is unpacked once for all environments of the deployment.
+    fn contents(&self, deployment: &Deployment) -> Vec<Content> {
+        if self.settings.get().code_volumes {
+            contents::shared(&deployment.assignment.archives)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Whether environments of any deployment are or will be started with the content.
+    fn uses(&self, content: &Content) -> bool {
+        !self.closing.is_cancelled()
+            && self
+                .groups()
+                .families
+                .values()
+                .any(|family| self.contents(family.common.deployment()).contains(content))
     }
 
     /// The name of a new environment of the deployment: that of a sandbox that stands by, if there is one.
     fn fresh(&self, deployment: &Deployment) -> EnvironmentId {
         // What is mounted is mounted when a container is created.
-        let claimed = (deployment.mounts.is_empty())
-            .then(|| self.standbys.claim(&deployment.image, deployment.memory_size_mb));
+        let mounts = !deployment.mounts.is_empty()
+            || self.settings.get().code_volumes
+                && contents::outweigh_a_start(&deployment.assignment.archives);
+        let claimed = (!mounts).then(|| self.standbys.claim(&deployment.image, deployment.memory_size_mb));
         claimed.flatten().unwrap_or_else(EnvironmentId::random)
     }
 

@@ -16,11 +16,14 @@ use bytes::Bytes;
 use lambdock::executor::docker::{
     Docker, Ended, Flags, Hints, InitBinaries, InitBinary, Place, Platforms, Settings, Sources,
 };
-use lambdock::executor::{self, ContainerSpec, EnvironmentId, Executor, FunctionNames, ImageRequest};
+use lambdock::executor::{
+    self, ContainerSpec, Content, EnvironmentId, Executor, FunctionNames, ImageRequest,
+};
 use lambdock::init_binaries::{AARCH64, X86_64};
 use lambdock::pool::{self, Deployment, EnvironmentStatus, InvocationEvent, Phase, Pool};
 use lambdock::uplink::{ArchiveSource, EnvironmentInfo, LogSink, TraceSink, Tunnel, TunnelSink, Uplink};
 use lambdock_domain::Architecture;
+use lambdock_domain::configuration::Tenancy;
 use lambdock_domain::function::DeploymentId;
 use lambdock_protocol::{Archive, Assignment, Invoke, Log};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
@@ -116,6 +119,7 @@ fn bench_with(docker: Docker, instance: String, environment_timeout: Duration) -
         parallel_starts: pool::Settings::parallel_starts_here(),
         standby: 0,
         standby_networks: 0,
+        code_volumes: true,
         memory_reserve_mb: 0,
     };
     let pool = Pool::new(settings, Arc::new(docker), uplink);
@@ -142,6 +146,7 @@ fn bench_with(docker: Docker, instance: String, environment_timeout: Duration) -
         mounts: Vec::new(),
         assignment,
         durable: None,
+        tenancy: Tenancy::None,
     };
     Bench { instance, pool, deployment: Arc::new(deployment) }
 }
@@ -284,7 +289,7 @@ async fn containers_of_a_control_plane_that_was_killed_are_removed_by_the_next()
     before.start(&spec(IMAGE, Architecture::X86_64)).await.unwrap();
     drop(before);
     let other = Docker::new(settings("another"));
-    other.remove_leftovers(&|_| false).await.unwrap();
+    other.remove_leftovers(&|_| false, &|_| false).await.unwrap();
     assert_eq!(containers(&instance).len(), 1);
     let after = bench_with(Docker::new(settings(&instance)), instance, Duration::from_secs(30));
     assert_eq!(after.pool.remove_leftovers().await.unwrap(), 1);
@@ -349,6 +354,7 @@ fn spec(reference: &str, architecture: Architecture) -> ContainerSpec {
         image: ImageRequest { reference: reference.into(), architecture },
         memory_size_mb: 128,
         mounts: Vec::new(),
+        unpacked: Vec::new(),
         network_of: None,
     }
 }
@@ -392,8 +398,44 @@ async fn an_init_volume_that_was_removed_is_filled_again() {
     let container = docker_b.start(&spec(IMAGE, Architecture::X86_64)).await.unwrap();
     docker_b.stop(&container).await.unwrap();
     // The next control plane with another init tidies up.
-    docker_a.remove_leftovers(&|_| false).await.unwrap();
+    docker_a.remove_leftovers(&|_| false, &|_| false).await.unwrap();
     assert!(!docker(&["volume", "ls", "--quiet"]).contains(&volume));
+}
+
+fn volumes(instance: &str) -> Vec<String> {
+    let filter = format!("label=lambdock.instance={instance}");
+    docker(&["volume", "ls", "--quiet", "--filter", &filter]).lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a container engine, the init and the images: cargo xtask test"]
+async fn a_content_is_unpacked_once_and_goes_when_it_is_not_used() {
+    let instance = Uuid::new_v4().to_string();
+    let archive = zipped(BOOTSTRAP);
+    let open = move |digest: &str| {
+        if digest != "whole" {
+            return Err(io::Error::other("no such archive"));
+        }
+        OneArchive(Mutex::new(archive.clone())).open(digest)
+    };
+    let engine = Docker::new(settings(&instance)).with_archives(Arc::new(open));
+    let image = ImageRequest { reference: IMAGE.into(), architecture: Architecture::X86_64 };
+    let content = |digest: &str| Content { target: "/var/task".into(), archives: vec![digest.to_owned()] };
+    let (whole, missing) = (content("whole"), content("missing"));
+    let unpacked = futures_util::future::join_all((0..4).map(|_| engine.unpack(&whole, &image))).await;
+    let names: Vec<String> = unpacked.into_iter().map(|one| one.unwrap().unwrap().name).collect();
+    assert!(names.iter().all(|name| *name == names[0]), "{names:?}");
+    let failed = engine.unpack(&missing, &image).await.unwrap_err().to_string();
+    assert!(failed.contains("no such archive"), "{failed}");
+    assert_eq!(volumes(&instance), [names[0].clone()], "what failed leaves nothing");
+    engine.remove_leftovers(&|_| false, &|content| *content == whole).await.unwrap();
+    assert_eq!(volumes(&instance).len(), 1);
+    docker(&["volume", "rm", &names[0]]);
+    let again = engine.unpack(&whole, &image).await.unwrap().unwrap();
+    assert_ne!(again.name, names[0]);
+    engine.remove_leftovers(&|_| false, &|_| false).await.unwrap();
+    assert_eq!(volumes(&instance), Vec::<String>::new());
+    assert_eq!(containers(&instance), Vec::<String>::new());
 }
 
 /// Stands between us and the engine; requests whose first line contains a word get no answer.

@@ -215,6 +215,57 @@ def test_what_is_provisioned_is_all_that_is_left_of_a_reservation(function):
     assert one.invoke(Qualifier="1").value() == "provisioned-concurrency"
 
 
+def test_what_exceeds_the_provisioned_spills_over_to_new_environments(function):
+    source = """
+        import os, time
+        time.sleep(event.get("sleep", 0))
+        return [os.environ[name] for name in ("AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_STREAM_NAME")]
+    """
+    one = publish(function(Timeout=60))
+    provision(one, "live", 1)
+    wait_provisioned(one, "live")
+    with ThreadPoolExecutor(3) as callers:
+        calls = [callers.submit(one.invoke, {"run": source, "sleep": 4}, Qualifier="live") for _ in range(3)]
+        answers = [call.result().value() for call in calls]
+    assert sorted(kind for kind, _ in answers) == ["on-demand", "on-demand", "provisioned-concurrency"]
+    assert len({stream for _, stream in answers}) == 3
+    first = next(stream for kind, stream in answers if kind == "provisioned-concurrency")
+    again = one.invoke({"run": source}, Qualifier="live").value()
+    assert again == ["provisioned-concurrency", first], "what is provisioned goes before what is free by chance"
+
+
+def test_an_account_has_a_limit_of_executions_at_the_same_time(own_server, tmp_path):
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    gate.chmod(0o777)
+    server = own_server(
+        LAMBDA_LIMITS_CONCURRENT_EXECUTIONS=2,
+        LAMBDA_LIMITS_MINIMUM_UNRESERVED_CONCURRENCY=0,
+        LAMBDA_DOCKER_FLAGS=f"-v {gate}:/gate",
+    )
+    one, other = deploy(server, Timeout=60), deploy(server)
+    source = """
+        import pathlib, time
+        pathlib.Path("/gate", str(event["number"])).touch()
+        while not pathlib.Path("/gate/open").exists():
+            time.sleep(0.02)
+        return event["number"]
+    """
+    with ThreadPoolExecutor(2) as callers:
+        calls = [callers.submit(one.invoke, {"run": source, "number": number}) for number in (1, 2)]
+        wait_until(lambda: len(list(gate.iterdir())) == 2, 60, "both run")
+        reply = send(server, "POST", f"{FUNCTIONS}/{other.name}/invocations")
+        (gate / "open").touch()
+        assert [call.result().value() for call in calls] == [1, 2]
+    assert reply.status == 429
+    assert reply.json() == {
+        "Type": "User",
+        "Reason": "ConcurrentInvocationLimitExceeded",
+        "message": "Rate Exceeded.",
+    }
+    assert other.run("return 3").value() == 3
+
+
 def test_provisioning_fails_with_the_init(function):
     one = publish(function(CRASHING))
     provision(one, "1")

@@ -1,11 +1,13 @@
 """UpdateFunctionCode and UpdateFunctionConfiguration."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import requests
 
 from harness.archives import PROBE, fixture, python
 from harness.clients import refused
-from harness.deployment import create
+from harness.deployment import create, deploy
 from harness.waiting import wait_until
 from harness.wire import UUID, Refusal
 
@@ -52,6 +54,37 @@ def test_containers_of_the_old_code_end(function):
     one.invoke()
     wait_until(lambda: len(one.containers()) == 1, what="one container is left")
     assert one.containers() != [before]
+
+
+def test_what_runs_when_an_update_comes_finishes_on_the_old_code(own_server, tmp_path):
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    gate.chmod(0o777)
+    old = python(
+        """
+import pathlib, time
+
+def handler(event, context):
+    if event:
+        pathlib.Path("/gate/begun").touch()
+        while not pathlib.Path("/gate/open").exists():
+            time.sleep(0.02)
+    return "old"
+"""
+    )
+    one = deploy(own_server(LAMBDA_DOCKER_FLAGS=f"-v {gate}:/gate"), old, Timeout=60)
+    with ThreadPoolExecutor(1) as callers:
+        call = callers.submit(one.invoke, {"wait": True})
+        wait_until((gate / "begun").exists, 60, "it runs")
+        (before,) = one.containers()
+        one.replace_code(NEW)
+        assert one.invoke().value() == "new"
+        assert before.id in [each.id for each in one.containers()], "it is not ended while it is at work"
+        assert not call.done()
+        (gate / "open").touch()
+        assert call.result().value() == "old"
+    wait_until(lambda: before.id not in [each.id for each in one.containers(running=False)], 30, "it is removed then")
+    assert one.invoke().value() == "new"
 
 
 def test_an_update_goes_through_two_revisions(function):

@@ -189,6 +189,12 @@ class Lambdock:
         answer.raise_for_status()
         return answer.json()
 
+    def machine(self) -> str:
+        """The name in the labels of what it makes on the engine."""
+        answer = requests.get(f"{self.url}/_localstack/info", timeout=10)
+        answer.raise_for_status()
+        return answer.json()["machine_id"]
+
     def wait_for_log(self, text: str, timeout: float = 30) -> None:
         """Waits until `text` is in the log."""
         wait_until(lambda: text in self.log, timeout, f"{text!r} in the log")

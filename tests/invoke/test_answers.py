@@ -205,9 +205,3 @@ def test_the_largest_answer_passes_and_a_larger_one_is_an_error(probe):
         "errorType": "Function.ResponseSizeTooLarge",
     }
     assert probe.run("return 'next'").value() == "next"
-
-
-def test_the_tenant_reaches_the_function(probe):
-    source = "return getattr(context, 'tenant_id', 'unknown to this runtime')"
-    assert probe.run(source, TenantId="blue").value() == "blue"
-    assert probe.run(source).value() is None

@@ -251,6 +251,27 @@ def test_other_functions_are_not_held_up(function):
         assert all(each.result().error is None for each in waiting)
 
 
+def test_a_burst_of_one_function_does_not_hold_up_a_single_start_of_another(own_server, tmp_path):
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    nothing_stands_by = {"LAMBDOCK_STANDBY_CONTAINERS": 0, "LAMBDOCK_STANDBY_NETWORKS": 0}
+    server = own_server(LAMBDA_DOCKER_FLAGS=f"-v {gate}:/gate", **nothing_stands_by)
+    count = 20
+    crowded, single = deploy(server, Timeout=300), deploy(server, Timeout=300)
+    # Nobody is free again before the gate is open, so each needs a container of its own.
+    wait = "import os, time\nwhile not os.path.exists('/gate/open'): time.sleep(0.05)"
+    with ThreadPoolExecutor(count) as callers:
+        calls = [callers.submit(crowded.run, wait) for _ in range(count)]
+        wait_until(crowded.containers, 60, "the burst has begun")
+        try:
+            assert single.run("return 2").value() == 2
+            started = len(crowded.containers(running=False))
+        finally:
+            (gate / "open").touch()
+        assert all(call.result().error is None for call in calls)
+    assert started < count, "it did not wait for the whole burst"
+
+
 def test_when_memory_is_short_containers_that_wait_end_and_come_back_when_needed(own_server):
     # No machine has that much.
     server = own_server(LAMBDOCK_MEMORY_RESERVE=1_000_000_000)

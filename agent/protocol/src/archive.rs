@@ -25,6 +25,12 @@ pub enum Fault {
 /// Longest path of an entry in bytes, so that it fits into a system call below any target. [Linux: PATH_MAX]
 const LONGEST: usize = 4000;
 
+/// Mode of folders that have none of their own.
+pub const FOLDER_MODE: u32 = 0o755;
+
+/// Longest target of a symbolic link that is believed, in bytes.
+pub const LINK_LIMIT: u64 = 4096;
+
 /// The path of an entry below the target, where absolute names begin too, as for `unzip`; `None`: it climbs out, or is
 /// no path.
 pub fn place(name: &str) -> Option<PathBuf> {
@@ -39,6 +45,19 @@ pub fn place(name: &str) -> Option<PathBuf> {
     }
     let fits = (1..=LONGEST).contains(&path.as_os_str().len());
     (fits && !name.contains('\0')).then_some(path)
+}
+
+/// The mode that an entry gets: its own, or else the usual one, which those of archives from Windows have. The function
+/// is nobody's owner, and has to be able to read what there is. [AWS: keeps modes, and asks for 644 and 755]
+pub fn mode(given: Option<u32>, kind: Kind) -> u32 {
+    const READABLE: u32 = 0o444;
+    let usual = match kind {
+        Kind::Folder => FOLDER_MODE,
+        Kind::Leaf => 0o644,
+    };
+    let bits = given.map(|mode| mode & 0o777).filter(|bits| *bits != 0).unwrap_or(usual);
+    // Folders have to be searched as well.
+    bits | (usual & (READABLE | 0o111))
 }
 
 /// The places of an archive's entries.

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use lambdock_protocol::archive::place;
+use lambdock_protocol::archive::{FOLDER_MODE, Kind, LINK_LIMIT, mode, place};
 use zip::read::ZipFile;
 use zip::{System, ZipArchive};
 
@@ -25,15 +25,8 @@ pub(crate) enum Error {
     Entry(String, io::Error),
 }
 
-/// Longest target of a symbolic link that is believed, in bytes.
-const LINK_LIMIT: u64 = 4096;
-
-/// Modes of entries that have none, such as those of archives from Windows.
-const FILE_MODE: u32 = 0o644;
-const FOLDER_MODE: u32 = 0o755;
-
 /// Unpacks `archive` into `target`. What is there already is replaced, but for folders by folders; modes are kept
-/// ([`mode`]); links stay links wherever they lead, and nothing is written through one that leads out.
+/// ([`lambdock_protocol::archive::mode`]); links stay links wherever they lead, and nothing is written through one that leads out.
 ///
 /// # Errors
 /// The archive cannot be unpacked; some of it may have been.
@@ -48,7 +41,7 @@ pub(crate) fn unpack(archive: impl Read + Seek, target: &Path) -> Result<(), Err
         let relative = place(&name).ok_or_else(|| Error::LeadsOut(name.clone()))?;
         if entry.is_dir() {
             let path = make_folder(target, &relative).map_err(failed)?;
-            folders.push((name, path, mode(unix_mode(&entry), FOLDER_MODE)));
+            folders.push((name, path, mode(unix_mode(&entry), Kind::Folder)));
             continue;
         }
         if entry.is_symlink() {
@@ -58,7 +51,7 @@ pub(crate) fn unpack(archive: impl Read + Seek, target: &Path) -> Result<(), Err
             continue;
         }
         let path = make_room(target, &relative).map_err(failed)?;
-        let mode = mode(unix_mode(&entry), FILE_MODE);
+        let mode = mode(unix_mode(&entry), Kind::Leaf);
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
         copy(&mut entry, &mut file)
@@ -83,15 +76,6 @@ pub(crate) fn unpack(archive: impl Read + Seek, target: &Path) -> Result<(), Err
 fn unix_mode<R: Read>(entry: &ZipFile<'_, R>) -> Option<u32> {
     // Of archives from elsewhere the library makes one up.
     (entry.system() == System::Unix).then(|| entry.unix_mode()).flatten()
-}
-
-/// The mode that an entry gets: its own, or else the usual one. The function is nobody's owner, and has to be able to
-/// read what there is. [AWS: keeps modes, and asks for 644 and 755]
-fn mode(given: Option<u32>, usual: u32) -> u32 {
-    const READABLE: u32 = 0o444;
-    let bits = given.map(|mode| mode & 0o777).filter(|bits| *bits != 0).unwrap_or(usual);
-    // Folders have to be searched as well.
-    bits | (usual & (READABLE | 0o111))
 }
 
 fn copy(entry: &mut impl Read, file: &mut File) -> io::Result<()> {

@@ -6,6 +6,7 @@ use crate::code::ImageDefaults;
 
 use crate::code::Digest;
 use crate::durable::DurableConfig;
+use crate::error::Error;
 
 /// `Architectures`: exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -160,6 +161,35 @@ pub struct LayerUse {
     pub digest: Digest,
 }
 
+/// `TenancyConfig`, which a function has from its creation on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Tenancy {
+    /// Environments are for all invocations.
+    #[default]
+    None,
+    /// `PER_TENANT`: environments of one tenant never serve another.
+    PerTenant,
+}
+
+impl Tenancy {
+    /// Whether an invocation may name this tenant.
+    ///
+    /// # Errors
+    /// It names none where it has to, or one where there are none.
+    pub fn check(self, tenant: Option<&str>) -> Result<(), Error> {
+        let message = match (self, tenant) {
+            (Self::PerTenant, None) => {
+                "The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again."
+            }
+            (Self::None, Some(_)) => {
+                "The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again."
+            }
+            (Self::PerTenant, Some(_)) | (Self::None, None) => return Ok(()),
+        };
+        Err(Error::InvalidParameter(message.to_owned()))
+    }
+}
+
 /// Everything about a version that its owner chose, apart from the code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
@@ -206,6 +236,9 @@ pub struct Configuration {
     /// `DurableConfig`.
     #[serde(default)]
     pub durable: Option<DurableConfig>,
+    /// `TenancyConfig`.
+    #[serde(default)]
+    pub tenancy: Tenancy,
 }
 
 #[cfg(test)]
@@ -222,6 +255,15 @@ mod tests {
             command: words("app.handler"),
             working_directory: Some("/app".to_owned()),
         }
+    }
+
+    #[test]
+    fn a_tenant_is_named_where_there_are_tenants_and_nowhere_else() {
+        assert_eq!(Tenancy::PerTenant.check(Some("blue")), Ok(()));
+        assert_eq!(Tenancy::None.check(None), Ok(()));
+        let refused = |tenancy: Tenancy, tenant| tenancy.check(tenant).unwrap_err().to_string();
+        assert!(refused(Tenancy::PerTenant, None).contains("is enabled with tenancy configuration"));
+        assert!(refused(Tenancy::None, Some("blue")).contains("is not enabled with tenancy configuration"));
     }
 
     #[test]

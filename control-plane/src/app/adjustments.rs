@@ -62,6 +62,7 @@ pub(super) fn pool_settings(config: &Config) -> pool::Settings {
         keep_alive: config.keep_alive,
         standby: config.standby,
         standby_networks: config.standby_networks,
+        code_volumes: config.code_volumes,
         memory_reserve_mb: config.memory_reserve_mb,
         environment_timeout: config.environment_timeout,
         parallel_starts: pool::Settings::parallel_starts_here(),

@@ -31,6 +31,7 @@ pub(super) fn shown(config: &Config) -> Map<String, Value> {
         keep_alive,
         standby,
         standby_networks,
+        code_volumes,
         memory_reserve_mb,
         retry_base,
         event_concurrency,
@@ -97,6 +98,7 @@ pub(super) fn shown(config: &Config) -> Map<String, Value> {
     show("LAMBDA_KEEPALIVE_MS", milliseconds(*keep_alive));
     show("LAMBDOCK_STANDBY_CONTAINERS", json!(standby));
     show("LAMBDOCK_STANDBY_NETWORKS", json!(standby_networks));
+    show("LAMBDOCK_CODE_VOLUMES", json!(code_volumes));
     show("LAMBDOCK_MEMORY_RESERVE", json!(memory_reserve_mb));
     show("LAMBDA_RETRY_BASE_DELAY_SECONDS", number(retry_base.as_secs_f64()));
     show("LAMBDOCK_EVENT_CONCURRENCY", json!(event_concurrency));

@@ -96,6 +96,12 @@ pub const VARIABLES: &[Variable] = &[
          others start in half the time: these have their host name and addresses from there. 0: none.",
     ),
     variable(
+        "LAMBDOCK_CODE_VOLUMES",
+        "1",
+        "Code and layers of a megabyte or more are unpacked once into a volume of the engine, `lambdock-code-…`, which \
+         the containers of the function see and cannot write to, as on AWS. 0: each container unpacks its own.",
+    ),
+    variable(
         "LAMBDOCK_MEMORY_RESERVE",
         "256",
         "Megabytes of memory that are to be left on the machine of the containers. With less, those that stand by end, \

@@ -69,7 +69,7 @@ pub(super) async fn attempt(
         // [AWS: Invoke] For synchronous invocations only.
         client_context: None,
         trace_id: Some(event.trace.clone()),
-        tenant_id: None,
+        tenant_id: event.tenant.clone(),
         log_type: LogType::None,
     };
     let answered = invoker.invoke(&deployment, request, payload).await;

@@ -207,8 +207,16 @@ impl Shared {
             let (function, qualifier) = next;
             let trace = trace::enter(&event.trace, &event.function).header;
             let (failures, refusals) = (0, 0);
-            let event =
-                Event { request_id: new_id(), function, qualifier, trace, accepted: now, failures, refusals };
+            let event = Event {
+                request_id: new_id(),
+                function,
+                qualifier,
+                trace,
+                tenant: None,
+                accepted: now,
+                failures,
+                refusals,
+            };
             self.tally(&event.function, Metric::AsyncEventsReceived, 1.0);
             let item = Item { work: Work::Event(event), body };
             self.counters.received.fetch_add(1, Ordering::Relaxed);

@@ -58,6 +58,7 @@ mod tests {
             function: FunctionId { scope, name: "f".into() },
             qualifier: None,
             trace: "Root=1-2-3".into(),
+            tenant: None,
             accepted: Timestamp(0),
             failures: 0,
             refusals: 0,

@@ -297,6 +297,7 @@ mod tests {
             function: function(name),
             qualifier: Some("live".into()),
             trace: "Root=1-2-3".into(),
+            tenant: None,
             accepted: Timestamp(1),
             failures,
             refusals: 0,

@@ -160,6 +160,7 @@ mod tests {
             function: FunctionId { scope, name: "f".into() },
             qualifier: None,
             trace: "Root=1-2-3".into(),
+            tenant: None,
             accepted: Timestamp(0),
             failures,
             refusals: 0,

@@ -15,6 +15,9 @@ pub struct Event {
     pub qualifier: Option<String>,
     /// `X-Amzn-Trace-Id` of the request, complete.
     pub trace: String,
+    /// `TenantId`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// When it was accepted: its age counts from here.
     pub accepted: Timestamp,
     /// Attempts that ended with an error of the function.

@@ -4,8 +4,10 @@
 //! later is found, and one that is restarted is found again.
 
 mod address;
+mod code_volume;
 mod connect;
 mod container;
+mod door;
 mod failure;
 mod flags;
 mod image;
@@ -31,6 +33,7 @@ pub use init_volume::{InitBinaries, InitBinary};
 pub use topology::Place;
 
 use address::Address;
+use code_volume::{CodeVolumes, Key, Means};
 use connect::Found;
 use image::{Images, Wanted};
 use init_volume::InitVolumes;
@@ -39,8 +42,9 @@ use topology::{Topology, Wishes};
 use crate::adjustable::Adjustable;
 
 use super::{
-    ContainerId, ContainerSpec, Death, EngineDescription, EnvironmentId, Error, Executor, FunctionNames,
-    ImagePlace, ImageRequest, Memory, PostMortem, PreparedImage, Progress, Reach, ResolvedImage,
+    ContainerId, ContainerSpec, Content, Death, EngineDescription, EnvironmentId, Error, Executor,
+    FunctionNames, ImagePlace, ImageRequest, Memory, OpenArchive, PostMortem, PreparedImage, Progress, Reach,
+    ResolvedImage, Unpacked,
 };
 
 /// Whether the function's architecture is asked for.
@@ -118,6 +122,9 @@ pub struct Docker {
     /// Held while an engine is looked for: one search is enough.
     search: tokio::sync::Mutex<()>,
     images: Images,
+    code: Arc<CodeVolumes>,
+    /// `None`: code is always sent to containers.
+    archives: Option<OpenArchive>,
     request_limit: Duration,
     /// How long what seems to be nobody's is left alone.
     business: Duration,
@@ -142,9 +149,17 @@ impl Docker {
             engine: RwLock::default(),
             search: tokio::sync::Mutex::default(),
             images: Images::default(),
+            code: Arc::default(),
+            archives: None,
             request_limit: REQUEST_LIMIT,
             business: BUSINESS,
         }
+    }
+
+    /// The same, which unpacks these archives for all containers at once.
+    #[must_use]
+    pub fn with_archives(self, archives: OpenArchive) -> Self {
+        Self { archives: Some(archives), ..self }
     }
 
     /// The same, with another time for the answer to any one request, in whole seconds.
@@ -234,6 +249,31 @@ impl Docker {
     }
 }
 
+impl Docker {
+    async fn unpack_on(
+        &self,
+        engine: &Engine,
+        content: &Content,
+        image: &ImageRequest,
+    ) -> Result<Option<Unpacked>, Error> {
+        let Some(archives) = &self.archives else { return Ok(None) };
+        let settings = self.settings.get();
+        if settings.flags.mount_below(&content.target) {
+            return Ok(None);
+        }
+        let Wanted { reference, platform } = self.wanted(image);
+        let client = engine.found.client.clone();
+        // One that has been removed is there again once a container has been started.
+        let Some(id) = image::inspect(&client, &reference).await?.and_then(|found| found.id) else {
+            return Ok(None);
+        };
+        let means = Means { client, instance: settings.instance.clone(), image: reference, platform };
+        let key = Key { image: id, content: content.clone() };
+        let name = self.code.filled(means, key, Arc::clone(archives)).await?;
+        Ok(Some(Unpacked { name, target: content.target.clone() }))
+    }
+}
+
 impl Executor for Docker {
     fn describe(&self) -> BoxFuture<'_, Result<EngineDescription, Error>> {
         Box::pin(async { Ok(self.engine().await?.found.description.clone()) })
@@ -284,6 +324,18 @@ impl Executor for Docker {
             let engine = self.engine().await?;
             let found = image::look_up(&engine.found.client, &self.wanted(image)).await;
             self.heard(&engine, found)
+        })
+    }
+
+    fn unpack<'a>(
+        &'a self,
+        content: &'a Content,
+        image: &'a ImageRequest,
+    ) -> BoxFuture<'a, Result<Option<Unpacked>, Error>> {
+        Box::pin(async move {
+            let engine = self.engine().await?;
+            let unpacked = self.unpack_on(&engine, content, image).await;
+            self.heard(&engine, unpacked)
         })
     }
 
@@ -353,10 +405,11 @@ impl Executor for Docker {
     fn remove_leftovers<'a>(
         &'a self,
         known: &'a (dyn Fn(EnvironmentId) -> bool + Send + Sync),
+        used: &'a (dyn Fn(&Content) -> bool + Send + Sync),
     ) -> BoxFuture<'a, Result<usize, Error>> {
         Box::pin(async move {
             let engine = self.engine().await?;
-            let removed = self.remove_unknown(&engine, known).await;
+            let removed = self.remove_unknown(&engine, known, used).await;
             self.heard(&engine, removed)
         })
     }

@@ -12,6 +12,7 @@ use tracing::{Instrument, debug, info_span};
 
 use super::life::Life;
 use super::machine::{Effect, Effects, Machine, State};
+use super::starts::Need;
 use super::{Deployment, EnvironmentStatus, Error, Order, Phase, Provision, Shared};
 use crate::executor::EnvironmentId;
 use crate::uplink::{Link, Lost, Running};
@@ -91,6 +92,10 @@ impl Group {
             let effects = inner.machine.wait(sender, allowance, now, || shared.fresh(&self.deployment));
             inner.actions(effects)
         };
+        if !actions.iter().any(|action| matches!(action, Action::Start(..))) {
+            // It counts on one that is starting, perhaps only ahead of being needed.
+            shared.starts.hurry(&self.deployment.id);
+        }
         self.perform(shared, actions, None);
         // The sender is dropped unused only together with the pool.
         receiver.await.unwrap_or(Err(Error::ShuttingDown))
@@ -165,6 +170,13 @@ impl Group {
 
     pub(super) fn is_provisioned(&self, id: EnvironmentId) -> bool {
         self.inner().machine.is_provisioned(&id)
+    }
+
+    /// How much the start of an environment is needed.
+    pub(super) fn need(&self, id: EnvironmentId) -> Need {
+        let inner = self.inner();
+        let is_ahead = inner.machine.is_provisioned(&id) && !inner.machine.is_waited_for();
+        if is_ahead { Need::Ahead } else { Need::Now }
     }
 
     /// The environments that are free and need not be, and since when.

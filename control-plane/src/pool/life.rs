@@ -11,9 +11,10 @@ use tracing::{debug, info, warn};
 
 use super::group::{End, Group};
 use super::limits::{init_beyond_the_usual, long_init_limit_ms};
-use super::sandbox::{Deadline, LAST_WORDS, Loan, Obstacle, Presence, Sandbox, Wanted, dies};
+use super::sandbox::{Deadline, LAST_WORDS, Obstacle, Presence, Sandbox, Wanted, dies};
+use super::starts::Lane;
 use super::{Error, Shared};
-use crate::executor::{ContainerId, EnvironmentId, FunctionNames, Memory};
+use crate::executor::{ContainerId, EnvironmentId, FunctionNames, Memory, Unpacked};
 use crate::uplink::{Connection, EnvironmentInfo, Heard, Link, Observer, Reader};
 
 /// Time for extensions to say good-bye when an environment is no longer needed. [AWS: Extensions API, shutdown
@@ -83,7 +84,7 @@ impl Life {
             sandbox.deadline = Deadline::within(self.shared.settings.get().environment_timeout);
             // One that follows has what is left of the time.
             deadline = Some(sandbox.deadline);
-            match self.settle(sandbox, info).await {
+            match self.settle(sandbox, info, &[]).await {
                 Ok(settled) => return Some(settled),
                 Err(Unsettled {
                     cause: cause @ (Error::Ended(_) | Error::Executor(_)),
@@ -98,21 +99,45 @@ impl Life {
             }
         }
         let deployment = self.group.deployment();
+        let unpacked = self.unpacked().await;
         let wanted = Wanted {
             id: self.id,
             function: Some(self.names()),
             image: deployment.image.clone(),
             memory_size_mb: deployment.memory_size_mb,
             mounts: deployment.mounts.clone(),
-            network: self.shared.standbys.network().map(|sandbox| Loan::new(&self.shared, sandbox)),
+            unpacked: unpacked.clone(),
+            borrows: true,
             deadline,
+            lane: Lane::Deployment(deployment.id.clone()),
+            need: self.group.need(self.id),
         };
         let failed = |cause| self.group.lost(&self.shared, self.id, cause);
         let sandbox = Sandbox::start(&self.shared, wanted, failed).await?;
-        match self.settle(sandbox, info).await {
+        match self.settle(sandbox, info, &unpacked).await {
             Ok(settled) => Some(settled),
             Err(unsettled) => self.give_up(unsettled).await,
         }
+    }
+
+    /// What the engine has unpacked of the function's code and layers. What it cannot unpack is sent to the container,
+    /// which knows best what is wrong with it.
+    async fn unpacked(&self) -> Vec<Unpacked> {
+        let deployment = self.group.deployment();
+        let limit = self.shared.settings.get().environment_timeout;
+        let mut all = Vec::new();
+        for content in self.shared.contents(deployment) {
+            let unpacking = timeout(limit, self.shared.executor.unpack(&content, &deployment.image));
+            match self.shared.kill.run_until_cancelled(unpacking).await {
+                Some(Ok(Ok(unpacked))) => all.extend(unpacked),
+                Some(Ok(Err(error))) => warn!(%error, content.target, "code is sent to each container"),
+                Some(Err(_elapsed)) => {
+                    warn!(content.target, "code is sent to a container, to unpack it takes long")
+                }
+                None => break,
+            }
+        }
+        all
     }
 
     async fn give_up(&self, unsettled: Unsettled) -> Option<Settled> {
@@ -142,8 +167,9 @@ impl Life {
         }
     }
 
-    fn assignment(&self, info: &EnvironmentInfo) -> Assignment {
+    fn assignment(&self, info: &EnvironmentInfo, unpacked: &[Unpacked]) -> Assignment {
         let mut assignment = self.group.deployment().assignment.clone();
+        assignment.archives.retain(|archive| unpacked.iter().all(|one| one.target != archive.target));
         assignment.logging.stream.clone_from(&info.log_stream);
         // A function that sets the variable itself has its way, like with every other one.
         let stream = assignment.environment.entry("AWS_LAMBDA_LOG_STREAM_NAME".to_owned());
@@ -164,10 +190,15 @@ impl Life {
     }
 
     /// From a sandbox to an environment that takes invocations.
-    async fn settle(&self, sandbox: Sandbox, info: &Arc<EnvironmentInfo>) -> Result<Settled, Unsettled> {
+    async fn settle(
+        &self,
+        sandbox: Sandbox,
+        info: &Arc<EnvironmentInfo>,
+        unpacked: &[Unpacked],
+    ) -> Result<Settled, Unsettled> {
         let Sandbox { mut presence, container, arrival, deadline, memory_size_mb, ahead, begun: _ } = sandbox;
         let mut connection = presence.registration.connect(arrival, Arc::clone(info));
-        let assignment = self.assignment(info);
+        let assignment = self.assignment(info, unpacked);
         let deadline = deadline.extended(init_beyond_the_usual(&assignment));
         let is_dedicated = async {
             if ahead {

@@ -165,6 +165,11 @@ impl<K: Copy + Eq + Hash, W> Machine<K, W> {
         self.provisioned.contains(key)
     }
 
+    /// Whether an invocation waits for an environment.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// How many of the environments that are to be kept ready are; `None`: that has failed.
     pub(crate) fn provisioned(&self) -> Option<usize> {
         match self.provisioning {

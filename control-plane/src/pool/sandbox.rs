@@ -7,10 +7,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant, sleep_until, timeout, timeout_at};
 use tracing::{debug, warn};
 
+use super::starts::{Lane, Need};
 use super::{Alive, Error, Shared};
 use crate::executor::{
     self, ContainerId, ContainerSpec, Death, EnvironmentId, FolderMount, FunctionNames, ImageRequest,
-    PostMortem,
+    PostMortem, Unpacked,
 };
 use crate::uplink::{Arrival, Registration};
 
@@ -52,10 +53,15 @@ pub(super) struct Wanted {
     pub(super) image: ImageRequest,
     pub(super) memory_size_mb: u32,
     pub(super) mounts: Vec<FolderMount>,
-    /// Whose network it is to be in, if not one of its own.
-    pub(super) network: Option<Loan>,
     /// By when it has to be ready, if some of its time is gone already; else it has all of it from when its turn comes.
     pub(super) deadline: Option<Deadline>,
+    /// What it has of what is unpacked for all.
+    pub(super) unpacked: Vec<Unpacked>,
+    /// Whether it is to be in the network of one that is there for that, if there is one.
+    pub(super) borrows: bool,
+    /// Whom it takes turns with at being started.
+    pub(super) lane: Lane,
+    pub(super) need: Need,
 }
 
 /// An environment in the books: the uplink admits it, and its death is heard of. It is there from before its container
@@ -85,23 +91,18 @@ impl Drop for Presence {
 }
 
 /// A sandbox whose network is lent to another one. It goes back when this is dropped.
-pub(super) struct Loan {
+struct Loan {
     shared: Arc<Shared>,
     sandbox: Option<Sandbox>,
 }
 
 impl Loan {
-    pub(super) fn new(shared: &Arc<Shared>, sandbox: Sandbox) -> Self {
-        Self { shared: Arc::clone(shared), sandbox: Some(sandbox) }
-    }
-
     /// From now on the death of the lender is that of `borrower` too.
-    fn to(&self, borrower: EnvironmentId) {
-        if let Some(sandbox) = &self.sandbox
-            && let Some(lender) = self.shared.alive().get_mut(&sandbox.presence.id)
-        {
+    fn new(shared: &Arc<Shared>, sandbox: Sandbox, borrower: EnvironmentId) -> Self {
+        if let Some(lender) = shared.alive().get_mut(&sandbox.presence.id) {
             lender.borrower = Some(borrower);
         }
+        Self { shared: Arc::clone(shared), sandbox: Some(sandbox) }
     }
 
     fn container(&self) -> Option<ContainerId> {
@@ -139,7 +140,7 @@ impl Sandbox {
     /// returned when nothing is left of it.
     pub(super) async fn start(
         shared: &Arc<Shared>,
-        mut wanted: Wanted,
+        wanted: Wanted,
         failed: impl FnOnce(Error),
     ) -> Option<Self> {
         let mut failed = Some(failed);
@@ -151,7 +152,7 @@ impl Sandbox {
         };
         let limit = shared.settings.get().environment_timeout;
         let patience = wanted.deadline.map_or(limit, |deadline| deadline.at - Instant::now());
-        let Some(turn) = shared.starts.turn(patience).await else {
+        let Some(turn) = shared.starts.turn(wanted.lane.clone(), wanted.need, patience).await else {
             let deadline = wanted.deadline.unwrap_or_else(|| Deadline::within(limit));
             fail(deadline.missed("it waited for other containers to be created"));
             return None;
@@ -163,7 +164,8 @@ impl Sandbox {
         let begun = Instant::now();
         let deadline = wanted.deadline.unwrap_or_else(|| Deadline::within(limit));
         let mut presence = Presence::new(shared, wanted.id);
-        presence.network = wanted.network.take().inspect(|loan| loan.to(wanted.id)).map(Box::new);
+        let lender = wanted.borrows.then(|| shared.standbys.network()).flatten();
+        presence.network = lender.map(|lender| Box::new(Loan::new(shared, lender, wanted.id)));
         let started = container(shared, &mut presence, &wanted, deadline, &mut fail).await;
         drop(turn);
         let container = match started {
@@ -228,6 +230,7 @@ async fn container(
         image: wanted.image.clone(),
         memory_size_mb: wanted.memory_size_mb,
         mounts: wanted.mounts.clone(),
+        unpacked: wanted.unpacked.clone(),
         network_of: presence.network.as_ref().and_then(|network| network.container()),
     };
     if spec.network_of.is_some() {

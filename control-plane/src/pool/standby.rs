@@ -16,6 +16,7 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::sandbox::{Sandbox, Wanted};
+use super::starts::{Lane, Need};
 use super::{Error, Shared};
 use crate::executor::{EnvironmentId, ImageRequest};
 
@@ -241,8 +242,11 @@ impl Standbys {
                     image,
                     memory_size_mb,
                     mounts: Vec::new(),
-                    network: None,
                     deadline: None,
+                    unpacked: Vec::new(),
+                    borrows: false,
+                    lane: Lane::Standby,
+                    need: Need::Ahead,
                 };
                 let failed = |cause: Error| debug!(%cause, "no sandbox stands by for this image");
                 let started = Sandbox::start(shared, wanted, failed).await;
@@ -276,8 +280,11 @@ impl Standbys {
             image,
             memory_size_mb: NETWORK_MEMORY_MB,
             mounts: Vec::new(),
-            network: None,
             deadline: None,
+            unpacked: Vec::new(),
+            borrows: false,
+            lane: Lane::Standby,
+            need: Need::Ahead,
         })
     }
 

@@ -5,8 +5,8 @@ use bytes::{Buf, BytesMut};
 use futures_util::future::BoxFuture;
 use lambdock_domain::Architecture;
 use lambdock_protocol::{
-    Decoder, Done, Failed, Hello, Log, LogSource, Purpose, ResponseEnd, ResponseStart, Status, ToAgent,
-    ToControlPlane,
+    Archive, Decoder, Done, Failed, Hello, Log, LogSource, Purpose, ResponseEnd, ResponseStart, Status,
+    ToAgent, ToControlPlane,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use super::*;
 use crate::executor::{
     ContainerId, ContainerSpec, EngineDescription, FunctionNames, ImagePlace, Memory, PostMortem,
-    PreparedImage, Progress, Reach, ResolvedImage,
+    PreparedImage, Progress, Reach, ResolvedImage, Unpacked,
 };
 use crate::uplink::{ArchiveSource, EnvironmentInfo, LogSink, TraceSink, Tunnel, TunnelSink};
 
@@ -79,6 +79,10 @@ struct Sandboxes {
     variables: BTreeMap<String, String>,
     available_memory_mb: Mutex<Option<u64>>,
     may_start_ahead: AtomicBool,
+    /// Contents that were unpacked for all; `None`: that fails.
+    unpacked: Mutex<Option<Vec<Content>>>,
+    /// Digests of what each environment was sent.
+    sent: Arc<Mutex<Vec<Vec<String>>>>,
 }
 
 impl Sandboxes {
@@ -92,6 +96,8 @@ impl Sandboxes {
             variables: [("OPERATOR".to_owned(), "1".to_owned())].into(),
             available_memory_mb: Mutex::default(),
             may_start_ahead: AtomicBool::new(true),
+            unpacked: Mutex::new(Some(Vec::new())),
+            sent: Arc::default(),
         })
     }
 
@@ -168,6 +174,18 @@ impl Executor for Sandboxes {
         Box::pin(async { Ok(()) })
     }
 
+    fn unpack<'a>(
+        &'a self,
+        content: &'a Content,
+        _image: &'a ImageRequest,
+    ) -> BoxFuture<'a, Result<Option<Unpacked>, executor::Error>> {
+        Box::pin(async {
+            let refused = executor::Error::Refused { action: "unpack", message: "no".into() };
+            self.unpacked.lock().unwrap().as_mut().ok_or(refused)?.push(content.clone());
+            Ok(Some(Unpacked { name: content.archives.concat(), target: content.target.clone() }))
+        })
+    }
+
     fn start<'a>(&'a self, spec: &'a ContainerSpec) -> BoxFuture<'a, Result<ContainerId, executor::Error>> {
         Box::pin(async {
             let starting = self.counts.starting.fetch_add(1, Ordering::SeqCst) + 1;
@@ -186,7 +204,8 @@ impl Executor for Sandboxes {
                 deaths.send(death).await.unwrap();
             } else if self.fare != Fare::Silent {
                 let agent = Agent::dial(spec).await;
-                let running = tokio::spawn(agent.run(self.fare, Arc::clone(&self.release)));
+                let sent = Arc::clone(&self.sent);
+                let running = tokio::spawn(agent.run(self.fare, Arc::clone(&self.release), sent));
                 self.agents.lock().unwrap().insert(spec.environment.to_string(), running);
             }
             Ok(ContainerId(spec.environment.to_string()))
@@ -217,7 +236,11 @@ impl Executor for Sandboxes {
     fn remove_leftovers<'a>(
         &'a self,
         _known: &'a (dyn Fn(EnvironmentId) -> bool + Send + Sync),
+        used: &'a (dyn Fn(&Content) -> bool + Send + Sync),
     ) -> BoxFuture<'a, Result<usize, executor::Error>> {
+        if let Some(unpacked) = self.unpacked.lock().unwrap().as_mut() {
+            unpacked.retain(used);
+        }
         Box::pin(async { Ok(0) })
     }
 
@@ -270,10 +293,12 @@ impl Agent {
         }
     }
 
-    async fn run(mut self, fare: Fare, release: Arc<Notify>) {
+    async fn run(mut self, fare: Fare, release: Arc<Notify>, sent: Arc<Mutex<Vec<Vec<String>>>>) {
         while let Some(message) = self.hear().await {
             match message {
                 ToAgent::Assign(assignment) => {
+                    let digests = assignment.archives.iter().map(|archive| archive.digest.clone()).collect();
+                    sent.lock().unwrap().push(digests);
                     assert_eq!(assignment.environment["OPERATOR"], "1");
                     assert_eq!(assignment.user.as_deref(), Some("1000"));
                     assert_eq!(
@@ -367,6 +392,7 @@ fn deployment(id: &str) -> Arc<Deployment> {
         mounts: Vec::new(),
         assignment: Assignment { timeout_ms: 3000, ..Assignment::default() },
         durable: None,
+        tenancy: Tenancy::None,
     })
 }
 
@@ -386,6 +412,7 @@ fn pool_with(sandboxes: &Arc<Sandboxes>, keep_alive: Duration, standby: usize) -
         parallel_starts: NonZeroUsize::new(4).unwrap(),
         standby,
         standby_networks: 0,
+        code_volumes: true,
         memory_reserve_mb: 256,
     };
     Pool::new(settings, sandboxes.clone(), uplink)
@@ -761,4 +788,64 @@ async fn an_image_that_does_not_start_is_not_tried_for_ever() {
     eventually(|| pool.shared.standbys.is_settled()).await;
     assert!(!pool.shared.standbys.are_ready(1));
     pool.shutdown(Duration::from_secs(5)).await;
+}
+
+/// A deployment with a layer and code of so many megabytes.
+fn deployment_of(layer_mb: u64, code_mb: u64) -> Arc<Deployment> {
+    let archive = |digest: &str, mb: u64, target: &str| Archive {
+        digest: digest.to_owned(),
+        size: mb << 20,
+        target: target.to_owned(),
+    };
+    let mut one = Deployment::clone(&deployment("d"));
+    one.assignment.archives = vec![archive("layer", layer_mb, "/opt"), archive("code", code_mb, "/var/task")];
+    Arc::new(one)
+}
+
+#[tokio::test]
+async fn what_is_unpacked_for_all_is_not_sent_and_goes_with_its_deployment() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, KEEP);
+    let deployment = deployment_of(2, 0);
+    assert!(invoke(&pool, &deployment, "").await.is_ok());
+    assert_eq!(*sandboxes.sent.lock().unwrap(), [["code"]]);
+    pool.remove_leftovers().await.unwrap();
+    let unpacked = || sandboxes.unpacked.lock().unwrap().clone().unwrap();
+    assert_eq!(unpacked(), [Content { target: "/opt".into(), archives: vec!["layer".into()] }]);
+    pool.retire(&deployment.id);
+    eventually(|| unpacked().is_empty()).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_unpacked_for_all_is_sent() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    *sandboxes.unpacked.lock().unwrap() = None;
+    let pool = pool(&sandboxes, KEEP);
+    assert!(invoke(&pool, &deployment_of(2, 2), "").await.is_ok());
+    assert_eq!(*sandboxes.sent.lock().unwrap(), [["layer", "code"]]);
+}
+
+#[tokio::test]
+async fn code_volumes_can_be_turned_off() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, KEEP);
+    let settings = pool.shared.settings.get();
+    pool.adjust(Settings { code_volumes: false, ..Settings::clone(&settings) });
+    assert!(invoke(&pool, &deployment_of(2, 2), "").await.is_ok());
+    assert_eq!(*sandboxes.sent.lock().unwrap(), [["layer", "code"]]);
+}
+
+#[tokio::test]
+async fn much_code_gets_a_container_of_its_own_and_little_one_that_stands_by() {
+    for (code_mb, digests, started) in [(2, &["layer", "code"][..], 2), (20, &[], 2)] {
+        let sandboxes = Sandboxes::new(Fare::Well);
+        let pool = pool_with(&sandboxes, KEEP, 1);
+        let deployment = deployment_of(2, code_mb);
+        pool.expect(&deployment.image, "sha256:1", 128);
+        eventually(|| pool.shared.standbys.are_ready(1)).await;
+        assert!(invoke(&pool, &deployment, "").await.is_ok());
+        assert_eq!(*sandboxes.sent.lock().unwrap(), [digests]);
+        eventually(|| sandboxes.started() == started && pool.shared.standbys.are_ready(1)).await;
+        pool.shutdown(Duration::from_secs(5)).await;
+    }
 }

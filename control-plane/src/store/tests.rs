@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use lambdock_domain::alias::{Alias, Target};
 use lambdock_domain::code_signing::FunctionCodeSigning;
 use lambdock_domain::concurrency::Reserved;
-use lambdock_domain::configuration::{ImageConfig, LogFormat, TracingMode};
+use lambdock_domain::configuration::{ImageConfig, LogFormat, Tenancy, TracingMode};
 use lambdock_domain::function::{DeploymentId, Fresh};
 use lambdock_domain::recursion::RecursiveLoop;
 use lambdock_domain::{Architecture, Code, Configuration, PackageType, State, Timestamp};
@@ -33,6 +33,7 @@ fn function(name: &str, digest: &str) -> Function {
         image_config: ImageConfig::default(),
         snap_start_on_published_versions: false,
         durable: None,
+        tenancy: Tenancy::default(),
         log_format: LogFormat::Text,
         log_group: format!("/aws/lambda/{name}"),
     };

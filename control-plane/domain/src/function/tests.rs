@@ -1,7 +1,7 @@
 use super::*;
 use crate::Scope;
 use crate::code::Digest;
-use crate::configuration::{Architecture, ImageConfig, LogFormat, PackageType, TracingMode};
+use crate::configuration::{Architecture, ImageConfig, LogFormat, PackageType, Tenancy, TracingMode};
 
 pub(crate) fn configuration() -> Configuration {
     Configuration {
@@ -24,6 +24,7 @@ pub(crate) fn configuration() -> Configuration {
         image_config: ImageConfig::default(),
         snap_start_on_published_versions: false,
         durable: None,
+        tenancy: Tenancy::default(),
         log_format: LogFormat::Text,
         log_group: "/aws/lambda/f".into(),
     }

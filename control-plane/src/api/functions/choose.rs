@@ -1,7 +1,7 @@
 //! Pure: from what a client sends to a function's configuration.
 
 use lambdock_domain::configuration::{
-    Architecture, Configuration, FileSystemConfig, ImageConfig, LogFormat, TracingMode, VpcConfig,
+    Architecture, Configuration, FileSystemConfig, ImageConfig, LogFormat, Tenancy, TracingMode, VpcConfig,
 };
 use lambdock_domain::durable::DurableConfig;
 use lambdock_domain::runtime::Support;
@@ -88,6 +88,8 @@ pub fn create(
         log_format: LogFormat::Text,
         log_group: format!("/aws/lambda/{name}"),
         durable: input.durable_config.as_ref().map(|config| durable(config, None)).transpose()?,
+        // There is one mode only.
+        tenancy: if input.tenancy_config.is_some() { Tenancy::PerTenant } else { Tenancy::None },
     };
     Changes {
         environment: input.environment.as_ref(),

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::tz::TimeZone;
 use lambdock_domain::code::{Digest, repository};
-use lambdock_domain::configuration::{Configuration, LogFormat};
+use lambdock_domain::configuration::{Configuration, LogFormat, Tenancy};
 use lambdock_domain::{Code, Function, FunctionId, LastUpdate, PublishedVersion, State, Timestamp, Version};
 
 use crate::runtime_version;
@@ -107,6 +107,8 @@ fn chosen(configuration: &Configuration) -> shapes::FunctionConfiguration {
             execution_timeout: Some(durable.execution_timeout_s.into()),
             retention_period_in_days: Some(durable.retention_days.into()),
         }),
+        tenancy_config: (configuration.tenancy == Tenancy::PerTenant)
+            .then(|| shapes::TenancyConfig { tenant_isolation_mode: Some("PER_TENANT".to_owned()) }),
         tracing_config: Some(shapes::TracingConfigResponse {
             mode: Some(configuration.tracing.as_str().to_owned()),
         }),

@@ -42,7 +42,7 @@ pub async fn invoke(
     let named = resolve(&caller.scope, Reach::AnyAccount, name, qualifier, || {
         if violations.is_empty() { Ok(()) } else { Err(Error::Validation(violations)) }
     })?;
-    let deployment = serving(context, &named).await?;
+    let deployment = serving(context, &named, input.tenant_id.as_deref()).await?;
     let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
     if let Some(config) = deployment.durable {
         let invocation = Invocation { input, payload, trace_id };
@@ -61,7 +61,8 @@ pub async fn invoke(
             return Ok(shapes::InvocationResponse { status_code: Some(204), ..Default::default() });
         }
         Some("Event") => {
-            accept(context, caller, &named, &deployment, trace_id.as_deref(), payload).await?;
+            let about = About { trace_id: trace_id.as_deref(), tenant_id: input.tenant_id };
+            accept(context, caller, &named, &deployment, about, payload).await?;
             return Ok(shapes::InvocationResponse { status_code: Some(202), ..Default::default() });
         }
         _ => {}
@@ -94,13 +95,20 @@ pub async fn invoke(
     })
 }
 
+/// What goes along with an event.
+#[derive(Default)]
+pub(super) struct About<'a> {
+    pub(super) trace_id: Option<&'a str>,
+    pub(super) tenant_id: Option<String>,
+}
+
 /// Takes an event: when this returns, it is not lost.
 pub(super) async fn accept(
     context: &Context,
     caller: &Caller,
     named: &Named,
     deployment: &Deployment,
-    trace_id: Option<&str>,
+    about: About<'_>,
     payload: Bytes,
 ) -> Result<(), Error> {
     check(&payload, context.rules.get().limits.event_payload, "Event")?;
@@ -108,7 +116,8 @@ pub(super) async fn accept(
         request_id: caller.request_id.clone(),
         function: named.id.clone(),
         qualifier: named.qualifier.clone(),
-        trace: run::complete_trace(trace_id, deployment),
+        trace: run::complete_trace(about.trace_id, deployment),
+        tenant: about.tenant_id,
         accepted: now(),
         failures: 0,
         refusals: 0,
@@ -119,14 +128,21 @@ pub(super) async fn accept(
 /// What serves the function now.
 ///
 /// # Errors
-/// It is missing, or its state does not allow invocations.
-pub(super) async fn serving(context: &Context, named: &Named) -> Result<Arc<Deployment>, Error> {
+/// It is missing, or its state does not allow invocations, or not for this tenant.
+pub(super) async fn serving(
+    context: &Context,
+    named: &Named,
+    tenant: Option<&str>,
+) -> Result<Arc<Deployment>, Error> {
     let qualifier = named.qualifier.as_deref().unwrap_or(LATEST);
     match context.invoker.find(&named.id, qualifier).await {
         Ok(deployment) if deployment.durable.is_some() && named.qualifier.is_none() => {
             Err(DomainError::InvalidParameter(UNQUALIFIED.to_owned()).into())
         }
-        Ok(deployment) => Ok(deployment),
+        Ok(deployment) => {
+            deployment.tenancy.check(tenant)?;
+            Ok(deployment)
+        }
         Err(run::Error::Missing) => {
             Err(DomainError::function_not_found(&named.id.qualified_arn(qualifier)).into())
         }

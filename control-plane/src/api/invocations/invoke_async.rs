@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::durable;
-use super::invoke::{EMPTY_EVENT, accept, check, serving};
+use super::invoke::{About, EMPTY_EVENT, accept, check, serving};
 use crate::api::resolve::{Reach, resolve};
 use crate::api::{Caller, Context, Error};
 use crate::wire::{Violation, shapes};
@@ -21,7 +21,7 @@ pub async fn invoke_async(
     let named = resolve(&caller.scope, Reach::AnyAccount, name, None, || {
         if violations.is_empty() { Ok(()) } else { Err(Error::Validation(violations)) }
     })?;
-    let deployment = serving(context, &named).await?;
+    let deployment = serving(context, &named, None).await?;
     let payload = input.invoke_args.filter(|payload| !payload.is_empty());
     let payload = payload.unwrap_or_else(|| Bytes::from_static(EMPTY_EVENT));
     if let Some(config) = deployment.durable {
@@ -29,6 +29,7 @@ pub async fn invoke_async(
         durable::begin(context, &named, &deployment, (config, None), payload, trace_id.as_deref()).await?;
         return Ok(shapes::InvokeAsyncResponse { status: Some(202) });
     }
-    accept(context, caller, &named, &deployment, trace_id.as_deref(), payload).await?;
+    let about = About { trace_id: trace_id.as_deref(), ..About::default() };
+    accept(context, caller, &named, &deployment, about, payload).await?;
     Ok(shapes::InvokeAsyncResponse { status: Some(202) })
 }

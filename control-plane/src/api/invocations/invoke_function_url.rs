@@ -29,7 +29,7 @@ pub async fn invoke_function_url(
     invocation: UrlInvocation,
 ) -> Result<Answer, Error> {
     let UrlInvocation { named, payload, trace_id } = invocation;
-    let deployment = serving(context, &named).await?;
+    let deployment = serving(context, &named, None).await?;
     if let Some(config) = deployment.durable {
         let (given, trace_id) = ((config, None), Some(trace_id.as_str()));
         let entry = durable::begin(context, &named, &deployment, given, payload, trace_id).await?;
@@ -66,7 +66,7 @@ async fn prepare(
     payload: &Bytes,
     trace_id: String,
 ) -> Result<(Arc<Deployment>, run::Request, run::Permit), Error> {
-    let deployment = serving(context, named).await?;
+    let deployment = serving(context, named, None).await?;
     within_limit(payload, context.rules.get().limits.request_payload, "RequestResponse")?;
     let request = run::Request {
         function: named.id.clone(),

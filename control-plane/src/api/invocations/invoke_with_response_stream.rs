@@ -40,7 +40,7 @@ pub async fn invoke_with_response_stream(
     let named = resolve(&caller.scope, Reach::AnyAccount, name, qualifier, || {
         if violations.is_empty() { Ok(()) } else { Err(Error::Validation(violations)) }
     })?;
-    let deployment = serving(context, &named).await?;
+    let deployment = serving(context, &named, input.tenant_id.as_deref()).await?;
     let payload = checked(context, payload)?;
     if deployment.durable.is_some() {
         return Err(DomainError::InvalidParameter(

@@ -9,7 +9,7 @@ use bollard::models::{
 
 use super::flags::{Flags, Limit};
 use super::topology::Topology;
-use super::{Ended, init_volume};
+use super::{Ended, code_volume, init_volume};
 use crate::executor::{ContainerSpec, EnvironmentId, FolderMount, FunctionNames};
 
 /// Label with the control plane that a container belongs to.
@@ -129,7 +129,7 @@ fn host_config(spec: &ContainerSpec, init: Mount, fittings: &Fittings<'_>) -> Ho
         memory_swap: Some(memory_swap),
         pids_limit: Some(PIDS_LIMIT),
         ulimits: Some(limits(&flags.limits)),
-        mounts: Some([init].into_iter().chain(spec.mounts.iter().map(folder)).collect()),
+        mounts: Some(mounts(spec, init)),
         binds: (!flags.volumes.is_empty()).then(|| flags.volumes.clone()),
         port_bindings: (!ports.is_empty()).then_some(ports),
         dns: (own_network && !dns.is_empty()).then_some(dns),
@@ -141,6 +141,11 @@ fn host_config(spec: &ContainerSpec, init: Mount, fittings: &Fittings<'_>) -> Ho
         }),
         ..Default::default()
     }
+}
+
+fn mounts(spec: &ContainerSpec, init: Mount) -> Vec<Mount> {
+    let unpacked = spec.unpacked.iter().map(|one| code_volume::shared(&one.name, &one.target));
+    [init].into_iter().chain(spec.mounts.iter().map(folder)).chain(unpacked).collect()
 }
 
 /// A folder that is not there is the engine's to complain about; it would be made if it was a `bind`.
@@ -179,7 +184,7 @@ mod tests {
     use lambdock_domain::Architecture;
 
     use super::*;
-    use crate::executor::{ContainerId, ImageRequest, Reach};
+    use crate::executor::{ContainerId, ImageRequest, Reach, Unpacked};
 
     fn spec() -> ContainerSpec {
         ContainerSpec {
@@ -190,6 +195,7 @@ mod tests {
             image: ImageRequest { reference: "i".into(), architecture: Architecture::X86_64 },
             memory_size_mb: 128,
             mounts: vec![FolderMount { source: "/home/me".into(), target: "/var/task".into() }],
+            unpacked: vec![],
             network_of: None,
         }
     }
@@ -236,6 +242,16 @@ mod tests {
         assert_eq!(mounts.len(), 2);
         assert_eq!(mounts[1].source.as_deref(), Some("/home/me"));
         assert_eq!((mounts[1].typ, mounts[1].read_only), (Some(MountType::BIND), Some(true)));
+    }
+
+    #[test]
+    fn what_is_unpacked_for_all_cannot_be_written_to() {
+        let unpacked = vec![Unpacked { name: "volume".into(), target: "/opt".into() }];
+        let spec = ContainerSpec { unpacked, mounts: vec![], ..spec() };
+        let mounts = made_of(&spec, &Flags::default()).host_config.unwrap().mounts.unwrap();
+        let [_, mount] = mounts.as_slice() else { panic!("{mounts:?}") };
+        assert_eq!((mount.source.as_deref(), mount.target.as_deref()), (Some("volume"), Some("/opt")));
+        assert_eq!((mount.typ, mount.read_only), (Some(MountType::VOLUME), Some(true)));
     }
 
     #[test]

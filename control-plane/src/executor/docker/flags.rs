@@ -5,6 +5,7 @@ mod env_file;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 
 /// What the flags ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,6 +32,14 @@ pub struct Flags {
     pub privileged: bool,
     /// `--dns`.
     pub dns: Vec<String>,
+}
+
+impl Flags {
+    /// Whether a volume is mounted in the folder or somewhere below it.
+    pub(super) fn mount_below(&self, folder: &str) -> bool {
+        let targets = self.volumes.iter().filter_map(|volume| volume.split(':').nth(1));
+        targets.map(Path::new).any(|target| target.starts_with(folder))
+    }
 }
 
 /// One port of the container on the machine.

@@ -5,25 +5,23 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 
 use bollard::Docker as Client;
 use bollard::body_full;
-use bollard::models::{
-    ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions, VolumeCreateRequest,
-};
+use bollard::models::{Mount, MountType, MountVolumeOptions, VolumeCreateRequest};
 use bollard::query_parameters::{
-    ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder, ListVolumesOptionsBuilder,
-    RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder, UploadToContainerOptionsBuilder,
+    ContainerArchiveInfoOptionsBuilder, ListVolumesOptionsBuilder, UploadToContainerOptionsBuilder,
 };
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use lambdock_domain::Architecture;
 use sha2::{Digest, Sha256};
+use tar::{Builder, Header};
 use tokio::sync::Mutex;
-use tracing::{debug, info};
-use uuid::Uuid;
+use tracing::info;
 
-use super::container::INSTANCE_LABEL;
+use super::door::{Door, remove_volume};
 use super::failure::{failure, status};
 use crate::executor::Error;
 
@@ -156,30 +154,10 @@ impl InitVolumes {
             ..Default::default()
         };
         client.create_volume(request).await.map_err(failed)?;
-        let container = format!("lambdock-init-{}", Uuid::new_v4().simple());
-        let options = CreateContainerOptionsBuilder::new().name(&container);
-        let options = match platform {
-            Some(platform) => options.platform(platform),
-            None => options,
-        };
-        let body = ContainerCreateBody {
-            image: Some(image.to_owned()),
-            // Never started, but an image without any command cannot be created otherwise.
-            entrypoint: Some(vec![PATH.to_owned()]),
-            labels: Some([(INSTANCE_LABEL.to_owned(), self.instance.clone())].into()),
-            host_config: Some(HostConfig {
-                mounts: Some(vec![mount(&volume.name, Access::Writable)]),
-                ..Default::default()
-            }),
-            ..Default::default()
-        };
-        client.create_container(Some(options.build()), body).await.map_err(failed)?;
-        let filled = write(client, &container, volume).await;
-        let removal = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        if let Err(error) = client.remove_container(&container, Some(removal)).await {
-            debug!(container, %error, "the container that filled the init's volume is left for later");
-        }
-        filled.map_err(failed)
+        let door = Door { client, instance: &self.instance, image, platform };
+        let mount = mount(&volume.name, Access::Writable);
+        let filled = door.open("init", mount, async |container| write(client, container, volume).await);
+        filled.await.map_err(failed)
     }
 
     /// Removes volumes of other inits that no container uses.
@@ -192,11 +170,7 @@ impl InitVolumes {
             if [&self.x86_64.name, &self.aarch64.name].contains(&&volume.name) {
                 continue;
             }
-            let options = RemoveVolumeOptionsBuilder::new().force(false).build();
-            match client.remove_volume(&volume.name, Some(options)).await {
-                Ok(()) => info!(volume = volume.name, "removed the volume of an old init"),
-                Err(error) => debug!(volume = volume.name, %error, "the volume of an old init is in use"),
-            }
+            remove_volume(client, &volume.name).await;
         }
         Ok(())
     }
@@ -252,35 +226,22 @@ async fn write(client: &Client, container: &str, volume: &InitVolume) -> Result<
     }
     info!(volume = volume.name, bytes = volume.binary.len(), "storing the init in a volume of the engine");
     let options = UploadToContainerOptionsBuilder::new().path(FOLDER).build();
-    let upload = client.upload_to_container(container, Some(options), body_full(tar("init", &volume.binary)));
+    let upload =
+        client.upload_to_container(container, Some(options), body_full(tar("init", &volume.binary)?));
     upload.await
 }
 
-const BLOCK: usize = 512;
-
-/// A tar archive of one executable file that belongs to root. [POSIX: pax, ustar interchange format]
-fn tar(name: &str, content: &[u8]) -> Bytes {
-    let mut header = [0_u8; BLOCK];
-    let mut field =
-        |offset: usize, text: &str| header[offset..offset + text.len()].copy_from_slice(text.as_bytes());
-    field(0, name);
-    field(100, "0000755\0");
-    field(108, "0000000\0");
-    field(116, "0000000\0");
-    field(124, &format!("{:011o}\0", content.len()));
-    field(136, "00000000000\0");
-    // The sum is reckoned with blanks in its own place.
-    field(148, "        ");
-    field(156, "0");
-    field(257, "ustar\x0000");
-    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    let padding = content.len().next_multiple_of(BLOCK) - content.len();
-    let mut archive = BytesMut::with_capacity(content.len() + padding + 3 * BLOCK);
-    archive.put_slice(&header);
-    archive.put_slice(content);
-    archive.put_bytes(0, padding + 2 * BLOCK);
-    archive.freeze()
+/// A tar archive of one executable file that belongs to root.
+fn tar(name: &str, content: &[u8]) -> io::Result<Bytes> {
+    let mut header = Header::new_gnu();
+    header.set_mode(0o755);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(content.len() as u64);
+    let mut archive = Builder::new(Vec::with_capacity(content.len() + 2048));
+    archive.append_data(&mut header, name, content)?;
+    archive.into_inner().map(Bytes::from)
 }
 
 #[cfg(test)]
@@ -294,20 +255,5 @@ mod tests {
         assert_eq!(a, "lambdock-init-x86_64-ca978112ca1b");
         assert_ne!(a, name(Architecture::X86_64, &InitBinary::new(Bytes::from_static(b"b")).digest));
         assert_ne!(a, name(Architecture::Arm64, &binary.digest));
-    }
-
-    #[test]
-    fn the_archive_is_one_that_tar_reads() {
-        for content in [&b""[..], b"x", &[7; BLOCK], &[7; 3 * BLOCK + 1]] {
-            let archive = tar("init", content);
-            assert_eq!(archive.len() % BLOCK, 0);
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("a.tar");
-            std::fs::write(&path, &archive).unwrap();
-            let unpacked =
-                std::process::Command::new("tar").arg("-xOf").arg(&path).arg("init").output().unwrap();
-            assert!(unpacked.status.success(), "{}", String::from_utf8_lossy(&unpacked.stderr));
-            assert_eq!(unpacked.stdout, content);
-        }
     }
 }

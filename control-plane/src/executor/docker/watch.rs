@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::container::{ENVIRONMENT_LABEL, INSTANCE_LABEL, KEPT_LABEL, OWNER_LABEL};
 use super::failure::{failure, status};
 use super::{Docker, Ended, Engine};
-use crate::executor::{ContainerId, Death, EnvironmentId, Error, PostMortem};
+use crate::executor::{ContainerId, Content, Death, EnvironmentId, Error, PostMortem};
 
 /// Lines of a container's output that are shown when it died.
 const LAST_LINES: &str = "20";
@@ -82,6 +82,7 @@ impl Docker {
         &self,
         engine: &Engine,
         known: &(dyn Fn(EnvironmentId) -> bool + Send + Sync),
+        used: &(dyn Fn(&Content) -> bool + Send + Sync),
     ) -> Result<usize, Error> {
         let client = &engine.found.client;
         let filters: HashMap<_, _> = [self.label_filter()].into();
@@ -103,6 +104,7 @@ impl Docker {
         }
         removed += self.remove_abandoned(engine).await?;
         engine.init.remove_old(client).await?;
+        self.code.remove_unused(client, &self.settings.get().instance, used).await?;
         Ok(removed)
     }
 
@@ -172,7 +174,7 @@ impl Docker {
 }
 
 /// Seconds since 1970 of the engine's way to write a time. What has not happened has happened in the year 1.
-fn seconds(time: &str) -> Option<i64> {
+pub(super) fn seconds(time: &str) -> Option<i64> {
     time.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second).filter(|seconds| *seconds > 0)
 }
 

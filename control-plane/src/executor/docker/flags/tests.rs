@@ -36,6 +36,13 @@ fn variables_come_from_the_flag_from_files_and_from_this_process() {
 }
 
 #[test]
+fn volumes_that_are_in_the_way_of_code_are_known() {
+    let flags = parse("-v /a:/opt/cache -v /b:/var/taskforce").unwrap();
+    assert!(flags.mount_below("/opt") && flags.mount_below("/opt/cache"));
+    assert!(!flags.mount_below("/var/task") && !flags.mount_below("/opt/cache/more"));
+}
+
+#[test]
 fn volumes_keep_their_mode() {
     let flags =
         parse("-v /a:/b:ro --volume /c:/d -v name:/e:rw,z -v /f:/g:cached -v /h:/i:ro,rslave").unwrap();
