@@ -224,6 +224,7 @@ def test_throttles_are_told_as_invoke_tells_them(function):
     one.client.put_function_concurrency(FunctionName=one.name, ReservedConcurrentExecutions=0)
     reply = url_of(one).call()
     assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (429, "TooManyRequestsException")
+    assert reply.headers["Retry-After"] == "1"
     reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
     assert reply.json() == {"Reason": reason, "Type": "User", "message": "Rate Exceeded."}
 
