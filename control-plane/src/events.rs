@@ -337,16 +337,26 @@ impl Shared {
 
     fn try_later(&self, place: &Place<'_>, number: Number) {
         if let Some(lane) = &place.lane {
-            self.waiting.push(lane.clone(), number, Timestamp(now().0.saturating_add(DISK_PAUSE_MS)));
+            self.waiting.push(lane.clone(), number, after_disk_pause());
         }
     }
 
-    /// Other work in the place of something, to be done at `due`.
-    async fn postpone(&self, place: &Place<'_>, number: Number, due: Timestamp, work: Work) {
-        let lane = work.lane();
-        self.settle(place, number, vec![Change::Postpone { number, due, work }]).await;
-        self.waiting.push(lane, number, due);
-    }
+fn after_disk_pause() -> Timestamp {
+    Timestamp(now().0.saturating_add(DISK_PAUSE_MS))
+}
+
+/// Writes other work in the place of something that has begun, and has it wait until `due`. What cannot be written is
+/// done again as it was, later. Either way it waits once.
+async fn postpone(journal: &Journal, waiting: &Waiting, number: Number, due: Timestamp, work: Work) {
+    let lane = work.lane();
+    let due = match journal.write(vec![Change::Postpone { number, due, work }]).await {
+        Ok(()) => due,
+        Err(error) => {
+            error!(%error, "what has become of an event cannot be written; it is tried again later");
+            after_disk_pause()
+        }
+    };
+    waiting.push(lane, number, due);
 }
 
 /// Something that has begun, until this is dropped.
@@ -359,6 +369,7 @@ impl Place<'_> {
     /// There is no room: what has begun waits for the end of something else of its lane.
     ///
     /// # Errors
+}
     /// Nothing else of its lane has begun: it has to see for itself.
     fn give_back(mut self, number: Number, item: Item) -> Result<(), Self> {
         let mut line = self.shared.waiting.line();
@@ -380,5 +391,69 @@ impl Drop for Place<'_> {
             self.shared.waiting.line().queue.ended(lane);
             self.shared.waiting.changed.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lambdock_domain::Scope;
+
+    use super::*;
+
+    fn event(failures: u32) -> Work {
+        let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
+        Work::Event(Event {
+            request_id: "r".into(),
+            function: FunctionId { scope, name: "f".into() },
+            qualifier: None,
+            trace: "Root=1-2-3".into(),
+            accepted: Timestamp(1),
+            failures,
+            refusals: 0,
+        })
+    }
+
+    /// A journal with one event, which has begun.
+    async fn begun(path: &Path) -> (Journal, Arc<Waiting>, Number) {
+        let queue = Queue::new(Box::new(|_: &Lane| 1));
+        let line = Mutex::new(Line { queue, hot: Hot::default() });
+        let waiting = Arc::new(Waiting { line, changed: Notify::new() });
+        let added = Arc::clone(&waiting);
+        let journal = Journal::open(path, Durability::Process, move |items| added.add(items)).unwrap();
+        let number = journal.number();
+        let item = Item { work: event(0), body: Bytes::new() };
+        journal.write(vec![Change::Add { number, due: now(), item }]).await.unwrap();
+        assert_eq!(waiting.line().queue.next(now()), Some((event(0).lane(), number)));
+        (journal, waiting, number)
+    }
+
+    fn due(waiting: &Waiting) -> Option<Timestamp> {
+        waiting.line().queue.wakes_at()
+    }
+
+    #[tokio::test]
+    async fn what_is_postponed_waits_once_until_it_is_due() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, waiting, number) = begun(&folder.path().join("events.db")).await;
+        let later = Timestamp(now().0 + 5000);
+        postpone(&journal, &waiting, number, later, event(1)).await;
+        assert_eq!(due(&waiting), Some(later));
+        assert_eq!(waiting.line().queue.len(), 1);
+        assert_eq!(journal.load(number).await.unwrap().map(|item| item.work), Some(event(1)));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_postponed_waits_once_too_and_is_done_again_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.db");
+        let (journal, waiting, number) = begun(&path).await;
+        // As on a disk without room: what is there can be read, and nothing can be written.
+        let refusing = "CREATE TRIGGER full BEFORE UPDATE ON work BEGIN SELECT raise(ABORT, 'full'); END";
+        rusqlite::Connection::open(&path).unwrap().execute_batch(refusing).unwrap();
+        let before = now();
+        postpone(&journal, &waiting, number, Timestamp(before.0 + 5000), event(1)).await;
+        assert_eq!(waiting.line().queue.len(), 1, "it does not run twice");
+        assert!(due(&waiting).is_some_and(|due| due.0 >= before.0 + DISK_PAUSE_MS));
+        assert_eq!(journal.load(number).await.unwrap().map(|item| item.work), Some(event(0)));
     }
 }

@@ -15,7 +15,7 @@ use super::queue::Number;
 use super::record::{self, Outcome, Response};
 use super::schedule::{self, Condition, Failed, Limits, Next};
 use super::work::{Delivery, Event, Item, Message, Result as Ended, Work};
-use super::{Place, Shared, count};
+use super::{Place, Shared, count, postpone};
 use crate::ambient::{new_id, now};
 use crate::invoke::{self, LATEST, trace};
 use crate::metrics::Metric;
@@ -78,7 +78,7 @@ impl Shared {
                 let condition = match self.after(Failed::Function, &event, &version).await {
                     Ok(condition) => condition,
                     Err((event, due)) => {
-                        return self.postpone(&place, number, due, Work::Event(*event)).await;
+                        return postpone(&self.journal, &self.waiting, number, due, Work::Event(*event)).await;
                     }
                 };
                 let response = Some(&answer.payload[..]);
@@ -104,7 +104,7 @@ impl Shared {
                         if failed == Failed::System && self.may_warn() {
                             warn!(reason, "an event could not be run; it is tried again");
                         }
-                        return self.postpone(&place, number, due, Work::Event(*event)).await;
+                        return postpone(&self.journal, &self.waiting, number, due, Work::Event(*event)).await;
                     }
                 };
                 let ending = Ending { condition, version, response: None, code, reason: &reason };
@@ -266,7 +266,7 @@ impl Shared {
                         );
                     }
                     let delivery = Delivery { failures, ..delivery };
-                    return self.postpone(place, number, due, Work::Delivery(delivery)).await;
+                    return postpone(&self.journal, &self.waiting, number, due, Work::Delivery(delivery)).await;
                 }
             },
         };
