@@ -358,6 +358,7 @@ impl Driver {
             billed_ms: metrics.billed_ms,
             init_us: finish.init_us,
             max_memory_bytes,
+            extensions_us: finish.extensions_us,
         };
         self.journal.belongs_to(None);
         debug!("invocation {} is done: {:?}", done.request_id, done.status);

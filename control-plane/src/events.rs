@@ -31,7 +31,7 @@ use crate::adjustable::Adjustable;
 use crate::ambient::now;
 use crate::durable::Executions;
 use crate::invoke::Invoker;
-use crate::metrics::Metric;
+use crate::metrics::{Invoked, Metric};
 use crate::services::Services;
 use crate::store::Store;
 use hot::Hot;
@@ -201,12 +201,12 @@ impl Events {
     /// It cannot be kept.
     pub async fn accept(&self, event: Event, payload: Bytes) -> Result<(), Error> {
         let due = event.accepted;
-        let received = event.function.clone();
+        let (received, qualifier) = (event.function.clone(), event.qualifier.clone());
         let item = Item { work: Work::Event(event), body: payload };
         let number = self.shared.journal.number();
         self.shared.journal.write(vec![Change::Add { number, due, item }]).await?;
         count(&self.shared.counters.received);
-        self.shared.tally(&received, Metric::AsyncEventsReceived, 1.0);
+        self.shared.tally(&received, qualifier.as_deref(), Metric::AsyncEventsReceived, 1.0);
         Ok(())
     }
 
@@ -225,7 +225,7 @@ impl Events {
             info!(function.arn = %function.arn(), forgotten, "events of a deleted function are dropped");
             self.shared.counters.dropped.fetch_add(forgotten as u64, Ordering::Relaxed);
             for _ in 0..forgotten {
-                self.shared.tally(function, Metric::AsyncEventsDropped, 1.0);
+                self.shared.tally(function, None, Metric::AsyncEventsDropped, 1.0);
             }
             if let Err(error) = self.shared.journal.write(vec![Change::Forget(lane)]).await {
                 // They are found to have no function when they are tried.
@@ -264,9 +264,9 @@ impl Events {
 }
 
 impl Shared {
-    /// Counts among the figures of a function.
-    fn tally(&self, function: &FunctionId, metric: Metric, value: f64) {
-        self.invoker.metrics().record(function, None, &[(metric, value)]);
+    /// Counts among the figures of a function, and of what was invoked of it.
+    fn tally(&self, function: &FunctionId, qualifier: Option<&str>, metric: Metric, value: f64) {
+        self.invoker.metrics().record(function, &Invoked::under(qualifier), &[(metric, value)]);
     }
 
     /// Begins what is due, until the process ends.
@@ -340,6 +340,7 @@ impl Shared {
             self.waiting.push(lane.clone(), number, after_disk_pause());
         }
     }
+}
 
 fn after_disk_pause() -> Timestamp {
     Timestamp(now().0.saturating_add(DISK_PAUSE_MS))
@@ -369,7 +370,6 @@ impl Place<'_> {
     /// There is no room: what has begun waits for the end of something else of its lane.
     ///
     /// # Errors
-}
     /// Nothing else of its lane has begun: it has to see for itself.
     fn give_back(mut self, number: Number, item: Item) -> Result<(), Self> {
         let mut line = self.shared.waiting.line();

@@ -151,7 +151,9 @@ async fn invoke(shared: &Shared, target: Invocation) -> Invoked {
         Err(invoke::Error::Missing) => return Invoked::Missing(missing(&arn)),
         Err(error) => return Invoked::Broken(ErrorObject::message(error.to_string())),
     };
-    let Ok(permit) = shared.invoker.admit(&function, &deployment) else { return Invoked::Throttled };
+    let Ok(permit) = shared.invoker.admit(&function, Some(&qualifier), &deployment) else {
+        return Invoked::Throttled;
+    };
     let request = Request {
         function,
         invoked_arn: arn,
@@ -161,9 +163,7 @@ async fn invoke(shared: &Shared, target: Invocation) -> Invoked {
         tenant_id: None,
         log_type: LogType::None,
     };
-    let answered = shared.invoker.invoke(&deployment, request, event).await;
-    drop(permit);
-    match answered {
+    match shared.invoker.invoke(&deployment, request, event, permit).await {
         Ok(answer) if answer.outcome == Outcome::Success => Invoked::Succeeded(answer.payload),
         Ok(answer) => Invoked::Failed(answer.payload),
         Err(invoke::Error::Pool(pool::Error::ShuttingDown)) => Invoked::Closing,

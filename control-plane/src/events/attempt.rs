@@ -59,7 +59,7 @@ pub(super) async fn attempt(
     if invoker.reserved(&event.function) == Some(0) {
         return Attempt::throttled(Failed::ReservesNothing);
     }
-    let Ok(permit) = invoker.admit(&event.function, &deployment) else {
+    let Ok(permit) = invoker.admit(&event.function, event.qualifier.as_deref(), &deployment) else {
         return Attempt::throttled(Failed::Throttled);
     };
     let request = Request {
@@ -72,9 +72,7 @@ pub(super) async fn attempt(
         tenant_id: None,
         log_type: LogType::None,
     };
-    let answered = invoker.invoke(&deployment, request, payload).await;
-    drop(permit);
-    match answered {
+    match invoker.invoke(&deployment, request, payload, permit).await {
         Ok(answer) => Attempt::Answered { version: deployment.version.clone(), answer },
         Err(error) => refused(error),
     }

@@ -59,13 +59,18 @@ impl Shared {
         let age = Duration::from_millis(now().0.abs_diff(event.accepted.0));
         let attempted = attempt(&self.invoker, &self.executions, &event, payload.clone()).await;
         if let Attempt::Answered { .. } = &attempted {
-            self.tally(&event.function, Metric::AsyncEventAge, age.as_secs_f64() * 1000.0);
+            self.tally(
+                &event.function,
+                event.qualifier.as_deref(),
+                Metric::AsyncEventAge,
+                age.as_secs_f64() * 1000.0,
+            );
         }
         match attempted {
             Attempt::Interrupted => {}
             Attempt::Gone => {
                 let dropped = count(&self.counters.dropped);
-                self.tally(&event.function, Metric::AsyncEventsDropped, 1.0);
+                self.tally(&event.function, event.qualifier.as_deref(), Metric::AsyncEventsDropped, 1.0);
                 info!(dropped, "an event is dropped: what it was for is gone");
                 self.settle(&place, number, vec![Change::Remove(number)]).await;
             }
@@ -78,7 +83,8 @@ impl Shared {
                 let condition = match self.after(Failed::Function, &event, &version).await {
                     Ok(condition) => condition,
                     Err((event, due)) => {
-                        return postpone(&self.journal, &self.waiting, number, due, Work::Event(*event)).await;
+                        return postpone(&self.journal, &self.waiting, number, due, Work::Event(*event))
+                            .await;
                     }
                 };
                 let response = Some(&answer.payload[..]);
@@ -104,7 +110,8 @@ impl Shared {
                         if failed == Failed::System && self.may_warn() {
                             warn!(reason, "an event could not be run; it is tried again");
                         }
-                        return postpone(&self.journal, &self.waiting, number, due, Work::Event(*event)).await;
+                        return postpone(&self.journal, &self.waiting, number, due, Work::Event(*event))
+                            .await;
                     }
                 };
                 let ending = Ending { condition, version, response: None, code, reason: &reason };
@@ -167,10 +174,10 @@ impl Shared {
         let Ending { condition, version, response, code, reason } = ending;
         let Ok(chosen) = self.chosen(event, version).await else { return self.try_later(place, number) };
         let dropped = count(&self.counters.dropped);
-        self.tally(&event.function, Metric::AsyncEventsDropped, 1.0);
+        self.tally(&event.function, event.qualifier.as_deref(), Metric::AsyncEventsDropped, 1.0);
         if condition == Condition::RecursiveInvocation {
             count(&self.counters.recursive);
-            self.tally(&event.function, Metric::RecursiveInvocationsDropped, 1.0);
+            self.tally(&event.function, event.qualifier.as_deref(), Metric::RecursiveInvocationsDropped, 1.0);
         }
         info!(condition = condition.as_str(), reason, dropped, "an event is given up");
         let mut changes = vec![Change::Remove(number)];
@@ -209,7 +216,7 @@ impl Shared {
             let (failures, refusals) = (0, 0);
             let event =
                 Event { request_id: new_id(), function, qualifier, trace, accepted: now, failures, refusals };
-            self.tally(&event.function, Metric::AsyncEventsReceived, 1.0);
+            self.tally(&event.function, event.qualifier.as_deref(), Metric::AsyncEventsReceived, 1.0);
             let item = Item { work: Work::Event(event), body };
             self.counters.received.fetch_add(1, Ordering::Relaxed);
             return Change::Add { number: self.journal.number(), due: now, item };
@@ -219,9 +226,9 @@ impl Shared {
     }
 
     fn delivery(&self, event: &Event, target: String, message: Message, body: Bytes) -> Change {
-        let function = event.function.clone();
+        let (function, qualifier) = (event.function.clone(), event.qualifier.clone());
         let trace = trace::enter(&event.trace, &event.function).header;
-        let work = Work::Delivery(Delivery { target, function, trace, message, failures: 0 });
+        let work = Work::Delivery(Delivery { target, function, qualifier, trace, message, failures: 0 });
         Change::Add { number: self.journal.number(), due: now(), item: Item { work, body } }
     }
 
@@ -266,7 +273,8 @@ impl Shared {
                         );
                     }
                     let delivery = Delivery { failures, ..delivery };
-                    return postpone(&self.journal, &self.waiting, number, due, Work::Delivery(delivery)).await;
+                    return postpone(&self.journal, &self.waiting, number, due, Work::Delivery(delivery))
+                        .await;
                 }
             },
         };
@@ -277,7 +285,7 @@ impl Shared {
             Message::DeadLetter { .. } => (&self.counters.dead_letter_errors, Metric::DeadLetterErrors),
         };
         let lost = count(counter);
-        self.tally(&delivery.function, metric, 1.0);
+        self.tally(&delivery.function, delivery.qualifier.as_deref(), metric, 1.0);
         let function = delivery.function.arn();
         warn!(target = delivery.target, function.arn = function, reason, lost, "a destination is not told");
         self.settle(place, number, vec![Change::Remove(number)]).await;

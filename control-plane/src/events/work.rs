@@ -42,6 +42,9 @@ pub(super) struct Delivery {
     pub(super) target: String,
     /// The function whose event it was.
     pub(super) function: FunctionId,
+    /// As it was invoked.
+    #[serde(default)]
+    pub(super) qualifier: Option<String>,
     /// `X-Amzn-Trace-Id` that the function was given.
     pub(super) trace: String,
     /// What is told.

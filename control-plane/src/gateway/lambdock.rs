@@ -116,6 +116,12 @@ fn figures(gateway: &Gateway) -> String {
             "Log events that CloudWatch Logs did not take.",
             logs,
         ),
+        (
+            "lambdock_metric_data_dropped_total",
+            "counter",
+            "Figures that CloudWatch did not take.",
+            gateway.metric_forwarder.dropped(),
+        ),
     ] {
         head(&mut text, name, kind, about);
         let _ = writeln!(text, "{name} {value}");
@@ -123,10 +129,20 @@ fn figures(gateway: &Gateway) -> String {
     text
 }
 
-const COUNTERS: [(Metric, &str, &str); 8] = [
+const COUNTERS: [(Metric, &str, &str); 10] = [
     (Metric::Invocations, "lambdock_invocations_total", "Times that functions' code ran."),
     (Metric::Errors, "lambdock_errors_total", "Invocations that failed in the function."),
     (Metric::Throttles, "lambdock_throttles_total", "Requests that found no concurrency."),
+    (
+        Metric::ProvisionedConcurrencyInvocations,
+        "lambdock_provisioned_concurrency_invocations_total",
+        "Invocations in provisioned environments.",
+    ),
+    (
+        Metric::ProvisionedConcurrencySpilloverInvocations,
+        "lambdock_provisioned_concurrency_spillover_invocations_total",
+        "Invocations elsewhere while all provisioned environments were at work.",
+    ),
     (Metric::AsyncEventsReceived, "lambdock_async_events_received_total", "Events taken for later."),
     (Metric::AsyncEventsDropped, "lambdock_async_events_dropped_total", "Events that were given up."),
     (
@@ -142,8 +158,13 @@ const COUNTERS: [(Metric, &str, &str); 8] = [
     (Metric::DeadLetterErrors, "lambdock_dead_letter_errors_total", "Dead-letter queues that were not told."),
 ];
 
-const SUMMARIES: [(Metric, &str, &str); 2] = [
+const SUMMARIES: [(Metric, &str, &str); 3] = [
     (Metric::Duration, "lambdock_duration_seconds", "Time that invocations took."),
+    (
+        Metric::PostRuntimeExtensionsDuration,
+        "lambdock_post_runtime_extensions_duration_seconds",
+        "Time that extensions took after the function was done.",
+    ),
     (Metric::AsyncEventAge, "lambdock_async_event_age_seconds", "Time from taking an event to running it."),
 ];
 

@@ -77,9 +77,11 @@ pub async fn invoke(
         tenant_id: input.tenant_id,
         log_type,
     };
-    let permit = context.invoker.admit(&named.id, &deployment).map_err(Error::Throttled)?;
-    let answer = context.invoker.invoke(&deployment, request, payload).await;
-    drop(permit);
+    let permit = context
+        .invoker
+        .admit(&named.id, named.qualifier.as_deref(), &deployment)
+        .map_err(Error::Throttled)?;
+    let answer = context.invoker.invoke(&deployment, request, payload, permit).await;
     let answer = answer.map_err(|error| failure(error, &named, caller))?;
     Ok(shapes::InvocationResponse {
         status_code: Some(200),
