@@ -40,7 +40,7 @@ use queue::{Number, Queue, Returned};
 use work::{Item, Lane, Work};
 
 pub use journal::{Durability, Error};
-pub use work::Event;
+pub use work::{BegunExecution, Event};
 
 /// What asynchronous invocations go by.
 #[derive(Debug, Clone, Copy)]
@@ -165,6 +165,7 @@ impl Events {
                 // One that reserves nothing at all fails at once.
                 Some(0) | None => bound.get().parallel,
             },
+            Lane::Execution(_) => 1,
             Lane::Target(_) => PARALLEL_DELIVERIES,
         }));
         let line = Mutex::new(Line { queue, hot: Hot::default() });
@@ -204,6 +205,21 @@ impl Events {
         let (received, qualifier) = (event.function.clone(), event.qualifier.clone());
         let item = Item { work: Work::Event(event), body: payload };
         let number = self.shared.journal.number();
+        self.shared.journal.write(vec![Change::Add { number, due, item }]).await?;
+        count(&self.shared.counters.received);
+        self.shared.tally(&received, qualifier.as_deref(), Metric::AsyncEventsReceived, 1.0);
+        Ok(())
+    }
+
+    /// Accepts an event that has begun a durable execution: once this returns, its end will be told to whoever is to
+    /// hear of it.
+    ///
+    /// # Errors
+    /// That cannot be kept; the execution goes on.
+    pub async fn accept_begun(&self, begun: BegunExecution, payload: Bytes) -> Result<(), Error> {
+        let (received, qualifier) = (begun.event.function.clone(), begun.event.qualifier.clone());
+        let (number, due) = (self.shared.journal.number(), begun.event.accepted);
+        let item = Item { work: Work::Execution(begun), body: payload };
         self.shared.journal.write(vec![Change::Add { number, due, item }]).await?;
         count(&self.shared.counters.received);
         self.shared.tally(&received, qualifier.as_deref(), Metric::AsyncEventsReceived, 1.0);
@@ -313,6 +329,9 @@ impl Shared {
             Some(Item { work: Work::Event(event), body }) => {
                 let span = debug_span!("event", request_id = %event.request_id, function.arn = %event.function.arn());
                 self.run(place, number, event, body).instrument(span).await;
+            }
+            Some(Item { work: Work::Execution(begun), body }) => {
+                self.follow(&place, number, begun, body).await;
             }
             Some(Item { work: Work::Delivery(delivery), body }) => {
                 self.tell(&place, number, delivery, body).await;

@@ -221,7 +221,8 @@ async fn chained_end(
                 input: event,
             };
             return match shared.begin(start).await {
-                Ok(child) => {
+                Ok(begun) => {
+                    let child = begun.entry();
                     let linked =
                         shared.change(entry, |execution| execution.has_child(operation, &child.arn)).await;
                     if let Err(error) = linked {

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use lambdock_domain::durable::DurableConfig;
 
 use super::schedule::Failed;
-use super::work::Event;
+use super::work::{BegunExecution, Event};
 use crate::durable::{Executions, Start};
-use crate::invoke::{Answer, Error, Invoker, LATEST, LogType, Outcome, Request};
+use crate::invoke::{Answer, Error, Invoker, LATEST, LogType, Request};
 use crate::pool::{self, Deployment};
 
 /// How it went.
@@ -20,6 +20,8 @@ pub(super) enum Attempt {
         /// Its answer.
         answer: Answer,
     },
+    /// A durable execution has begun, which takes its time.
+    Begun(BegunExecution),
     /// It did not get to the function.
     Refused {
         /// Why.
@@ -96,11 +98,11 @@ async fn begin(
         input: String::from_utf8_lossy(&payload).into_owned(),
     };
     match executions.begin(start).await {
-        Ok(_) => {
-            let payload = Bytes::from_static(b"null");
-            let answer = Answer { payload, outcome: Outcome::Success, log_tail: None };
-            Attempt::Answered { version: deployment.version.clone(), answer }
-        }
+        Ok(begun) => Attempt::Begun(BegunExecution {
+            event: event.clone(),
+            execution: begun.entry().arn().to_owned(),
+            version: deployment.version.clone(),
+        }),
         Err(error) => Attempt::Refused { failed: Failed::System, code: 500, reason: error.to_string() },
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use lambdock_domain::durable;
 use lambdock_domain::event_invoke::EventInvokeConfig;
 use lambdock_domain::{FunctionId, FunctionReference, Qualifier, Scope, Timestamp};
 use tracing::{debug, info, warn};
@@ -14,9 +15,10 @@ use super::journal::Change;
 use super::queue::Number;
 use super::record::{self, Outcome, Response};
 use super::schedule::{self, Condition, Failed, Limits, Next};
-use super::work::{Delivery, Event, Item, Message, Result as Ended, Work};
+use super::work::{BegunExecution, Delivery, Event, Item, Message, Result as Ended, Work};
 use super::{Place, Shared, count, postpone};
 use crate::ambient::{new_id, now};
+use crate::durable::envelope;
 use crate::invoke::{self, LATEST, trace};
 use crate::metrics::Metric;
 use crate::store::{self, Resources};
@@ -58,7 +60,7 @@ impl Shared {
         // AWS has it from the event's arrival until the function runs.
         let age = Duration::from_millis(now().0.abs_diff(event.accepted.0));
         let attempted = attempt(&self.invoker, &self.executions, &event, payload.clone()).await;
-        if let Attempt::Answered { .. } = &attempted {
+        if let Attempt::Answered { .. } | Attempt::Begun(_) = &attempted {
             self.tally(
                 &event.function,
                 event.qualifier.as_deref(),
@@ -68,6 +70,11 @@ impl Shared {
         }
         match attempted {
             Attempt::Interrupted => {}
+            Attempt::Begun(begun) => {
+                let item = Item { work: Work::Execution(begun), body: payload };
+                let add = Change::Add { number: self.journal.number(), due: now(), item };
+                self.settle(&place, number, vec![Change::Remove(number), add]).await;
+            }
             Attempt::Gone => {
                 let dropped = count(&self.counters.dropped);
                 self.tally(&event.function, event.qualifier.as_deref(), Metric::AsyncEventsDropped, 1.0);
@@ -118,6 +125,35 @@ impl Shared {
                 self.give_up(&place, number, &event, &payload, ending).await;
             }
         }
+    }
+
+    /// Waits for the end of a durable execution, and sees that it is told. [AWS: durable functions, dead-letter queues]
+    pub(super) async fn follow(
+        &self,
+        place: &Place<'_>,
+        number: Number,
+        begun: BegunExecution,
+        payload: Bytes,
+    ) {
+        let Some(entry) = self.executions.find(&begun.execution) else {
+            // It was forgotten, long after its end.
+            return self.settle(place, number, vec![Change::Remove(number)]).await;
+        };
+        let Some(end) = self.closing.run_until_cancelled(entry.end()).await else { return };
+        let BegunExecution { event, version, .. } = begun;
+        if end.outcome == durable::Outcome::Succeeded {
+            let result = end.result.unwrap_or_else(|| "null".to_owned());
+            return self.succeed(place, number, &event, &payload, &version, result.as_bytes()).await;
+        }
+        let response = envelope::caller_error(end.error.as_ref());
+        let ending = Ending {
+            condition: Condition::RetriesExhausted,
+            version: &version,
+            response: Some(&response),
+            code: 200,
+            reason: &record::error_message(&response),
+        };
+        self.give_up(place, number, &event, &payload, ending).await;
     }
 
     async fn is_too_old(&self, event: &Event) -> bool {

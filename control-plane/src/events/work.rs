@@ -94,11 +94,24 @@ impl Result {
     }
 }
 
+/// A durable execution that an asynchronous invocation has begun. Who is to hear of its end is told then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BegunExecution {
+    /// The invocation.
+    pub event: Event,
+    /// ARN of the execution.
+    pub execution: String,
+    /// The version that runs.
+    pub version: String,
+}
+
 /// One thing to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Work {
     /// Run a function.
     Event(Event),
+    /// Wait for the end of a durable execution.
+    Execution(BegunExecution),
     /// Tell a destination.
     Delivery(Delivery),
 }
@@ -115,6 +128,8 @@ pub(super) struct Item {
 pub(super) enum Lane {
     /// Events of one function.
     Function(FunctionId),
+    /// The end of one durable execution, by its ARN.
+    Execution(String),
     /// Deliveries to one ARN.
     Target(String),
 }
@@ -123,6 +138,7 @@ impl Work {
     pub(super) fn lane(&self) -> Lane {
         match self {
             Self::Event(event) => Lane::Function(event.function.clone()),
+            Self::Execution(begun) => Lane::Execution(begun.execution.clone()),
             Self::Delivery(delivery) => Lane::Target(delivery.target.clone()),
         }
     }

@@ -32,8 +32,8 @@ pub async fn invoke_function_url(
     let deployment = serving(context, &named).await?;
     if let Some(config) = deployment.durable {
         let (given, trace_id) = ((config, None), Some(trace_id.as_str()));
-        let entry = durable::begin(context, &named, &deployment, given, payload, trace_id).await?;
-        let (payload, failed) = durable::answer(&entry).await;
+        let begun = durable::begin(context, &named, &deployment, given, payload, trace_id).await?;
+        let (payload, failed) = durable::answer(&begun.entry()).await;
         let outcome = if failed { Outcome::Unhandled } else { Outcome::Success };
         return Ok(Answer { payload, outcome, log_tail: None });
     }
