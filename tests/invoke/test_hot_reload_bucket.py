@@ -11,7 +11,11 @@ from harness.clients import Shell
 from harness.deployment import Function, create, deploy
 from harness.waiting import wait_until
 
-MISSING = "TO BE SEEN"
+MISSING = (
+    "[{request_id}] Internal error while executing lambda {name}:$LATEST. Caused by the container engine refused to "
+    'create a container: invalid mount config for type "bind": bind source path does not exist: {path}'
+)
+"""What is said of a folder that is not there, with the engine's own words."""
 
 GREET = "import os\n\ndef handler(event, context):\n    return [{greeting!r}, os.getpid()]\n"
 
