@@ -369,6 +369,7 @@ impl Driver {
             billed_ms: metrics.billed_ms,
             init_us: finish.init_us,
             max_memory_bytes,
+            extensions_us: finish.extensions_us,
         };
         self.journal.belongs_to(None);
         self.uplink.send_all(logs.into_iter().chain([ToControlPlane::Done(done)])).await;

@@ -233,6 +233,7 @@ async fn build(
         metrics,
         traces: Arc::clone(&traces),
         log_forwarder: Arc::clone(&log_forwarder),
+        metric_forwarder: metric_forwarder.clone(),
         recent_logs: Arc::clone(&recent_logs),
         init_scripts: Arc::clone(init_scripts),
         executor: Arc::clone(&executor),

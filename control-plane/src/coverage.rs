@@ -90,11 +90,21 @@ const DECISIONS: &[(&str, &str)] = &[
     ),
     (
         "An asynchronous invocation of a durable function",
-        "Begins its execution at once. Destinations and dead-letter queues are not told of its end.",
+        "Begins its execution at once. When that has ended otherwise than well (FAILED, STOPPED, TIMED_OUT), the dead-letter queue gets the event, as AWS documents. What AWS does with destinations it does not say: here they get their records too, with the condition `Success` or `RetriesExhausted`. Each end is told once, however often an execution is asked for by its name.",
     ),
     (
         "A callback that is unknown, was answered or timed out",
         "CallbackTimeoutException, `The callback does not exist, has been answered, or has timed out.`",
+    ),
+    ("`Retry-After` of throttled requests", "1, in seconds."),
+    (
+        "Metrics of provisioned concurrency",
+        "Utilization is told of versions and aliases, the rest of their functions too.",
+    ),
+    ("`ExecutedVersion`", "A dimension of everything that is invoked through an alias, weighted or not."),
+    (
+        "An accepted event without persistence",
+        "Is kept in a temporary file until it is done, and is gone with the process, which says at its end how many there were. `PERSISTENCE=1` keeps it through anything.",
     ),
     ("`x-amzn-RequestId` of function URLs", "That of the invocation, as in the function's log."),
 ];

@@ -87,6 +87,11 @@ impl Entry {
         (execution.head().function.clone(), execution.head().name.clone())
     }
 
+    /// Its ARN.
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
     /// Looks at it.
     pub fn look<T>(&self, at: impl FnOnce(&Execution) -> T) -> T {
         at(&self.lock())
@@ -122,6 +127,23 @@ pub struct Start {
     pub parent: Option<Parent>,
     pub trace: Option<String>,
     pub input: String,
+}
+
+/// An execution that was asked for.
+pub enum Begun {
+    /// It begins now.
+    New(Arc<Entry>),
+    /// It was begun before, in the same way.
+    Known(Arc<Entry>),
+}
+
+impl Begun {
+    /// The execution.
+    pub fn entry(self) -> Arc<Entry> {
+        match self {
+            Self::New(entry) | Self::Known(entry) => entry,
+        }
+    }
 }
 
 /// Why an execution cannot begin.
@@ -170,7 +192,7 @@ impl Executions {
     ///
     /// # Errors
     /// The name is another's, or the execution cannot be kept.
-    pub async fn begin(&self, start: Start) -> Result<Arc<Entry>, StartError> {
+    pub async fn begin(&self, start: Start) -> Result<Begun, StartError> {
         self.shared.begin(start).await
     }
 
@@ -223,7 +245,7 @@ impl Shared {
         self.known().by_arn.get(arn).cloned()
     }
 
-    async fn begin(self: &Arc<Self>, start: Start) -> Result<Arc<Entry>, StartError> {
+    async fn begin(self: &Arc<Self>, start: Start) -> Result<Begun, StartError> {
         let Start { function, version, config, name, parent, trace, input } = start;
         let id = new_id();
         let name = name.unwrap_or_else(|| id.clone());
@@ -233,7 +255,7 @@ impl Shared {
             if let Some(entry) = known.by_name.get(&key) {
                 let same =
                     entry.look(|execution| execution.input() == input && execution.head().version == version);
-                return if same { Ok(Arc::clone(entry)) } else { Err(StartError::Other) };
+                return if same { Ok(Begun::Known(Arc::clone(entry))) } else { Err(StartError::Other) };
             }
             let beginning = Beginning { function, version, name, id, config, parent, trace, input };
             let entry = Entry::new(Execution::start(beginning, now()));
@@ -245,7 +267,7 @@ impl Shared {
             return Err(error.into());
         }
         tokio::spawn(drive::drive(Arc::clone(self), Arc::clone(&entry)));
-        Ok(entry)
+        Ok(Begun::New(entry))
     }
 
     async fn change<T>(&self, entry: &Entry, step: impl FnOnce(&mut Execution) -> T) -> Result<T, Error> {

@@ -31,7 +31,7 @@ use crate::adjustable::Adjustable;
 use crate::ambient::now;
 use crate::durable::Executions;
 use crate::invoke::Invoker;
-use crate::metrics::Metric;
+use crate::metrics::{Invoked, Metric};
 use crate::services::Services;
 use crate::store::Store;
 use hot::Hot;
@@ -40,7 +40,7 @@ use queue::{Number, Queue, Returned};
 use work::{Item, Lane, Work};
 
 pub use journal::{Durability, Error};
-pub use work::Event;
+pub use work::{BegunExecution, Event};
 
 /// What asynchronous invocations go by.
 #[derive(Debug, Clone, Copy)]
@@ -165,6 +165,7 @@ impl Events {
                 // One that reserves nothing at all fails at once.
                 Some(0) | None => bound.get().parallel,
             },
+            Lane::Execution(_) => 1,
             Lane::Target(_) => PARALLEL_DELIVERIES,
         }));
         let line = Mutex::new(Line { queue, hot: Hot::default() });
@@ -201,12 +202,27 @@ impl Events {
     /// It cannot be kept.
     pub async fn accept(&self, event: Event, payload: Bytes) -> Result<(), Error> {
         let due = event.accepted;
-        let received = event.function.clone();
+        let (received, qualifier) = (event.function.clone(), event.qualifier.clone());
         let item = Item { work: Work::Event(event), body: payload };
         let number = self.shared.journal.number();
         self.shared.journal.write(vec![Change::Add { number, due, item }]).await?;
         count(&self.shared.counters.received);
-        self.shared.tally(&received, Metric::AsyncEventsReceived, 1.0);
+        self.shared.tally(&received, qualifier.as_deref(), Metric::AsyncEventsReceived, 1.0);
+        Ok(())
+    }
+
+    /// Accepts an event that has begun a durable execution: once this returns, its end will be told to whoever is to
+    /// hear of it.
+    ///
+    /// # Errors
+    /// That cannot be kept; the execution goes on.
+    pub async fn accept_begun(&self, begun: BegunExecution, payload: Bytes) -> Result<(), Error> {
+        let (received, qualifier) = (begun.event.function.clone(), begun.event.qualifier.clone());
+        let (number, due) = (self.shared.journal.number(), begun.event.accepted);
+        let item = Item { work: Work::Execution(begun), body: payload };
+        self.shared.journal.write(vec![Change::Add { number, due, item }]).await?;
+        count(&self.shared.counters.received);
+        self.shared.tally(&received, qualifier.as_deref(), Metric::AsyncEventsReceived, 1.0);
         Ok(())
     }
 
@@ -225,7 +241,7 @@ impl Events {
             info!(function.arn = %function.arn(), forgotten, "events of a deleted function are dropped");
             self.shared.counters.dropped.fetch_add(forgotten as u64, Ordering::Relaxed);
             for _ in 0..forgotten {
-                self.shared.tally(function, Metric::AsyncEventsDropped, 1.0);
+                self.shared.tally(function, None, Metric::AsyncEventsDropped, 1.0);
             }
             if let Err(error) = self.shared.journal.write(vec![Change::Forget(lane)]).await {
                 // They are found to have no function when they are tried.
@@ -264,9 +280,9 @@ impl Events {
 }
 
 impl Shared {
-    /// Counts among the figures of a function.
-    fn tally(&self, function: &FunctionId, metric: Metric, value: f64) {
-        self.invoker.metrics().record(function, None, &[(metric, value)]);
+    /// Counts among the figures of a function, and of what was invoked of it.
+    fn tally(&self, function: &FunctionId, qualifier: Option<&str>, metric: Metric, value: f64) {
+        self.invoker.metrics().record(function, &Invoked::under(qualifier), &[(metric, value)]);
     }
 
     /// Begins what is due, until the process ends.
@@ -314,6 +330,9 @@ impl Shared {
                 let span = debug_span!("event", request_id = %event.request_id, function.arn = %event.function.arn());
                 self.run(place, number, event, body).instrument(span).await;
             }
+            Some(Item { work: Work::Execution(begun), body }) => {
+                self.follow(&place, number, begun, body).await;
+            }
             Some(Item { work: Work::Delivery(delivery), body }) => {
                 self.tell(&place, number, delivery, body).await;
             }
@@ -337,16 +356,27 @@ impl Shared {
 
     fn try_later(&self, place: &Place<'_>, number: Number) {
         if let Some(lane) = &place.lane {
-            self.waiting.push(lane.clone(), number, Timestamp(now().0.saturating_add(DISK_PAUSE_MS)));
+            self.waiting.push(lane.clone(), number, after_disk_pause());
         }
     }
+}
 
-    /// Other work in the place of something, to be done at `due`.
-    async fn postpone(&self, place: &Place<'_>, number: Number, due: Timestamp, work: Work) {
-        let lane = work.lane();
-        self.settle(place, number, vec![Change::Postpone { number, due, work }]).await;
-        self.waiting.push(lane, number, due);
-    }
+fn after_disk_pause() -> Timestamp {
+    Timestamp(now().0.saturating_add(DISK_PAUSE_MS))
+}
+
+/// Writes other work in the place of something that has begun, and has it wait until `due`. What cannot be written is
+/// done again as it was, later. Either way it waits once.
+async fn postpone(journal: &Journal, waiting: &Waiting, number: Number, due: Timestamp, work: Work) {
+    let lane = work.lane();
+    let due = match journal.write(vec![Change::Postpone { number, due, work }]).await {
+        Ok(()) => due,
+        Err(error) => {
+            error!(%error, "what has become of an event cannot be written; it is tried again later");
+            after_disk_pause()
+        }
+    };
+    waiting.push(lane, number, due);
 }
 
 /// Something that has begun, until this is dropped.
@@ -380,5 +410,69 @@ impl Drop for Place<'_> {
             self.shared.waiting.line().queue.ended(lane);
             self.shared.waiting.changed.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lambdock_domain::Scope;
+
+    use super::*;
+
+    fn event(failures: u32) -> Work {
+        let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
+        Work::Event(Event {
+            request_id: "r".into(),
+            function: FunctionId { scope, name: "f".into() },
+            qualifier: None,
+            trace: "Root=1-2-3".into(),
+            accepted: Timestamp(1),
+            failures,
+            refusals: 0,
+        })
+    }
+
+    /// A journal with one event, which has begun.
+    async fn begun(path: &Path) -> (Journal, Arc<Waiting>, Number) {
+        let queue = Queue::new(Box::new(|_: &Lane| 1));
+        let line = Mutex::new(Line { queue, hot: Hot::default() });
+        let waiting = Arc::new(Waiting { line, changed: Notify::new() });
+        let added = Arc::clone(&waiting);
+        let journal = Journal::open(path, Durability::Process, move |items| added.add(items)).unwrap();
+        let number = journal.number();
+        let item = Item { work: event(0), body: Bytes::new() };
+        journal.write(vec![Change::Add { number, due: now(), item }]).await.unwrap();
+        assert_eq!(waiting.line().queue.next(now()), Some((event(0).lane(), number)));
+        (journal, waiting, number)
+    }
+
+    fn due(waiting: &Waiting) -> Option<Timestamp> {
+        waiting.line().queue.wakes_at()
+    }
+
+    #[tokio::test]
+    async fn what_is_postponed_waits_once_until_it_is_due() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, waiting, number) = begun(&folder.path().join("events.db")).await;
+        let later = Timestamp(now().0 + 5000);
+        postpone(&journal, &waiting, number, later, event(1)).await;
+        assert_eq!(due(&waiting), Some(later));
+        assert_eq!(waiting.line().queue.len(), 1);
+        assert_eq!(journal.load(number).await.unwrap().map(|item| item.work), Some(event(1)));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_postponed_waits_once_too_and_is_done_again_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.db");
+        let (journal, waiting, number) = begun(&path).await;
+        // As on a disk without room: what is there can be read, and nothing can be written.
+        let refusing = "CREATE TRIGGER full BEFORE UPDATE ON work BEGIN SELECT raise(ABORT, 'full'); END";
+        rusqlite::Connection::open(&path).unwrap().execute_batch(refusing).unwrap();
+        let before = now();
+        postpone(&journal, &waiting, number, Timestamp(before.0 + 5000), event(1)).await;
+        assert_eq!(waiting.line().queue.len(), 1, "it does not run twice");
+        assert!(due(&waiting).is_some_and(|due| due.0 >= before.0 + DISK_PAUSE_MS));
+        assert_eq!(journal.load(number).await.unwrap().map(|item| item.work), Some(event(0)));
     }
 }

@@ -9,13 +9,14 @@ mod streamed;
 pub mod trace;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use lambdock_domain::function::{DeploymentId, Serving};
 use lambdock_domain::recursion::RecursiveLoop;
 use lambdock_domain::runtime::ImageMapping;
 use lambdock_domain::{Code, FunctionId, Runtime};
-use lambdock_protocol::{Invoke, TracingMode};
+use lambdock_protocol::{Done, Invoke, TracingMode};
 
 pub use answer::{Answer, LogType, Lost, Outcome};
 pub use concurrency::{Concurrency, Permit, Throttle};
@@ -28,8 +29,8 @@ use crate::ambient;
 use crate::executor::FolderMount;
 use crate::executor::ImageRequest;
 use crate::hot_reload;
-use crate::metrics::{Execution, Metric, Metrics};
-use crate::pool::{self, Deployment, Pool, Provision, Running};
+use crate::metrics::{Execution, Invoked, Metric, Metrics};
+use crate::pool::{self, Deployment, Ended, Pool, Provision, Running};
 use crate::store::{self, Store};
 
 /// The version that unqualified invocations run.
@@ -189,16 +190,22 @@ impl Invoker {
         Ok(self.directory.find(&self.store, id, qualifier, rand::random(), deploy).await?)
     }
 
-    /// The right to run `deployment` of the function once more.
+    /// The right to run `deployment` of the function once more, to which `qualifier` has led.
     ///
     /// # Errors
     /// The function or its account has none left.
-    pub fn admit(&self, id: &FunctionId, deployment: &Deployment) -> Result<Permit, Throttle> {
+    pub fn admit(
+        &self,
+        id: &FunctionId,
+        qualifier: Option<&str>,
+        deployment: &Deployment,
+    ) -> Result<Permit, Throttle> {
         let ready = self.pool.provisioned(&deployment.id).and_then(|provision| provision.ready);
         let ready = u32::try_from(ready.unwrap_or_default()).unwrap_or(u32::MAX);
         let entered = self.directory.executions().enter(id, &deployment.version, ready);
         if entered.is_err() {
-            self.metrics.record(id, None, &[(Metric::Throttles, 1.0)]);
+            let invoked = Invoked::leading_to(qualifier, &deployment.version);
+            self.metrics.record(id, &invoked, &[(Metric::Throttles, 1.0)]);
         }
         entered
     }
@@ -213,7 +220,7 @@ impl Invoker {
         self.pool.provisioned(id)
     }
 
-    /// Runs `deployment` once and waits for the answer.
+    /// Runs `deployment` once and waits for the answer; then the permit is given back.
     ///
     /// # Errors
     /// No environment could be had, or it was lost; the function calls itself round and round. That the function
@@ -223,9 +230,10 @@ impl Invoker {
         deployment: &Arc<Deployment>,
         request: Request,
         payload: Bytes,
+        permit: Permit,
     ) -> Result<Answer, Error> {
         let log_type = request.log_type;
-        let (mut running, mut execution) = self.start(deployment, request, payload).await?;
+        let (mut running, mut execution) = self.start(deployment, request, payload, &permit).await?;
         let collector = answer::Collector::new(log_type, deployment.assignment.payload_limit);
         let answered = collected(&mut running, collector).await;
         if !matches!(&answered, Ok(Answer { outcome: Outcome::Success, .. })) {
@@ -249,7 +257,7 @@ impl Invoker {
         limit: u64,
     ) -> Result<Streamed, Error> {
         let log_type = request.log_type;
-        let (running, execution) = self.start(deployment, request, payload).await?;
+        let (running, execution) = self.start(deployment, request, payload, &permit).await?;
         let lifetime = pool::allowance(&deployment.assignment);
         Ok(Streamed::begin(running, execution, permit, lifetime, log_type, limit).await?)
     }
@@ -259,6 +267,7 @@ impl Invoker {
         deployment: &Arc<Deployment>,
         request: Request,
         payload: Bytes,
+        permit: &Permit,
     ) -> Result<(Running, Execution), Error> {
         deployment.tenancy.check(request.tenant_id.as_deref())?;
         let header = complete_trace(request.trace_id.as_deref(), deployment);
@@ -266,7 +275,7 @@ impl Invoker {
         if entered.turns >= trace::TURNS && self.ends_loops(&request.function).await? {
             return Err(Error::Recursive);
         }
-        let invoked_arn = request.invoked_arn.clone();
+        let invoked = Invoked::leading_to(qualifier(&request.invoked_arn), &deployment.version);
         let invoke = Invoke {
             request_id: request.request_id,
             invoked_function_arn: request.invoked_arn,
@@ -277,8 +286,20 @@ impl Invoker {
             tenant_id: request.tenant_id,
             content_type: None,
         };
-        let running = self.pool.invoke(deployment, invoke, payload).await?;
-        Ok((running, self.metrics.begins(&request.function, qualifier(&invoked_arn))))
+        let running =
+            self.pool.invoke(deployment, invoke, payload, self.ended(&request.function, &invoked)).await?;
+        Ok((running, self.metrics.begins(&request.function, invoked, permit.standing())))
+    }
+
+    /// Counts what is known only once the environment is done, which may be after the answer.
+    fn ended(&self, function: &FunctionId, invoked: &Invoked) -> Ended {
+        let (metrics, function, invoked) = (self.metrics.clone(), function.clone(), invoked.clone());
+        Arc::new(move |done: &Done| {
+            if let Some(extensions_us) = done.extensions_us {
+                let took = Duration::from_micros(extensions_us).as_secs_f64() * 1000.0;
+                metrics.record(&function, &invoked, &[(Metric::PostRuntimeExtensionsDuration, took)]);
+            }
+        })
     }
 
     async fn ends_loops(&self, function: &FunctionId) -> Result<bool, store::Error> {

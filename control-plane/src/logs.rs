@@ -11,7 +11,7 @@ use tracing::{debug, enabled};
 
 use crate::uplink::{EnvironmentInfo, LogSink};
 
-pub use recent::{Line, Recent, Source};
+pub use recent::{Line, Recent, Source, Wanted};
 
 /// Shows functions' lines and messages at debug level, each cut at a length.
 #[derive(Debug)]

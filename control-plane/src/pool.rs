@@ -33,7 +33,7 @@ use tracing::{debug, error, info, warn};
 use crate::adjustable::Adjustable;
 use crate::executor::{self, Content, Death, EnvironmentId, Executor, FolderMount, ImageRequest};
 use crate::uplink::Uplink;
-pub use crate::uplink::{InvocationEvent, Running};
+pub use crate::uplink::{Ended, InvocationEvent, Running};
 
 use group::Group;
 pub(crate) use limits::{INIT_LIMIT_MS, allowance, long_init_limit_ms};
@@ -308,6 +308,7 @@ impl Pool {
         deployment: &Arc<Deployment>,
         invoke: Invoke,
         payload: Bytes,
+        ended: Ended,
     ) -> Result<Running, Error> {
         let group = self.shared.group(deployment, invoke.tenant_id.as_deref());
         let allowance = limits::allowance(&deployment.assignment);
@@ -316,7 +317,7 @@ impl Pool {
                 return Err(Error::ShuttingDown);
             }
             let lease = group.reserve(&self.shared, allowance).await?;
-            match lease.run(invoke.clone(), payload.clone()).await {
+            match lease.run(invoke.clone(), payload.clone(), Arc::clone(&ended)).await {
                 Ok(running) => return Ok(running),
                 // It died while it was free, which nobody had noticed yet. Its frame was not sent, so another may try;
                 // each round ends with one dead environment less, or with a new one.

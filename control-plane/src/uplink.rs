@@ -23,7 +23,7 @@ use tracing::{debug, info};
 use uuid::Uuid;
 
 pub use admission::Arrival;
-pub use link::{Connection, Heard, InvocationEvent, Link, Lost, Observer, Reader, Running};
+pub use link::{Connection, Ended, Heard, InvocationEvent, Link, Lost, Observer, Reader, Running};
 pub use tunnel::Tunnel;
 
 use crate::executor::EnvironmentId;

@@ -168,7 +168,9 @@ impl Bench {
             tenant_id: None,
             content_type: None,
         };
-        self.pool.invoke(&self.deployment, invoke, Bytes::from_static(payload.as_bytes())).await
+        self.pool
+            .invoke(&self.deployment, invoke, Bytes::from_static(payload.as_bytes()), Arc::new(|_| {}))
+            .await
     }
 
     async fn invoke(&self, payload: &'static str) -> Result<String, String> {

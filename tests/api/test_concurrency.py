@@ -91,6 +91,19 @@ def test_a_function_without_any_concurrency_cannot_be_invoked(server, function):
     assert one.run("return 1").value() == 1
 
 
+def test_throttles_say_when_to_come_again(function):
+    one = function()
+    reserve(one, 0)
+    with pytest.raises(one.client.exceptions.TooManyRequestsException) as invoked:
+        one.run("return 1")
+    with pytest.raises(one.client.exceptions.TooManyRequestsException) as streamed:
+        one.client.invoke_with_response_stream(FunctionName=one.name)
+    for refusal in (invoked.value.response, streamed.value.response):
+        assert refusal["retryAfterSeconds"] == "1"
+        assert refusal["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "1"
+        assert refusal["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
 def test_a_reservation_limits_executions_at_the_same_time(function):
     one = function()
     reserve(one, 1)

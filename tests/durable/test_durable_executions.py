@@ -8,6 +8,7 @@ import pytest
 from harness.archives import fixture, python, zip_of
 from harness.clients import refused
 from harness.deployment import deploy
+from harness.queues import Queue
 from harness.server import Lambdock
 from harness.waiting import wait_until
 
@@ -374,3 +375,69 @@ def handler(event, context):
     execution = one.end(arn)
     assert (execution["Status"], execution["Result"]) == ("SUCCEEDED", '"done"')
     assert one.notes() == ["begun", "ended"]
+
+
+@pytest.fixture
+def heard(own_server, moto, tmp_path):
+    """A durable function whose ends queues hear of; makes the queues of its dead letters, successes and failures."""
+    folder = tmp_path / "witness"
+    folder.mkdir()
+    folder.chmod(0o777)
+    server = own_server(PERSISTENCE=1, AWS_ENDPOINT_URL=moto.url, LAMBDA_DOCKER_FLAGS=f"-v {folder}:/witness")
+    one = Durable(server, folder, execution_timeout=20)
+    queues = {kind: Queue(moto, f"{one.name}-{kind}") for kind in ("dead", "success", "failure")}
+    one.function.configure(DeadLetterConfig={"TargetArn": queues["dead"].arn})
+    outcomes = {"OnSuccess": queues["success"], "OnFailure": queues["failure"]}
+    one.client.put_function_event_invoke_config(
+        FunctionName=one.name,
+        Qualifier="$LATEST",
+        DestinationConfig={outcome: {"Destination": queue.arn} for outcome, queue in outcomes.items()},
+    )
+    return one, queues
+
+
+def test_a_destination_hears_of_a_success(heard):
+    one, queues = heard
+    one.start("steps", name="once", number=1)
+    record = json.loads(queues["success"].receive()["Body"])
+    assert record["requestContext"]["condition"] == "Success"
+    assert record["requestPayload"] == {"way": "steps", "number": 1}
+    assert record["responsePayload"] == {"first": 2, "second": 4}
+    # The same execution once more, which has ended and is told of.
+    one.start("steps", name="once", number=1)
+    assert one.call("steps", number=2).value() == {"first": 3, "second": 6}
+    assert all(queue.is_empty() for queue in queues.values()), "nobody hears of what somebody waited for"
+
+
+@pytest.mark.parametrize(
+    ("way", "event", "message"),
+    [
+        ("failing_step", {}, "no luck"),
+        ("sleep", {"seconds": 3600}, "Execution timed out after 20 seconds."),
+        ("stopped", {}, "it takes too long"),
+    ],
+)
+def test_a_dead_letter_queue_hears_of_what_fails_times_out_or_is_stopped(heard, way, event, message):
+    one, queues = heard
+    given = {"way": "sleep" if way == "stopped" else way, **({"seconds": 3600} if way == "stopped" else event)}
+    arn = one.start(**given)
+    if way == "stopped":
+        error = {"ErrorType": "Enough", "ErrorMessage": message}
+        one.client.stop_durable_execution(DurableExecutionArn=arn, Error=error)
+    letter = queues["dead"].receive(60)
+    assert json.loads(letter["Body"]) == given
+    assert letter["MessageAttributes"]["ErrorMessage"]["StringValue"] == message
+    record = json.loads(queues["failure"].receive()["Body"])
+    assert (record["requestContext"]["condition"], record["requestPayload"]) == ("RetriesExhausted", given)
+    assert record["responsePayload"]["errorMessage"] == message
+    assert queues["success"].is_empty()
+
+
+def test_a_dead_letter_queue_hears_of_it_after_a_kill(heard):
+    one, queues = heard
+    arn = one.start("sleep", seconds=3600)
+    wait_until(lambda: "WaitStarted" in names(one.history(arn)), 30)
+    one.function.server.kill()
+    one.function.server.start()
+    one.client.stop_durable_execution(DurableExecutionArn=arn)
+    assert json.loads(queues["dead"].receive()["Body"]) == {"way": "sleep", "seconds": 3600}

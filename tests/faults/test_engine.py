@@ -117,6 +117,35 @@ def test_a_container_whose_end_was_missed_is_replaced(server, engine_proxy):
     wait_until(lambda: container.id not in [each.id for each in one.containers(running=False)], 30)
 
 
+def test_an_engine_that_restarts_and_takes_its_containers_along(server, engine_proxy, tmp_path):
+    idle, busy = deploy(server), deploy(server, Timeout=30)
+    idle.run("return 1")
+    with ThreadPoolExecutor(2) as callers:
+        at_work = "open('/tmp/begun', 'w').close(); import time; time.sleep(60)"
+        calls = [callers.submit(refused, lambda: busy.run(at_work)) for _ in range(2)]
+        containers = wait_until(lambda: len(found := busy.containers()) == 2 and found, 30, "both have a container")
+        for container in containers:
+            wait_until(lambda one=container: "/tmp/begun" in engine.docker("diff", one.id), 30, "the function runs")
+        gone = {container.id for container in server.containers()}
+        engine_proxy.cut()
+        engine.docker("kill", *gone)
+        outcomes = [call.result(30) for call in calls]
+    assert [(outcome.status, outcome.code) for outcome in outcomes] == [(500, "ServiceException")] * 2, outcomes
+    engine_proxy.restore()
+    for one in (idle, busy):
+        assert wait_until(lambda one=one: attempt(one), 30, "it answers again").value() == "back"
+    wait_until(lambda: not gone & {each.id for each in server.containers()}, 30, "the dead are removed")
+
+
+def test_an_engine_whose_disk_is_full_is_told_of(server, engine_proxy):
+    one = deploy(server)
+    full = "mkdir /var/lib/docker/overlay2/abc: no space left on device"
+    engine_proxy.refuse("/containers/create", full)
+    assert full in service_error(one)
+    engine_proxy.release()
+    assert wait_until(lambda: attempt(one), 30, "invocations work again").value() == "back"
+
+
 def test_a_container_that_never_dials_back_is_given_up(own_server):
     # Nothing listens where containers are told to dial.
     server = own_server(LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT=2, HOSTNAME_FROM_LAMBDA="192.0.2.1")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.archives import padding
+from harness.archives import PROBE, padding
 from harness.clients import refused
 from harness.deployment import create, deploy
 from harness.server import Lambdock
@@ -102,6 +102,17 @@ def test_an_event_that_cannot_be_kept_is_not_accepted(disk, server_on, tmp_path)
     one.invoke({"number": 1000}, InvocationType="Event")
     kept.add(1000)
     wait_until(lambda: kept <= {run["event"]["number"] for run in witness.runs(one.name)}, 60, "all accepted have run")
+
+
+def test_code_that_finds_no_room_in_its_container_is_told_of(own_server):
+    server = own_server(LAMBDA_DOCKER_FLAGS="--tmpfs /var/task:size=1m")
+    one = deploy(server, padding(3_000_000))
+    refusal = refused(lambda: one.run("return 1"))
+    assert (refusal.status, refusal.code) == (500, "ServiceException"), refusal
+    assert "No space left on device" in refusal.message, refusal
+    wait_until(lambda: not one.containers(running=False), what="its container is removed")
+    one.replace_code(PROBE)
+    assert one.run("return 'fits'").value() == "fits"
 
 
 def test_killed_on_a_full_disk_it_starts_again(disk, server_on):

@@ -12,6 +12,7 @@ from botocore.config import Config
 from harness.clients import refused
 from harness.deployment import create, deploy
 from harness.server import seconds_since
+from harness.witness import WITNESSED, Witness
 
 
 @pytest.fixture
@@ -39,6 +40,31 @@ def test_invocations_do_not_wait_for_what_is_sent_along(own_server, hanging):
     server.terminate()
     assert server.wait(60) == 0
     assert seconds_since(asked) < 30
+
+
+def test_a_destination_that_hangs_holds_up_nobody_else(own_server, hanging, tmp_path):
+    witness = Witness(tmp_path / "witness")
+    server = own_server(AWS_ENDPOINT_URL_SQS=hanging, LAMBDA_DOCKER_FLAGS=witness.flags)
+    hung, other, told = (deploy(server, WITNESSED) for _ in range(3))
+    queue = "arn:aws:sqs:us-east-1:000000000000:queue"
+    for one, target in [(hung, queue), (other, told.configuration()["FunctionArn"])]:
+        destination = {"OnSuccess": {"Destination": target}}
+        one.client.put_function_event_invoke_config(FunctionName=one.name, DestinationConfig=destination)
+    for number in range(20):
+        hung.invoke({"number": number}, InvocationType="Event")
+    # More than are told at the same time.
+    witness.wait_for(hung.name, 20)
+    asked = time.monotonic()
+    other.invoke({"number": 1}, InvocationType="Event")
+    (record,) = witness.wait_for(told.name, 1)
+    assert record["event"]["responsePayload"] == {"did": 1}
+    assert seconds_since(asked) < 8, "less than a service may take to answer"
+    assert hung.invoke({"number": 20}).value() == {"did": 20}
+    server.wait_for_log("a destination was not told; it is tried again")
+    asked = time.monotonic()
+    server.terminate()
+    assert server.wait(60) == 0
+    assert seconds_since(asked) < 10
 
 
 def test_code_that_never_comes_is_told_of_in_time(own_server, hanging):

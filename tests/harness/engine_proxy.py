@@ -1,6 +1,7 @@
 """A socket in front of the engine's, to make an engine that is slow, hangs or dies."""
 
 import contextlib
+import json
 import socket
 import threading
 from pathlib import Path
@@ -21,6 +22,7 @@ class EngineProxy:
         self._open.set()
         self._pattern: bytes | None = None
         self._answers_only = False
+        self._refusal: str | None = None
         self._connections: set[socket.socket] = set()
         self._listener: socket.socket | None = None
         self.held = threading.Event()
@@ -46,6 +48,11 @@ class EngineProxy:
         """The engine does what it is asked to by requests with `pattern`, but nobody hears of it, until released."""
         self._hold(pattern, answers_only=True)
 
+    def refuse(self, pattern: str, message: str) -> None:
+        """Requests with `pattern` in them are answered with an error of the engine's, until released."""
+        with self._lock:
+            self._pattern, self._refusal = pattern.encode(), message
+
     def _hold(self, pattern: str, answers_only: bool) -> None:
         with self._lock:
             self._pattern, self._answers_only = pattern.encode(), answers_only
@@ -55,7 +62,7 @@ class EngineProxy:
     def release(self) -> None:
         """Lets everything through again, what was held included."""
         with self._lock:
-            self._pattern = None
+            self._pattern = self._refusal = None
             self._open.set()
 
     def cut(self) -> None:
@@ -97,6 +104,9 @@ class EngineProxy:
     def _requests(self, client: socket.socket, upstream: socket.socket, answers_held: threading.Event) -> None:
         for chunk in _chunks(client):
             if (pattern := self._pattern) is not None and pattern in chunk:
+                if (message := self._refusal) is not None:
+                    _send(client, _refusal(message))
+                    break
                 if self._answers_only:
                     answers_held.set()
                 else:
@@ -115,6 +125,12 @@ class EngineProxy:
             if not _send(client, chunk):
                 break
         _half_close(client)
+
+
+def _refusal(message: str) -> bytes:
+    body = json.dumps({"message": message}).encode()
+    head = "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def _chunks(stream: socket.socket):

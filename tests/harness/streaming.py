@@ -1,4 +1,4 @@
-"""A function that streams its answers, step by step as its event says."""
+"""A function that streams its answers, or posts them as others do, step by step as its event says."""
 
 from harness import engine
 from harness.archives import zip_of
@@ -25,7 +25,7 @@ while True:
         "POST " + invocations + request_id + "/response HTTP/1.1",
         "Host: " + api,
         "Content-Type: " + event.get("contentType", "application/octet-stream"),
-        "Lambda-Runtime-Function-Response-Mode: streaming",
+        *([] if event.get("buffered") else ["Lambda-Runtime-Function-Response-Mode: streaming"]),
         "Transfer-Encoding: chunked",
         "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body",
     ]

@@ -2,14 +2,15 @@
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
-import requests
 
 from harness.archives import PROBE
 from harness.deployment import deployed
+from harness.figures import figure
 from harness.moto import Moto
 from harness.server import free_port
 from harness.waiting import wait_until
@@ -121,15 +122,15 @@ def test_invocations_go_on_without_the_upstream_and_one_warning_is_given(own_ser
         assert server.log.count("CloudWatch Logs takes no events") == 1
 
 
-def figure(server, name, **labels):
-    """A figure at /_lambdock/metrics; 0 if there is none."""
-    answer = requests.get(f"{server.url}/_lambdock/metrics", timeout=10)
-    assert answer.headers["Content-Type"].startswith("text/plain")
-    for line in answer.text.splitlines():
-        match = re.fullmatch(rf"{name}(?:\{{(.*)\}})? (\S+)", line)
-        if match and all(f'{label}="{value}"' in (match[1] or "") for label, value in labels.items()):
-            return float(match[2])
-    return 0
+def test_figures_that_cloudwatch_does_not_take_are_counted(own_server):
+    server = own_server(AWS_ENDPOINT_URL_CLOUDWATCH=f"http://127.0.0.1:{free_port()}")
+    with deployed(server, PROBE) as function:
+        assert figure(server, "lambdock_metric_data_dropped_total") == 0
+        function.run("return 1")
+        dropped = "lambdock_metric_data_dropped_total"
+        # Invocations, Errors, Duration and ConcurrentExecutions of the resource, the function and the account at least.
+        wait_until(lambda: figure(server, dropped) >= 12, 30, "figures are dropped")
+        assert server.log.count("CloudWatch takes no metrics") == 1
 
 
 def statistics(cloudwatch, metric, *dimensions):
@@ -149,6 +150,21 @@ def statistics(cloudwatch, metric, *dimensions):
         EndTime=now + timedelta(minutes=5),
     )["MetricDataResults"]
     return tuple(sum(result["Values"]) for result in results)
+
+
+def maximum(cloudwatch, metric, *dimensions):
+    """The greatest value of a metric in the last hour, in just these dimensions; None if there is none."""
+    now = datetime.now(UTC)
+    points = cloudwatch.get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName=metric,
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(minutes=5),
+        Period=7200,
+        Statistics=["Maximum"],
+    )["Datapoints"]
+    return max((point["Maximum"] for point in points), default=None)
 
 
 def test_metrics_are_told_to_cloudwatch(server, upstream):
@@ -174,6 +190,108 @@ def test_metrics_are_told_to_cloudwatch(server, upstream):
         duration, count = statistics(cloudwatch, "Duration", name)
         assert (200 <= duration < 20_000, count) == (True, 3)
         assert statistics(cloudwatch, "ConcurrentExecutions", name)[1] == 3
+
+
+def test_throttles_belong_to_what_was_invoked(server, upstream):
+    cloudwatch = aws(upstream, "cloudwatch")
+    with deployed(server, PROBE) as function:
+        function.client.publish_version(FunctionName=function.name)
+        function.client.create_alias(FunctionName=function.name, Name="live", FunctionVersion="1")
+        function.client.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=0)
+        for qualifier in ["live", "live", None]:
+            with pytest.raises(function.client.exceptions.TooManyRequestsException):
+                function.run("return 1", **({"Qualifier": qualifier} if qualifier else {}))
+        server.restart()
+        name = ("FunctionName", function.name)
+        live = ("Resource", f"{function.name}:live")
+        assert statistics(cloudwatch, "Throttles", name, live)[0] == 2
+        assert statistics(cloudwatch, "Throttles", name, live, ("ExecutedVersion", "1"))[0] == 2
+        assert statistics(cloudwatch, "Throttles", name, ("Resource", function.name))[0] == 1
+        assert statistics(cloudwatch, "Throttles", name)[0] == 3
+        assert statistics(cloudwatch, "Throttles")[0] == 3
+
+
+def test_versions_that_an_alias_leads_to_have_their_own_figures(server, upstream):
+    cloudwatch = aws(upstream, "cloudwatch")
+    with deployed(server, PROBE) as function:
+        function.client.publish_version(FunctionName=function.name)
+        function.client.create_alias(FunctionName=function.name, Name="live", FunctionVersion="1")
+        function.run("return 1", Qualifier="live")
+        function.run("return 1", Qualifier="1")
+        server.restart()
+        name = ("FunctionName", function.name)
+        live, version = ("Resource", f"{function.name}:live"), ("ExecutedVersion", "1")
+        for metric in ["Invocations", "Duration"]:
+            assert statistics(cloudwatch, metric, name, live, version)[1] == 1
+        listed = cloudwatch.list_metrics(Namespace="AWS/Lambda", MetricName="Invocations")["Metrics"]
+        versions = [
+            metric["Dimensions"]
+            for metric in listed
+            if "ExecutedVersion" in [one["Name"] for one in metric["Dimensions"]]
+        ]
+        assert len(versions) == 1, "a version that is invoked as such leads nowhere"
+
+
+def test_concurrency_of_functions_and_of_the_account(server, upstream):
+    cloudwatch = aws(upstream, "cloudwatch")
+    source = "import time; time.sleep(2)"
+    with deployed(server, PROBE) as one, deployed(server, PROBE) as reserved, ThreadPoolExecutor(3) as callers:
+        reserved.client.put_function_concurrency(FunctionName=reserved.name, ReservedConcurrentExecutions=7)
+        calls = [callers.submit(each.run, source) for each in (one, one, reserved)]
+        for call in calls:
+            call.result().value()
+        server.restart()
+        assert maximum(cloudwatch, "ConcurrentExecutions", ("FunctionName", one.name)) == 2
+        assert maximum(cloudwatch, "ConcurrentExecutions", ("FunctionName", reserved.name)) == 1
+        assert maximum(cloudwatch, "ConcurrentExecutions") == 3
+        assert maximum(cloudwatch, "UnreservedConcurrentExecutions") == 2
+        assert maximum(cloudwatch, "ClaimedAccountConcurrency") == 9
+
+
+def test_provisioned_concurrency(server, upstream):
+    cloudwatch = aws(upstream, "cloudwatch")
+    with deployed(server, PROBE) as function, ThreadPoolExecutor(2) as callers:
+        function.client.publish_version(FunctionName=function.name)
+        named = {"FunctionName": function.name, "Qualifier": "1"}
+        function.client.put_provisioned_concurrency_config(**named, ProvisionedConcurrentExecutions=1)
+        get = function.client.get_provisioned_concurrency_config
+        wait_until(lambda: get(**named)["Status"] == "READY", 60, "it is provisioned")
+        run = lambda: function.run("import time; time.sleep(2)", Qualifier="1").value()  # noqa: E731
+        for call in [callers.submit(run) for _ in range(2)]:
+            call.result()
+        server.restart()
+        of = [("FunctionName", function.name), ("Resource", f"{function.name}:1")]
+        assert statistics(cloudwatch, "ProvisionedConcurrencyInvocations", *of)[0] == 1
+        assert statistics(cloudwatch, "ProvisionedConcurrencySpilloverInvocations", *of)[0] == 1
+        assert maximum(cloudwatch, "ProvisionedConcurrentExecutions", *of) == 1
+        assert maximum(cloudwatch, "ProvisionedConcurrencyUtilization", *of) == 1
+        assert maximum(cloudwatch, "ClaimedAccountConcurrency") == 2
+
+
+def test_figures_of_events_at_cloudwatch(server, upstream):
+    cloudwatch = aws(upstream, "cloudwatch")
+    missing = "arn:aws:sqs:us-east-1:000000000000:missing"
+    with deployed(server, PROBE, DeadLetterConfig={"TargetArn": missing}) as function:
+        function.client.publish_version(FunctionName=function.name)
+        function.client.create_alias(FunctionName=function.name, Name="live", FunctionVersion="1")
+        function.client.put_function_event_invoke_config(
+            FunctionName=function.name,
+            Qualifier="live",
+            MaximumRetryAttempts=0,
+            DestinationConfig={"OnFailure": {"Destination": missing}},
+        )
+        function.run("raise ValueError('on purpose')", InvocationType="Event", Qualifier="live")
+        of = {"function": function.name}
+        for failures in ["lambdock_dead_letter_errors_total", "lambdock_destination_delivery_failures_total"]:
+            wait_until(lambda failures=failures: figure(server, failures, **of) == 1, 30, failures)
+        server.restart()
+        name, live = ("FunctionName", function.name), ("Resource", f"{function.name}:live")
+        for metric in [
+            *["AsyncEventsReceived", "AsyncEventsDropped", "AsyncEventAge"],
+            *["DeadLetterErrors", "DestinationDeliveryFailures"],
+        ]:
+            assert statistics(cloudwatch, metric, name)[1] == 1, metric
+            assert statistics(cloudwatch, metric, name, live)[1] == 1, metric
 
 
 def test_metrics_of_events(server, upstream):

@@ -4,18 +4,16 @@ import json
 import re
 import socket
 
-import boto3
 import pytest
 
 from harness.deployment import deploy
 from harness.moto import Moto
+from harness.queues import ACCOUNT, REGION, Queue, aws
 from harness.server import Lambdock
 from harness.waiting import wait_until
 from harness.wire import UUID
 from harness.witness import WITNESSED, Witness
 
-ACCOUNT = "123456789012"
-REGION = "us-east-1"
 TIMESTAMP = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -39,39 +37,6 @@ def server(tmp_path_factory, moto, witness):
 @pytest.fixture
 def one(server, function):
     return function(WITNESSED)
-
-
-def aws(moto: Moto, service: str):
-    return boto3.client(
-        service,
-        endpoint_url=moto.url,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-
-
-class Queue:
-    """A queue at moto."""
-
-    def __init__(self, moto: Moto, name: str):
-        self._sqs = aws(moto, "sqs")
-        self.url = self._sqs.create_queue(QueueName=name)["QueueUrl"]
-        self.arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
-
-    def receive(self, timeout: float = 30) -> dict:
-        """The next message, once there is one."""
-
-        def messages() -> list:
-            answer = self._sqs.receive_message(QueueUrl=self.url, AttributeNames=["All"], MessageAttributeNames=["All"])
-            return answer.get("Messages", [])
-
-        (message,) = wait_until(messages, timeout, f"a message in {self.arn}")
-        self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-        return message
-
-    def is_empty(self) -> bool:
-        return "Messages" not in self._sqs.receive_message(QueueUrl=self.url)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Extensions: processes of their own, and threads of the runtime."""
 
 from harness.extensions import extension
+from harness.figures import figure
 from harness.waiting import wait_until
 
 
@@ -42,6 +43,15 @@ def test_the_answer_leaves_before_extensions_are_done(sandbox):
     assert not one.notes("done")
     (one.shared / "release").touch()
     assert one.function.run("return 2").value() == 2
+
+
+def test_what_extensions_take_after_the_function_is_told(sandbox):
+    one = sandbox({"slow": extension('if event["eventType"] == "INVOKE": time.sleep(0.5)')})
+    took = "lambdock_post_runtime_extensions_duration_seconds"
+    one.function.run("return 1")
+    wait_until(lambda: figure(one.server, f"{took}_count") == 1, 10, "its time is told")
+    assert 0.4 < figure(one.server, f"{took}_sum") < 5
+    assert figure(one.server, "lambdock_duration_seconds_sum") < figure(one.server, f"{took}_sum")
 
 
 def test_an_extension_does_not_see_what_is_the_runtimes(sandbox):

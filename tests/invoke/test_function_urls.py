@@ -224,6 +224,7 @@ def test_throttles_are_told_as_invoke_tells_them(function):
     one.client.put_function_concurrency(FunctionName=one.name, ReservedConcurrentExecutions=0)
     reply = url_of(one).call()
     assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (429, "TooManyRequestsException")
+    assert reply.headers["Retry-After"] == "1"
     reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
     assert reply.json() == {"Reason": reason, "Type": "User", "message": "Rate Exceeded."}
 
@@ -259,6 +260,20 @@ def test_a_url_goes_with_its_alias_and_its_function(function):
     assert ordered(own, "still").body == b"still"
     one.client.delete_function(FunctionName=one.name)
     assert own.call().status == 403
+
+
+def test_a_url_that_is_gone_is_forbidden_after_a_restart_too(own_server):
+    server = own_server(PERSISTENCE=1)
+    one = deploy(server, OBEDIENT)
+    one.client.publish_version(FunctionName=one.name)
+    one.client.create_alias(FunctionName=one.name, Name="live", FunctionVersion="1")
+    # One that was never called is as gone as any other.
+    url = url_of(one, Qualifier="live")
+    one.client.delete_alias(FunctionName=one.name, Name="live")
+    server.restart()
+    gone = url.call()
+    assert (gone.status, gone.json()) == (403, FORBIDDEN)
+    assert gone.headers["x-amzn-ErrorType"] == "AccessDeniedException"
 
 
 def test_an_update_is_seen_at_once(function):

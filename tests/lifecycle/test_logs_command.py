@@ -35,6 +35,53 @@ def test_lines_of_a_function_are_shown(server, settings):
         assert command(["logs", "--since", "2999-01-01T00:00:00Z", function.name], settings).stdout == ""
 
 
+def test_a_function_is_named_in_every_way_that_aws_takes(server, settings):
+    with deployed(server, PROBE) as function:
+        name, arn = function.name, function.configuration()["FunctionArn"]
+        function.client.publish_version(FunctionName=name)
+        function.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+        function.run("print('new')", LogType="Tail")
+        function.run("print('old')", Qualifier="1", LogType="Tail")
+
+        def shown(wanted):
+            done = command(["logs", wanted], settings)
+            assert done.returncode == 0, done.stderr
+            return [word for word in ("new", "old") if f"Z {word}\n" in done.stdout]
+
+        for wanted in [
+            name,
+            f"function:{name}",
+            f"000000000000:function:{name}",
+            f"us-east-1:000000000000:{name}",
+            arn,
+        ]:
+            assert shown(wanted) == ["new", "old"], wanted
+            assert shown(f"{wanted}:$LATEST") == ["new"], wanted
+            assert shown(f"{wanted}:1") == ["old"], wanted
+            assert shown(f"{wanted}:live") == ["old"], wanted
+        nowhere = [
+            *[f"{name}:2", f"{name}:nx", f"{arn}:nx", f"111111111111:function:{name}"],
+            *[arn.replace("us-east-1", "eu-west-1"), f"{name}:1:2", "arn:aws:s3:::bucket"],
+        ]
+        for wanted in nowhere:
+            done = command(["logs", wanted], settings)
+            assert (done.returncode, done.stdout) == (1, ""), wanted
+            assert f"there is no function {wanted}" in done.stderr
+
+
+def test_an_alias_that_leads_to_two_versions_shows_both(server, settings):
+    with deployed(server, PROBE) as function:
+        for number in ("1", "2"):
+            function.configure(Description=number)
+            function.client.publish_version(FunctionName=function.name)
+            function.run(f"print('of {number}')", Qualifier=number, LogType="Tail")
+        function.run("print('of neither')", LogType="Tail")
+        both = {"AdditionalVersionWeights": {"2": 0.5}}
+        function.client.create_alias(FunctionName=function.name, Name="both", FunctionVersion="1", RoutingConfig=both)
+        shown = command(["logs", f"{function.name}:both"], settings).stdout
+        assert "of 1" in shown and "of 2" in shown and "of neither" not in shown
+
+
 def test_lines_are_followed_until_lambdock_ends(own_server):
     server = own_server()
     function = deploy(server)

@@ -371,6 +371,9 @@ pub struct Done {
     /// `Max Memory Used` in bytes; `None` when it cannot be measured here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_memory_bytes: Option<u64>,
+    /// Microseconds that extensions took after the runtime was done; `None` without extensions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extensions_us: Option<u64>,
 }
 
 /// Documents of X-Ray segments that the function has sent to its daemon. The body holds them one after the other, as

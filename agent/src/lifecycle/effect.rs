@@ -73,6 +73,8 @@ pub struct Finish {
     pub duration_us: u64,
     /// `Init Duration` in microseconds, for the first invocation after an init phase of its own.
     pub init_us: Option<u64>,
+    /// From the end of the runtime's part to the end of all, in microseconds, if there are extensions.
+    pub extensions_us: Option<u64>,
 }
 
 /// What the runtime has done of an invocation.

@@ -153,7 +153,9 @@ async fn invoke(shared: &Shared, target: Invocation) -> Invoked {
         Err(invoke::Error::Missing) => return Invoked::Missing(missing(&arn)),
         Err(error) => return Invoked::Broken(ErrorObject::message(error.to_string())),
     };
-    let Ok(permit) = shared.invoker.admit(&function, &deployment) else { return Invoked::Throttled };
+    let Ok(permit) = shared.invoker.admit(&function, Some(&qualifier), &deployment) else {
+        return Invoked::Throttled;
+    };
     let request = Request {
         function,
         invoked_arn: arn,
@@ -163,9 +165,7 @@ async fn invoke(shared: &Shared, target: Invocation) -> Invoked {
         tenant_id: None,
         log_type: LogType::None,
     };
-    let answered = shared.invoker.invoke(&deployment, request, event).await;
-    drop(permit);
-    match answered {
+    match shared.invoker.invoke(&deployment, request, event, permit).await {
         Ok(answer) if answer.outcome == Outcome::Success => Invoked::Succeeded(answer.payload),
         Ok(answer) => Invoked::Failed(answer.payload),
         Err(invoke::Error::Pool(pool::Error::ShuttingDown)) => Invoked::Closing,
@@ -223,7 +223,8 @@ async fn chained_end(
                 input: event,
             };
             return match shared.begin(start).await {
-                Ok(child) => {
+                Ok(begun) => {
+                    let child = begun.entry();
                     let linked =
                         shared.change(entry, |execution| execution.has_child(operation, &child.arn)).await;
                     if let Err(error) = linked {

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use lambdock_domain::durable::DurableConfig;
 
 use super::schedule::Failed;
-use super::work::Event;
+use super::work::{BegunExecution, Event};
 use crate::durable::{Executions, Start};
-use crate::invoke::{Answer, Error, Invoker, LATEST, LogType, Outcome, Request};
+use crate::invoke::{Answer, Error, Invoker, LATEST, LogType, Request};
 use crate::pool::{self, Deployment};
 
 /// How it went.
@@ -20,6 +20,8 @@ pub(super) enum Attempt {
         /// Its answer.
         answer: Answer,
     },
+    /// A durable execution has begun, which takes its time.
+    Begun(BegunExecution),
     /// It did not get to the function.
     Refused {
         /// Why.
@@ -59,7 +61,7 @@ pub(super) async fn attempt(
     if invoker.reserved(&event.function) == Some(0) {
         return Attempt::throttled(Failed::ReservesNothing);
     }
-    let Ok(permit) = invoker.admit(&event.function, &deployment) else {
+    let Ok(permit) = invoker.admit(&event.function, event.qualifier.as_deref(), &deployment) else {
         return Attempt::throttled(Failed::Throttled);
     };
     let request = Request {
@@ -72,9 +74,7 @@ pub(super) async fn attempt(
         tenant_id: event.tenant.clone(),
         log_type: LogType::None,
     };
-    let answered = invoker.invoke(&deployment, request, payload).await;
-    drop(permit);
-    match answered {
+    match invoker.invoke(&deployment, request, payload, permit).await {
         Ok(answer) => Attempt::Answered { version: deployment.version.clone(), answer },
         Err(error) => refused(error),
     }
@@ -98,11 +98,11 @@ async fn begin(
         input: String::from_utf8_lossy(&payload).into_owned(),
     };
     match executions.begin(start).await {
-        Ok(_) => {
-            let payload = Bytes::from_static(b"null");
-            let answer = Answer { payload, outcome: Outcome::Success, log_tail: None };
-            Attempt::Answered { version: deployment.version.clone(), answer }
-        }
+        Ok(begun) => Attempt::Begun(BegunExecution {
+            event: event.clone(),
+            execution: begun.entry().arn().to_owned(),
+            version: deployment.version.clone(),
+        }),
         Err(error) => Attempt::Refused { failed: Failed::System, code: 500, reason: error.to_string() },
     }
 }

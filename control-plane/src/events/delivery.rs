@@ -227,6 +227,7 @@ mod tests {
         Delivery {
             target: target.into(),
             function: FunctionId { scope, name: "f".into() },
+            qualifier: None,
             trace: "Root=1-2-3".into(),
             message,
             failures: 0,

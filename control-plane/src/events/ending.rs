@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use lambdock_domain::durable;
 use lambdock_domain::event_invoke::EventInvokeConfig;
 use lambdock_domain::{FunctionId, FunctionReference, Qualifier, Scope, Timestamp};
 use tracing::{debug, info, warn};
@@ -14,9 +15,10 @@ use super::journal::Change;
 use super::queue::Number;
 use super::record::{self, Outcome, Response};
 use super::schedule::{self, Condition, Failed, Limits, Next};
-use super::work::{Delivery, Event, Item, Message, Result as Ended, Work};
-use super::{Place, Shared, count};
+use super::work::{BegunExecution, Delivery, Event, Item, Message, Result as Ended, Work};
+use super::{Place, Shared, count, postpone};
 use crate::ambient::{new_id, now};
+use crate::durable::envelope;
 use crate::invoke::{self, LATEST, trace};
 use crate::metrics::Metric;
 use crate::store::{self, Resources};
@@ -58,14 +60,24 @@ impl Shared {
         // AWS has it from the event's arrival until the function runs.
         let age = Duration::from_millis(now().0.abs_diff(event.accepted.0));
         let attempted = attempt(&self.invoker, &self.executions, &event, payload.clone()).await;
-        if let Attempt::Answered { .. } = &attempted {
-            self.tally(&event.function, Metric::AsyncEventAge, age.as_secs_f64() * 1000.0);
+        if let Attempt::Answered { .. } | Attempt::Begun(_) = &attempted {
+            self.tally(
+                &event.function,
+                event.qualifier.as_deref(),
+                Metric::AsyncEventAge,
+                age.as_secs_f64() * 1000.0,
+            );
         }
         match attempted {
             Attempt::Interrupted => {}
+            Attempt::Begun(begun) => {
+                let item = Item { work: Work::Execution(begun), body: payload };
+                let add = Change::Add { number: self.journal.number(), due: now(), item };
+                self.settle(&place, number, vec![Change::Remove(number), add]).await;
+            }
             Attempt::Gone => {
                 let dropped = count(&self.counters.dropped);
-                self.tally(&event.function, Metric::AsyncEventsDropped, 1.0);
+                self.tally(&event.function, event.qualifier.as_deref(), Metric::AsyncEventsDropped, 1.0);
                 info!(dropped, "an event is dropped: what it was for is gone");
                 self.settle(&place, number, vec![Change::Remove(number)]).await;
             }
@@ -78,7 +90,8 @@ impl Shared {
                 let condition = match self.after(Failed::Function, &event, &version).await {
                     Ok(condition) => condition,
                     Err((event, due)) => {
-                        return self.postpone(&place, number, due, Work::Event(*event)).await;
+                        return postpone(&self.journal, &self.waiting, number, due, Work::Event(*event))
+                            .await;
                     }
                 };
                 let response = Some(&answer.payload[..]);
@@ -104,13 +117,43 @@ impl Shared {
                         if failed == Failed::System && self.may_warn() {
                             warn!(reason, "an event could not be run; it is tried again");
                         }
-                        return self.postpone(&place, number, due, Work::Event(*event)).await;
+                        return postpone(&self.journal, &self.waiting, number, due, Work::Event(*event))
+                            .await;
                     }
                 };
                 let ending = Ending { condition, version, response: None, code, reason: &reason };
                 self.give_up(&place, number, &event, &payload, ending).await;
             }
         }
+    }
+
+    /// Waits for the end of a durable execution, and sees that it is told. [AWS: durable functions, dead-letter queues]
+    pub(super) async fn follow(
+        &self,
+        place: &Place<'_>,
+        number: Number,
+        begun: BegunExecution,
+        payload: Bytes,
+    ) {
+        let Some(entry) = self.executions.find(&begun.execution) else {
+            // It was forgotten, long after its end.
+            return self.settle(place, number, vec![Change::Remove(number)]).await;
+        };
+        let Some(end) = self.closing.run_until_cancelled(entry.end()).await else { return };
+        let BegunExecution { event, version, .. } = begun;
+        if end.outcome == durable::Outcome::Succeeded {
+            let result = end.result.unwrap_or_else(|| "null".to_owned());
+            return self.succeed(place, number, &event, &payload, &version, result.as_bytes()).await;
+        }
+        let response = envelope::caller_error(end.error.as_ref());
+        let ending = Ending {
+            condition: Condition::RetriesExhausted,
+            version: &version,
+            response: Some(&response),
+            code: 200,
+            reason: &record::error_message(&response),
+        };
+        self.give_up(place, number, &event, &payload, ending).await;
     }
 
     async fn is_too_old(&self, event: &Event) -> bool {
@@ -167,10 +210,10 @@ impl Shared {
         let Ending { condition, version, response, code, reason } = ending;
         let Ok(chosen) = self.chosen(event, version).await else { return self.try_later(place, number) };
         let dropped = count(&self.counters.dropped);
-        self.tally(&event.function, Metric::AsyncEventsDropped, 1.0);
+        self.tally(&event.function, event.qualifier.as_deref(), Metric::AsyncEventsDropped, 1.0);
         if condition == Condition::RecursiveInvocation {
             count(&self.counters.recursive);
-            self.tally(&event.function, Metric::RecursiveInvocationsDropped, 1.0);
+            self.tally(&event.function, event.qualifier.as_deref(), Metric::RecursiveInvocationsDropped, 1.0);
         }
         info!(condition = condition.as_str(), reason, dropped, "an event is given up");
         let mut changes = vec![Change::Remove(number)];
@@ -217,7 +260,7 @@ impl Shared {
                 failures,
                 refusals,
             };
-            self.tally(&event.function, Metric::AsyncEventsReceived, 1.0);
+            self.tally(&event.function, event.qualifier.as_deref(), Metric::AsyncEventsReceived, 1.0);
             let item = Item { work: Work::Event(event), body };
             self.counters.received.fetch_add(1, Ordering::Relaxed);
             return Change::Add { number: self.journal.number(), due: now, item };
@@ -227,9 +270,9 @@ impl Shared {
     }
 
     fn delivery(&self, event: &Event, target: String, message: Message, body: Bytes) -> Change {
-        let function = event.function.clone();
+        let (function, qualifier) = (event.function.clone(), event.qualifier.clone());
         let trace = trace::enter(&event.trace, &event.function).header;
-        let work = Work::Delivery(Delivery { target, function, trace, message, failures: 0 });
+        let work = Work::Delivery(Delivery { target, function, qualifier, trace, message, failures: 0 });
         Change::Add { number: self.journal.number(), due: now(), item: Item { work, body } }
     }
 
@@ -274,7 +317,8 @@ impl Shared {
                         );
                     }
                     let delivery = Delivery { failures, ..delivery };
-                    return self.postpone(place, number, due, Work::Delivery(delivery)).await;
+                    return postpone(&self.journal, &self.waiting, number, due, Work::Delivery(delivery))
+                        .await;
                 }
             },
         };
@@ -285,7 +329,7 @@ impl Shared {
             Message::DeadLetter { .. } => (&self.counters.dead_letter_errors, Metric::DeadLetterErrors),
         };
         let lost = count(counter);
-        self.tally(&delivery.function, metric, 1.0);
+        self.tally(&delivery.function, delivery.qualifier.as_deref(), metric, 1.0);
         let function = delivery.function.arn();
         warn!(target = delivery.target, function.arn = function, reason, lost, "a destination is not told");
         self.settle(place, number, vec![Change::Remove(number)]).await;

@@ -45,6 +45,9 @@ pub(super) struct Delivery {
     pub(super) target: String,
     /// The function whose event it was.
     pub(super) function: FunctionId,
+    /// As it was invoked.
+    #[serde(default)]
+    pub(super) qualifier: Option<String>,
     /// `X-Amzn-Trace-Id` that the function was given.
     pub(super) trace: String,
     /// What is told.
@@ -94,11 +97,24 @@ impl Result {
     }
 }
 
+/// A durable execution that an asynchronous invocation has begun. Who is to hear of its end is told then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BegunExecution {
+    /// The invocation.
+    pub event: Event,
+    /// ARN of the execution.
+    pub execution: String,
+    /// The version that runs.
+    pub version: String,
+}
+
 /// One thing to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Work {
     /// Run a function.
     Event(Event),
+    /// Wait for the end of a durable execution.
+    Execution(BegunExecution),
     /// Tell a destination.
     Delivery(Delivery),
 }
@@ -115,6 +131,8 @@ pub(super) struct Item {
 pub(super) enum Lane {
     /// Events of one function.
     Function(FunctionId),
+    /// The end of one durable execution, by its ARN.
+    Execution(String),
     /// Deliveries to one ARN.
     Target(String),
 }
@@ -123,6 +141,7 @@ impl Work {
     pub(super) fn lane(&self) -> Lane {
         match self {
             Self::Event(event) => Lane::Function(event.function.clone()),
+            Self::Execution(begun) => Lane::Execution(begun.execution.clone()),
             Self::Delivery(delivery) => Lane::Target(delivery.target.clone()),
         }
     }

@@ -38,32 +38,20 @@ pub enum Found {
 /// Region and id.
 type Key = (String, String);
 
-#[derive(Debug)]
-enum Entry {
-    Known(Arc<Target>),
-    /// The function has changed since, and perhaps the URL with it.
-    Stale,
-}
-
 /// URLs that have been called.
 ///
 /// The store tells of every change while it holds its lock, and what is remembered here was read under the same lock.
 #[derive(Debug, Default)]
 pub struct Directory {
-    entries: RwLock<HashMap<Key, Entry>>,
+    entries: RwLock<HashMap<Key, Arc<Target>>>,
 }
 
-/// URLs that are remembered. Beyond that those are forgotten that may be gone.
+/// URLs that are remembered.
 const REMEMBERED: usize = 10_000;
 
 impl Observer for Directory {
     fn changed(&self, id: &FunctionId) {
-        let mut entries = self.entries_mut();
-        for entry in entries.values_mut() {
-            if matches!(entry, Entry::Known(target) if target.function == *id) {
-                *entry = Entry::Stale;
-            }
-        }
+        self.entries_mut().retain(|_, target| target.function != *id);
     }
 
     fn concurrency(&self, _: &Share) {}
@@ -76,7 +64,7 @@ impl Directory {
     /// The store failed.
     pub async fn find(self: &Arc<Self>, store: &Store, address: &Address) -> Result<Found, store::Error> {
         let key: Key = (address.region.clone(), address.id.clone());
-        if let Some(Entry::Known(target)) = self.entries().get(&key) {
+        if let Some(target) = self.entries().get(&key) {
             return Ok(Found::Target(Arc::clone(target)));
         }
         let directory = Arc::clone(self);
@@ -85,30 +73,27 @@ impl Directory {
                 let all = resources.attached_by::<FunctionUrl>(&key.1)?;
                 let url = all.into_iter().find(|url| url.function.scope.region == key.0);
                 let Some(Attached { function, qualifier, value: url }) = url else {
-                    let was_known = directory.entries().contains_key(&key);
-                    return Ok(if was_known { Found::Gone } else { Found::Unknown });
+                    let was_there = resources.was_url(&key.0, &key.1)?;
+                    return Ok(if was_there { Found::Gone } else { Found::Unknown });
                 };
                 let policy = resources.attached::<Policy>(&function, &qualifier)?;
                 let target = Arc::new(Target { function, qualifier, url, policy });
                 let mut entries = directory.entries_mut();
                 if entries.len() >= REMEMBERED {
-                    entries.retain(|_, entry| matches!(entry, Entry::Known(_)));
-                    if entries.len() >= REMEMBERED {
-                        entries.clear();
-                    }
+                    entries.clear();
                 }
-                entries.insert(key, Entry::Known(Arc::clone(&target)));
+                entries.insert(key, Arc::clone(&target));
                 Ok(Found::Target(target))
             })
             .await
     }
 
-    fn entries(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Key, Entry>> {
+    fn entries(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Key, Arc<Target>>> {
         // Entries are put in and replaced whole, here and below.
         self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn entries_mut(&self) -> RwLockWriteGuard<'_, HashMap<Key, Entry>> {
+    fn entries_mut(&self) -> RwLockWriteGuard<'_, HashMap<Key, Arc<Target>>> {
         self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

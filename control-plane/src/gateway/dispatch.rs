@@ -23,7 +23,7 @@ use super::upstream::{self, Upstream};
 use super::{foreign, host, lambdock, localstack, origin};
 use crate::api::functions::archive_at;
 use crate::api::{Caller, Context, new_id};
-use crate::cloudwatch::LogForwarder;
+use crate::cloudwatch::{LogForwarder, MetricForwarder};
 use crate::config::Live;
 use crate::executor::Executor;
 use crate::function_url::host::Address;
@@ -56,6 +56,8 @@ pub struct Gateway {
     pub traces: Arc<Forwarder>,
     /// Where logs go.
     pub log_forwarder: Arc<LogForwarder>,
+    /// Where figures go.
+    pub metric_forwarder: MetricForwarder,
     /// The last lines of functions.
     pub recent_logs: Arc<Recent>,
     /// Which access keys name accounts.

@@ -1,22 +1,20 @@
 //! Lambdock's own endpoints: figures for Prometheus, and what functions log.
 
+mod lines;
+
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use futures_util::stream;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, StreamBody};
-use hyper::body::Frame;
+use http_body_util::{BodyExt as _, Full};
 use lambdock_domain::FunctionId;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::dispatch::Gateway;
-use super::scope::default_scope;
 use super::server::Body;
-use crate::logs::{Line, Recent};
 use crate::metrics::{Figures, Metric};
 
 const METRICS: &str = "/_lambdock/metrics";
@@ -36,7 +34,7 @@ pub(super) async fn answer(gateway: &Gateway, parts: &Parts) -> Option<Response<
     Some(match function {
         Some(name) => {
             let name = percent_decode_str(name).decode_utf8_lossy().into_owned();
-            lines(gateway, name, parts.uri.query().unwrap_or_default()).await
+            lines::answer(gateway, &name, parts.uri.query().unwrap_or_default()).await
         }
         None => {
             let mut response = whole(figures(gateway).into());
@@ -56,87 +54,6 @@ fn refusal(status: StatusCode, message: &str) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-/// One JSON object for each line, one below the other; with `follow=1` for as long as the client listens. `since`: in
-/// milliseconds since the epoch.
-async fn lines(gateway: &Gateway, function: String, query: &str) -> Response<Body> {
-    let value = |name: &str| {
-        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
-    };
-    let Ok(since_ms) = value("since").unwrap_or("0").parse::<u64>() else {
-        return refusal(StatusCode::BAD_REQUEST, "since is a number of milliseconds since the epoch");
-    };
-    let follow = value("follow").is_some_and(|follow| follow == "1" || follow == "true");
-    let recent = gateway.recent_logs.clone();
-    if recent.after(&function, 0, 0).is_none() {
-        match exists(gateway, &function).await {
-            Ok(true) => {}
-            Ok(false) => return refusal(StatusCode::NOT_FOUND, &format!("there is no function {function}")),
-            Err(error) => return refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-        }
-    }
-    let written = recent.written();
-    let reading = Reading { recent, function, since_ms, number: 0, written, follow };
-    let pieces = stream::unfold(reading, |mut reading| async move {
-        let piece = reading.next().await?;
-        Some((Ok(Frame::data(piece)), reading))
-    });
-    let mut response = Response::new(StreamBody::new(pieces).boxed_unsync());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-    response
-}
-
-/// Whether there is a function of that name, or ARN, that has only not written anything yet.
-async fn exists(gateway: &Gateway, function: &str) -> Result<bool, crate::store::Error> {
-    let mut parts = function.split(':').skip(3);
-    let id = match (parts.next(), parts.next(), parts.nth(1)) {
-        (Some(region), Some(account), Some(name)) => FunctionId {
-            scope: lambdock_domain::Scope { region: region.to_owned(), account: account.to_owned() },
-            name: name.to_owned(),
-        },
-        _ => FunctionId { scope: default_scope(), name: function.to_owned() },
-    };
-    Ok(gateway.context.store.function(&id).await?.is_some())
-}
-
-/// Somebody who reads a function's lines.
-struct Reading {
-    recent: std::sync::Arc<Recent>,
-    function: String,
-    since_ms: u64,
-    /// Of what was read last.
-    number: u64,
-    written: tokio::sync::watch::Receiver<bool>,
-    follow: bool,
-}
-
-impl Reading {
-    /// The next lines; `None`: there are no more.
-    async fn next(&mut self) -> Option<Bytes> {
-        loop {
-            let open = *self.written.borrow_and_update();
-            let found = self.recent.after(&self.function, self.number, self.since_ms);
-            if let Some((lines, number)) = found.filter(|(lines, _)| !lines.is_empty()) {
-                self.number = number;
-                return Some(written(&lines));
-            }
-            if !self.follow || !open || self.written.changed().await.is_err() {
-                return None;
-            }
-        }
-    }
-}
-
-fn written(lines: &[Line]) -> Bytes {
-    let mut text = String::new();
-    for line in lines {
-        // Numbers and texts only: they always can be written.
-        text.push_str(&serde_json::to_string(line).unwrap_or_default());
-        text.push('\n');
-    }
-    text.into()
 }
 
 /// [Prometheus: text-based format]
@@ -199,6 +116,12 @@ fn figures(gateway: &Gateway) -> String {
             "Log events that CloudWatch Logs did not take.",
             logs,
         ),
+        (
+            "lambdock_metric_data_dropped_total",
+            "counter",
+            "Figures that CloudWatch did not take.",
+            gateway.metric_forwarder.dropped(),
+        ),
     ] {
         head(&mut text, name, kind, about);
         let _ = writeln!(text, "{name} {value}");
@@ -206,10 +129,20 @@ fn figures(gateway: &Gateway) -> String {
     text
 }
 
-const COUNTERS: [(Metric, &str, &str); 8] = [
+const COUNTERS: [(Metric, &str, &str); 10] = [
     (Metric::Invocations, "lambdock_invocations_total", "Times that functions' code ran."),
     (Metric::Errors, "lambdock_errors_total", "Invocations that failed in the function."),
     (Metric::Throttles, "lambdock_throttles_total", "Requests that found no concurrency."),
+    (
+        Metric::ProvisionedConcurrencyInvocations,
+        "lambdock_provisioned_concurrency_invocations_total",
+        "Invocations in provisioned environments.",
+    ),
+    (
+        Metric::ProvisionedConcurrencySpilloverInvocations,
+        "lambdock_provisioned_concurrency_spillover_invocations_total",
+        "Invocations elsewhere while all provisioned environments were at work.",
+    ),
     (Metric::AsyncEventsReceived, "lambdock_async_events_received_total", "Events taken for later."),
     (Metric::AsyncEventsDropped, "lambdock_async_events_dropped_total", "Events that were given up."),
     (
@@ -225,8 +158,13 @@ const COUNTERS: [(Metric, &str, &str); 8] = [
     (Metric::DeadLetterErrors, "lambdock_dead_letter_errors_total", "Dead-letter queues that were not told."),
 ];
 
-const SUMMARIES: [(Metric, &str, &str); 2] = [
+const SUMMARIES: [(Metric, &str, &str); 3] = [
     (Metric::Duration, "lambdock_duration_seconds", "Time that invocations took."),
+    (
+        Metric::PostRuntimeExtensionsDuration,
+        "lambdock_post_runtime_extensions_duration_seconds",
+        "Time that extensions took after the function was done.",
+    ),
     (Metric::AsyncEventAge, "lambdock_async_event_age_seconds", "Time from taking an event to running it."),
 ];
 

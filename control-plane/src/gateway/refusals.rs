@@ -1,9 +1,14 @@
 //! Errors of the API as AWS's types.
 
 use http::StatusCode;
+use http::header::{HeaderValue, RETRY_AFTER};
 
 use crate::api::Error;
 use crate::wire::{ErrorCode, ServiceError};
+
+/// Seconds after which a throttled caller may try again. [AWS: `retryAfterSeconds` of TooManyRequestsException, which says
+/// no more than that it is a number] Executions end all the time: the least there is.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// [LocalStack: status and type for what is not there]
 pub(super) fn not_implemented(message: &str) -> ServiceError {
@@ -59,6 +64,7 @@ pub(super) fn refusal(error: Error) -> ServiceError {
         Error::Throttled(throttle) => {
             ServiceError::new(ErrorCode::TooManyRequestsException, "Rate Exceeded.")
                 .with_member("Reason", throttle.as_str())
+                .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS)
         }
         Error::AlreadyStarted(message) => {
             ServiceError::new(ErrorCode::DurableExecutionAlreadyStartedException, message)

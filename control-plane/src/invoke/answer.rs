@@ -154,6 +154,7 @@ mod tests {
             billed_ms: 1,
             init_us: None,
             max_memory_bytes: None,
+            extensions_us: None,
         };
         InvocationEvent::Done { done, log_tail: Bytes::from_static(b"REPORT") }
     }

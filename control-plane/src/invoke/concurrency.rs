@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use lambdock_domain::concurrency::Share;
 use lambdock_domain::{FunctionId, Scope};
 
+use crate::metrics::{self, Standing};
+
 /// Why an invocation is refused for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Throttle {
@@ -121,8 +123,13 @@ impl Concurrency {
             let running = books.in_provisioned.entry(version.to_owned()).or_default();
             if *running < provisioned {
                 *running += 1;
+                let at_work = *running;
+                let of_function = books.in_provisioned.values().sum();
                 drop(books);
-                return Ok(Permit { account, function, place: Place::Provisioned(version.to_owned()) });
+                let place = metrics::Place::Provisioned { at_work, ready: provisioned, of_function };
+                let standing = account.standing(place);
+                let place = Place::Provisioned(version.to_owned());
+                return Ok(Permit { account, function, place, standing });
             }
         }
         let place = match books.reserved {
@@ -141,11 +148,19 @@ impl Concurrency {
         };
         books.running += 1;
         drop(books);
-        Ok(Permit { account, function, place })
+        let spilled = provisioned > 0;
+        let standing =
+            account.standing(if spilled { metrics::Place::Spilled } else { metrics::Place::OnDemand });
+        Ok(Permit { account, function, place, standing })
     }
 }
 
 impl Account {
+    fn standing(&self, place: metrics::Place) -> Standing {
+        let (unreserved, kept) = (self.running.load(Ordering::Relaxed), self.kept.load(Ordering::Relaxed));
+        Standing { unreserved, kept, place }
+    }
+
     fn function(&self, name: &str) -> Arc<Function> {
         if let Some(function) = self.functions.read().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Arc::clone(function);
@@ -167,6 +182,14 @@ pub struct Permit {
     account: Arc<Account>,
     function: Arc<Function>,
     place: Place,
+    standing: Standing,
+}
+
+impl Permit {
+    /// How much was in use when it was given, itself included.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
 }
 
 impl Drop for Permit {
@@ -234,8 +257,11 @@ mod tests {
     fn provisioned_environments_are_taken_first_and_are_part_of_the_reservation() {
         let concurrency = Concurrency::new(10);
         keep(&concurrency, "a", Some(2), 1);
-        let _provisioned = concurrency.enter(&id("a"), "1", 1).unwrap();
-        let _spilled = concurrency.enter(&id("a"), "1", 1).unwrap();
+        let within = concurrency.enter(&id("a"), "1", 1).unwrap();
+        let place = metrics::Place::Provisioned { at_work: 1, ready: 1, of_function: 1 };
+        assert_eq!(within.standing(), Standing { unreserved: 0, kept: 2, place });
+        let spilled = concurrency.enter(&id("a"), "1", 1).unwrap();
+        assert_eq!(spilled.standing().place, metrics::Place::Spilled);
         assert_eq!(concurrency.enter(&id("a"), "1", 1).err(), Some(Throttle::Reserved));
         keep(&concurrency, "b", Some(1), 1);
         assert_eq!(enter(&concurrency, "b").err(), Some(Throttle::Reserved));

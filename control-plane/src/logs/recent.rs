@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
+use lambdock_domain::FunctionReference;
 use lambdock_protocol::{Log, LogSource};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -52,6 +53,32 @@ pub enum Source {
     Extension,
     /// Lambda itself.
     Platform,
+}
+
+/// Whose lines are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Any, if it is not said.
+    pub region: Option<String>,
+    /// Any, if it is not said.
+    pub account: Option<String>,
+    /// The function's name.
+    pub name: String,
+    /// Only of these versions, if it is said.
+    pub versions: Option<Vec<String>>,
+}
+
+impl Wanted {
+    fn is_of(&self, arn: &str) -> bool {
+        let fits = |wanted: &Option<String>, found: Option<String>| wanted.is_none() || *wanted == found;
+        FunctionReference::parse(arn).is_some_and(|found| {
+            found.name == self.name && fits(&self.region, found.region) && fits(&self.account, found.account)
+        })
+    }
+
+    fn takes(&self, line: &Line) -> bool {
+        self.versions.as_ref().is_none_or(|versions| versions.contains(&line.version))
+    }
 }
 
 #[derive(Default)]
@@ -114,12 +141,12 @@ impl Recent {
         Arc::clone(rings.entry(arn.to_owned()).or_default())
     }
 
-    /// Lines of the function with this name or ARN that have been written since, oldest first, with the number to ask
-    /// with the next time; the first time it is 0. `None`: no such function has written any.
-    pub fn after(&self, function: &str, number: u64, since_ms: u64) -> Option<(Vec<Line>, u64)> {
+    /// Lines that have been written since, oldest first, with the number to ask with the next time; the first time it
+    /// is 0. `None`: no such function has written any.
+    pub fn after(&self, wanted: &Wanted, number: u64, since_ms: u64) -> Option<(Vec<Line>, u64)> {
         let rings: Vec<_> = {
             let rings = self.rings.read().unwrap_or_else(PoisonError::into_inner);
-            let meant = rings.iter().filter(|(arn, _)| is_meant(arn, function));
+            let meant = rings.iter().filter(|(arn, _)| wanted.is_of(arn));
             meant.map(|(_, ring)| Arc::clone(ring)).collect()
         };
         if rings.is_empty() {
@@ -129,7 +156,8 @@ impl Recent {
         for ring in rings {
             let ring = locked(&ring);
             let begin = ring.lines.partition_point(|(written, _)| *written <= number);
-            found.extend(ring.lines.range(begin..).filter(|(_, line)| line.time_ms >= since_ms).cloned());
+            let fits = |line: &Line| line.time_ms >= since_ms && wanted.takes(line);
+            found.extend(ring.lines.range(begin..).filter(|(_, line)| fits(line)).cloned());
         }
         found.sort_by_key(|(written, _)| *written);
         let last = found.last().map_or(number, |(written, _)| *written);
@@ -160,11 +188,6 @@ impl Recent {
             self.bytes.fetch_sub(ring.shrink(half), Ordering::Relaxed);
         }
     }
-}
-
-/// Whether a function is the one with this name or ARN.
-fn is_meant(arn: &str, function: &str) -> bool {
-    arn == function || arn.rsplit(':').next() == Some(function)
 }
 
 impl LogSink for Recent {
@@ -207,20 +230,28 @@ mod tests {
     use super::*;
     use crate::executor::EnvironmentId;
 
-    fn environment(name: &str) -> EnvironmentInfo {
+    fn environment(name: &str, version: &str) -> EnvironmentInfo {
         EnvironmentInfo {
             id: EnvironmentId::random(),
             function_name: name.into(),
-            function_arn: format!("arn:aws:lambda:us-east-1:000000000000:function:{name}:$LATEST"),
-            function_version: "$LATEST".into(),
+            function_arn: format!("arn:aws:lambda:us-east-1:000000000000:function:{name}:{version}"),
+            function_version: version.into(),
             log_group: format!("/aws/lambda/{name}"),
             log_stream: "s".into(),
         }
     }
 
     fn write(recent: &Recent, name: &str, time_ms: u64, text: &str) {
+        write_of(recent, &environment(name, "$LATEST"), time_ms, text);
+    }
+
+    fn write_of(recent: &Recent, environment: &EnvironmentInfo, time_ms: u64, text: &str) {
         let log = Log { source: LogSource::Function, time_ms, request_id: None, whole: false };
-        recent.lines(&environment(name), &log, &Bytes::copy_from_slice(text.as_bytes()));
+        recent.lines(environment, &log, &Bytes::copy_from_slice(text.as_bytes()));
+    }
+
+    fn named(name: &str) -> Wanted {
+        Wanted { region: None, account: None, name: name.into(), versions: None }
     }
 
     fn texts(found: &(Vec<Line>, u64)) -> Vec<&str> {
@@ -230,15 +261,30 @@ mod tests {
     #[test]
     fn lines_are_told_from_where_they_were_read_last() {
         let recent = Recent::default();
-        assert_eq!(recent.after("f", 0, 0), None);
+        let f = named("f");
+        assert_eq!(recent.after(&f, 0, 0), None);
         write(&recent, "f", 1, "a\nb\n");
         write(&recent, "g", 1, "other\n");
-        let first = recent.after("f", 0, 0).unwrap();
+        let first = recent.after(&f, 0, 0).unwrap();
         assert_eq!(texts(&first), ["a", "b"]);
         write(&recent, "f", 5, "c\n");
-        let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
-        assert_eq!(texts(&recent.after(arn, first.1, 0).unwrap()), ["c"]);
-        assert_eq!(texts(&recent.after("f", 0, 2).unwrap()), ["c"]);
+        assert_eq!(texts(&recent.after(&f, first.1, 0).unwrap()), ["c"]);
+        assert_eq!(texts(&recent.after(&f, 0, 2).unwrap()), ["c"]);
+    }
+
+    #[test]
+    fn what_is_said_of_a_function_has_to_fit() {
+        let recent = Recent::default();
+        write_of(&recent, &environment("f", "$LATEST"), 1, "new\n");
+        write_of(&recent, &environment("f", "1"), 1, "old\n");
+        let region = |region: &str| Wanted { region: Some(region.into()), ..named("f") };
+        assert_eq!(texts(&recent.after(&region("us-east-1"), 0, 0).unwrap()), ["new", "old"]);
+        assert_eq!(recent.after(&region("eu-west-1"), 0, 0), None);
+        let account = Wanted { account: Some("000000000007".into()), ..named("f") };
+        assert_eq!(recent.after(&account, 0, 0), None);
+        let version = |version: &str| Wanted { versions: Some(vec![version.into()]), ..named("f") };
+        assert_eq!(texts(&recent.after(&version("1"), 0, 0).unwrap()), ["old"]);
+        assert_eq!(texts(&recent.after(&version("2"), 0, 0).unwrap()), Vec::<&str>::new());
     }
 
     #[test]

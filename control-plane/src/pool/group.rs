@@ -15,7 +15,7 @@ use super::machine::{Effect, Effects, Machine, State};
 use super::starts::Need;
 use super::{Deployment, EnvironmentStatus, Error, Order, Phase, Provision, Shared};
 use crate::executor::EnvironmentId;
-use crate::uplink::{Link, Lost, Running};
+use crate::uplink::{Ended, Link, Lost, Running};
 
 type Waiter = oneshot::Sender<Result<Lease, Error>>;
 
@@ -308,9 +308,9 @@ impl Lease {
     }
 
     /// Hands the invocation over.
-    pub(super) async fn run(mut self, invoke: Invoke, payload: Bytes) -> Result<Running, Lost> {
+    pub(super) async fn run(mut self, invoke: Invoke, payload: Bytes, ended: Ended) -> Result<Running, Lost> {
         let link = self.link.clone();
-        link.invoke(invoke, payload, || self.used = true).await
+        link.invoke(invoke, payload, ended, || self.used = true).await
     }
 }
 

@@ -378,6 +378,7 @@ fn done(request_id: String) -> ToControlPlane {
         billed_ms: 1,
         init_us: None,
         max_memory_bytes: None,
+        extensions_us: None,
     })
 }
 
@@ -434,7 +435,7 @@ async fn start(pool: &Pool, deployment: &Arc<Deployment>, payload: &'static str)
         tenant_id: None,
         content_type: None,
     };
-    pool.invoke(deployment, invoke, Bytes::from_static(payload.as_bytes())).await
+    pool.invoke(deployment, invoke, Bytes::from_static(payload.as_bytes()), Arc::new(|_| {})).await
 }
 
 /// The answer, which is the id of the environment; returns as soon as there is one, like a caller.

@@ -167,6 +167,20 @@ impl Resources<'_> {
     }
 }
 
+impl Resources<'_> {
+    /// Whether a function URL with this handle was there once and is not any more. Only the last ten thousand are
+    /// remembered.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn was_url(&self, region: &str, handle: &str) -> Result<bool, Error> {
+        let mut statement = self
+            .transaction
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM former_urls WHERE region = ?1 AND handle = ?2)")?;
+        Ok(statement.query_row([region, handle], |row| row.get(0))?)
+    }
+}
+
 impl Store {
     /// Tells the observer, after a start, of all functions that keep concurrency for themselves.
     ///

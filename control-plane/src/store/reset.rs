@@ -20,8 +20,8 @@ pub struct Removed {
     pub archives: Vec<Digest>,
 }
 
-/// `usage` comes last: triggers of the others write it.
-const TABLES: [&str; 10] = [
+/// Triggers of others write into the last two.
+const TABLES: [&str; 12] = [
     "attachments",
     "aliases",
     "versions",
@@ -32,6 +32,8 @@ const TABLES: [&str; 10] = [
     "capacity_providers",
     "layer_versions",
     "layers",
+    "former_urls",
+    "usage",
 ];
 
 impl Store {
@@ -48,7 +50,7 @@ impl Store {
                 versions: documents(&transaction, "versions")?,
                 archives: archives(&transaction)?,
             };
-            for table in TABLES.iter().chain(&["usage"]) {
+            for table in TABLES {
                 transaction.execute(&format!("DELETE FROM {table}"), [])?;
             }
             transaction.commit()?;
@@ -96,8 +98,7 @@ mod tests {
             .unwrap();
         let tables: BTreeSet<String> =
             statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
-        let emptied: BTreeSet<String> =
-            TABLES.iter().chain(&["usage"]).map(|name| (*name).to_owned()).collect();
+        let emptied: BTreeSet<String> = TABLES.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(emptied, tables);
     }
 }

@@ -168,6 +168,19 @@ pub(super) const MIGRATIONS: &[&str] = &[
         WHERE account = OLD.account AND region = OLD.region;
     END;
 ",
+    "
+    -- Function URLs that were there once: they are answered otherwise than those that never were. The last 10000.
+    CREATE TABLE former_urls (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        region TEXT NOT NULL,
+        handle TEXT NOT NULL,
+        UNIQUE (region, handle)
+    );
+    CREATE TRIGGER url_removed AFTER DELETE ON attachments WHEN OLD.kind = 'function_url' BEGIN
+        INSERT OR REPLACE INTO former_urls (region, handle) VALUES (OLD.region, OLD.handle);
+        DELETE FROM former_urls WHERE number <= (SELECT max(number) FROM former_urls) - 10000;
+    END;
+",
 ];
 
 /// Statements that stay prepared: more than there are.

@@ -86,6 +86,9 @@ pub trait Observer: Send + Sync {
     fn done(&self);
 }
 
+/// Told how an invocation has ended, even where its caller has gone with the answer. Not told of one that was lost.
+pub type Ended = Arc<dyn Fn(&Done) + Send + Sync>;
+
 /// What a connection needs of its surroundings.
 pub(super) struct Services {
     pub(super) archives: Arc<dyn ArchiveSource>,
@@ -134,6 +137,7 @@ impl Connection {
 struct Current {
     request_id: String,
     events: mpsc::Sender<InvocationEvent>,
+    ended: Ended,
     tail: Tail,
 }
 
@@ -194,11 +198,12 @@ impl Link {
         &self,
         invoke: Invoke,
         payload: Bytes,
+        ended: Ended,
         committing: impl FnOnce() + Send,
     ) -> Result<Running, Lost> {
         let (sender, events) = mpsc::channel(EVENTS_IN_FLIGHT);
         let current =
-            Current { request_id: invoke.request_id.clone(), events: sender, tail: Tail::default() };
+            Current { request_id: invoke.request_id.clone(), events: sender, ended, tail: Tail::default() };
         match &mut *self.shared.state() {
             State::Open { next, .. } => *next = Some(current),
             State::Closed { reason } => return Err(Lost(reason.clone())),
@@ -372,6 +377,7 @@ impl Reader {
                 {
                     // The environment is free before the caller knows, so that its next call finds it free.
                     observer.done();
+                    (current.ended)(&done);
                     let log_tail = std::mem::take(&mut current.tail).into_bytes();
                     current.finish(InvocationEvent::Done { done, log_tail });
                 }

@@ -171,6 +171,11 @@ fn invoke(request_id: &str) -> Invoke {
     }
 }
 
+/// For an invocation whose end nobody wants to know.
+fn unheard() -> Ended {
+    Arc::new(|_| {})
+}
+
 fn done(request_id: &str) -> ToControlPlane {
     ToControlPlane::Done(Done {
         request_id: request_id.into(),
@@ -179,6 +184,7 @@ fn done(request_id: &str) -> ToControlPlane {
         billed_ms: 1,
         init_us: None,
         max_memory_bytes: None,
+        extensions_us: None,
     })
 }
 
@@ -253,7 +259,8 @@ async fn an_invocation_goes_down_and_its_events_come_up_in_order() {
     let (mut agent, connection, _registration) = admitted(&bench).await;
     let Connection { link, mut reader } = connection;
     let payload = Bytes::from(vec![7; 3 << 20]);
-    let (running, received) = tokio::join!(link.invoke(invoke("r1"), payload.clone(), || {}), agent.hear());
+    let (running, received) =
+        tokio::join!(link.invoke(invoke("r1"), payload.clone(), unheard(), || {}), agent.hear());
     let mut running = running.unwrap();
     let Some(ToAgent::Invoke(head, body)) = received else { panic!("an invoke was sent") };
     assert_eq!((head, body), (invoke("r1"), payload));
@@ -304,7 +311,7 @@ async fn what_was_written_before_an_invocation_is_told_with_it_and_with_no_other
     }
     let mut running = Vec::new();
     for id in ["r1", "r2"] {
-        let (begun, _) = tokio::join!(link.invoke(invoke(id), Bytes::new(), || {}), agent.hear());
+        let (begun, _) = tokio::join!(link.invoke(invoke(id), Bytes::new(), unheard(), || {}), agent.hear());
         running.push(begun.unwrap());
         agent.send(ToControlPlane::Log(log(Some(id)), Bytes::from_static(b"START\n"))).await;
         agent.send(done(id)).await;
@@ -348,7 +355,7 @@ async fn a_slow_reader_slows_the_function_and_loses_nothing() {
     let bench = bench().await;
     let (mut agent, connection, _registration) = admitted(&bench).await;
     let Connection { link, mut reader } = connection;
-    let (running, _) = tokio::join!(link.invoke(invoke("r1"), Bytes::new(), || {}), agent.hear());
+    let (running, _) = tokio::join!(link.invoke(invoke("r1"), Bytes::new(), unheard(), || {}), agent.hear());
     let mut running = running.unwrap();
     let chunks = 400_u32;
     let sending = tokio::spawn(async move {
@@ -388,7 +395,7 @@ async fn a_caller_that_left_does_no_harm_to_the_next() {
     let (mut agent, connection, _registration) = admitted(&bench).await;
     let Connection { link, mut reader } = connection;
     let reading = tokio::spawn(async move { reader.next(&Nobody).await });
-    drop(link.invoke(invoke("r1"), Bytes::new(), || {}).await.unwrap());
+    drop(link.invoke(invoke("r1"), Bytes::new(), unheard(), || {}).await.unwrap());
     agent.hear().await.unwrap();
     for _ in 0..100 {
         agent.send(ToControlPlane::ResponseChunk(Bytes::from_static(b"unheard"))).await;
@@ -396,7 +403,7 @@ async fn a_caller_that_left_does_no_harm_to_the_next() {
     agent.send(done("r1")).await;
     // Messages of an invocation long over are nobody's.
     agent.send(done("r0")).await;
-    let mut running = link.invoke(invoke("r2"), Bytes::new(), || {}).await.unwrap();
+    let mut running = link.invoke(invoke("r2"), Bytes::new(), unheard(), || {}).await.unwrap();
     agent.hear().await.unwrap();
     let failed = Failed { request_id: "r2".into(), error_type: "E".into() };
     agent.send(ToControlPlane::Failed(failed.clone(), Bytes::from_static(b"{}"))).await;
@@ -434,13 +441,55 @@ async fn a_lost_connection_fails_the_invocation_in_progress_and_later_ones() {
     let bench = bench().await;
     let (mut agent, connection, _registration) = admitted(&bench).await;
     let Connection { link, mut reader } = connection;
-    let mut running = link.invoke(invoke("r1"), Bytes::new(), || {}).await.unwrap();
+    let mut running = link.invoke(invoke("r1"), Bytes::new(), unheard(), || {}).await.unwrap();
     agent.hear().await.unwrap();
     drop(agent);
     let Heard::Closed(_) = reader.next(&Nobody).await else { panic!("it was closed") };
     reader.close("it died");
     assert_eq!(running.next().await, Some(InvocationEvent::Lost { reason: "it died".into() }));
-    assert!(link.invoke(invoke("r2"), Bytes::new(), || {}).await.is_err());
+    assert!(link.invoke(invoke("r2"), Bytes::new(), unheard(), || {}).await.is_err());
+}
+
+#[tokio::test]
+async fn of_an_answer_that_is_cut_off_what_came_is_told_and_then_that_the_rest_is_lost() {
+    for mode in [Mode::Buffered, Mode::Streaming] {
+        let bench = bench().await;
+        let (mut agent, connection, _registration) = admitted(&bench).await;
+        let Connection { link, mut reader } = connection;
+        let mut running = link.invoke(invoke("r1"), Bytes::new(), unheard(), || {}).await.unwrap();
+        agent.hear().await.unwrap();
+        let start =
+            ResponseStart { request_id: "r1".into(), content_type: None, mode, length: Some(6 << 20) };
+        agent.send(ToControlPlane::ResponseStart(start.clone())).await;
+        agent.send(ToControlPlane::ResponseChunk(Bytes::from_static(b"half"))).await;
+        // Cut in the middle of a frame, of which nothing counts.
+        let frame = ToControlPlane::ResponseChunk(vec![7; 64 << 10].into()).encode();
+        let sent = [&frame.head[..], &frame.body[..1000]].concat();
+        agent.stream.write_all(&sent).await.unwrap();
+        drop(agent);
+        let Heard::Closed(_) = reader.next(&Nobody).await else { panic!("it was closed") };
+        reader.close("it was cut");
+        assert_eq!(running.next().await, Some(InvocationEvent::ResponseStart(start)));
+        assert_eq!(running.next().await, Some(InvocationEvent::Chunk(Bytes::from_static(b"half"))));
+        assert_eq!(running.next().await, Some(InvocationEvent::Lost { reason: "it was cut".into() }));
+        assert_eq!(running.next().await, None);
+    }
+}
+
+#[tokio::test]
+async fn how_an_invocation_ended_is_told_when_its_caller_has_gone() {
+    let bench = bench().await;
+    let (mut agent, connection, _registration) = admitted(&bench).await;
+    let Connection { link, mut reader } = connection;
+    let (told, ends) = std_mpsc::channel();
+    let told = Mutex::new(told);
+    let ended: Ended = Arc::new(move |done| told.lock().unwrap().send(done.request_id.clone()).unwrap());
+    drop(link.invoke(invoke("r1"), Bytes::new(), ended, || {}).await.unwrap());
+    agent.hear().await.unwrap();
+    agent.send(done("r1")).await;
+    drop(agent);
+    assert!(matches!(reader.next(&Nobody).await, Heard::Closed(_)));
+    assert_eq!(ends.try_iter().collect::<Vec<_>>(), ["r1"]);
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ pub(crate) enum Budget {
     TimesPeerAtMost(f64),
     /// Our figure is at least this many times the peer's.
     TimesPeerAtLeast(f64),
+    /// The peer's figure, which is a time, is at least this many times ours.
+    TimesFasterThanPeer(f64),
 }
 
 /// The init travels into every container.
@@ -37,12 +39,20 @@ pub(crate) const CONTROL_PLANE_START: Budget = Budget::AtMost(20.0);
 pub(crate) const WARM_SMALL: Budget = Budget::TimesPeerAtMost(1.0);
 /// The same with 1 MB each way.
 pub(crate) const WARM_LARGE: Budget = Budget::TimesPeerAtMost(0.4);
+/// A small warm invoke, against what is known of LocalStack.
+pub(crate) const WARM_SMALL_BESIDE_LOCALSTACK: Budget = Budget::TimesFasterThanPeer(15.0);
+/// The same, against another endpoint in the same run.
+pub(crate) const WARM_SMALL_BESIDE_PEERS: Budget = Budget::TimesFasterThanPeer(3.0);
 /// A cold invoke, against a container of the same image started cold under the emulator.
 pub(crate) const COLD: Budget = Budget::TimesPeerAtMost(0.7);
 /// A cold invoke for which a container stands by, without the boot of the runtime, in ms.
 pub(crate) const COLD_STANDBY: Budget = Budget::AtMost(30.0);
 /// Invokes per second of 16 clients, against the emulator's with the one client it can serve.
 pub(crate) const SIXTEEN_CLIENTS: Budget = Budget::TimesPeerAtLeast(3.0);
+/// The same, against what is known of LocalStack with 16 clients.
+pub(crate) const SIXTEEN_CLIENTS_BESIDE_LOCALSTACK: Budget = Budget::TimesPeerAtLeast(50.0);
+/// The same, against another endpoint in the same run with 16 clients.
+pub(crate) const SIXTEEN_CLIENTS_BESIDE_PEERS: Budget = Budget::TimesPeerAtLeast(3.0);
 /// Functions that are cold and invoked at once, against as many bare containers of the engine.
 pub(crate) const BURST: Budget = Budget::TimesPeerAtMost(1.5);
 /// From SIGTERM until the process has ended, with 20 warm containers to remove, in ms.
@@ -63,6 +73,7 @@ impl Budget {
         match self {
             Self::AtMost(bound) | Self::AtLeast(bound) => Some(bound),
             Self::TimesPeerAtMost(times) | Self::TimesPeerAtLeast(times) => peer.map(|peer| peer * times),
+            Self::TimesFasterThanPeer(times) => peer.map(|peer| peer / times),
         }
     }
 
@@ -84,6 +95,7 @@ impl fmt::Display for Budget {
             Self::AtLeast(bound) => write!(f, "≥ {}", crate::table::figure(*bound)),
             Self::TimesPeerAtMost(times) => write!(f, "≤ {times} ×"),
             Self::TimesPeerAtLeast(times) => write!(f, "≥ {times} ×"),
+            Self::TimesFasterThanPeer(times) => write!(f, "≥ {times} × faster"),
         }
     }
 }
@@ -100,12 +112,15 @@ mod tests {
         assert!(!Budget::AtLeast(2.0).admits(1.99, 2.0));
         assert!(Budget::TimesPeerAtLeast(3.0).admits(3100.0, 3000.0));
         assert!(!Budget::TimesPeerAtLeast(3.0).admits(2900.0, 3000.0));
+        assert!(Budget::TimesFasterThanPeer(15.0).admits(0.9, 0.9));
+        assert!(!Budget::TimesFasterThanPeer(15.0).admits(0.91, 0.9));
     }
 
     #[test]
     fn bounds_in_terms_of_a_peer_need_the_peer() {
         assert_eq!(Budget::TimesPeerAtMost(0.5).bound(Some(10.0)), Some(5.0));
         assert_eq!(Budget::TimesPeerAtMost(0.5).bound(None), None);
+        assert_eq!(Budget::TimesFasterThanPeer(15.0).bound(Some(30.0)), Some(2.0));
         assert_eq!(Budget::AtMost(2.0).bound(None), Some(2.0));
     }
 }

@@ -7,7 +7,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use crate::{
-    fixture::{Fixture, MEMORY_MIB, TIMEOUT_S},
+    fixture::{Fixture, TIMEOUT_S},
     http::{self, Address},
     interruption::wait_until,
     invocation::Invocation,
@@ -64,13 +64,19 @@ impl LambdaApi {
     }
 
     /// Creates a function and waits until it is active.
-    pub(crate) fn create(&self, name: &str, fixture: &Fixture, archive: &[u8]) -> Result<Function> {
+    pub(crate) fn create(
+        &self,
+        name: &str,
+        fixture: &Fixture,
+        archive: &[u8],
+        memory_mib: u32,
+    ) -> Result<Function> {
         let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
         let body = json!({
             "FunctionName": name, "Runtime": fixture.runtime, "Handler": fixture.handler,
             "Role": "arn:aws:iam::000000000000:role/lambda-role", "Architectures": [architecture],
             "Code": {"ZipFile": BASE64_STANDARD.encode(archive)},
-            "MemorySize": MEMORY_MIB, "Timeout": TIMEOUT_S,
+            "MemorySize": memory_mib, "Timeout": TIMEOUT_S,
         });
         self.call("POST", FUNCTIONS, &body).with_context(|| format!("{}: create {name}", self.name))?;
         let function = Function { api: self.clone(), name: name.to_owned() };

@@ -16,6 +16,7 @@ mod machine;
 mod measure;
 mod memory;
 mod options;
+mod published;
 mod report;
 mod statistics;
 mod stopwatch;

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, anyhow};
 use crate::{
     emulator::{self, Emulator, Setup},
     engine::Engine,
-    fixture::{self, Fixture},
+    fixture::{self, Fixture, MEMORY_MIB},
     invocation::{Caller, Invocation},
     lambda_api::{Function, LambdaApi},
     lambdock::{Lambdock, Launcher},
@@ -113,18 +113,29 @@ impl<'a> Stage<'a> {
     }
 
     fn create(&self, api: &LambdaApi, fixture: Fixture) -> Result<Function> {
-        self.create_named(api, fixture, "")
+        self.create_named(api, fixture, "", MEMORY_MIB)
+    }
+
+    /// The same with other memory.
+    fn create_sized(&self, api: &LambdaApi, fixture: Fixture, memory_mib: u32) -> Result<Function> {
+        self.create_named(api, fixture, &format!("-{memory_mib}"), memory_mib)
     }
 
     /// The same once more, by another name.
     fn create_another(&self, api: &LambdaApi, fixture: Fixture, number: usize) -> Result<Function> {
-        self.create_named(api, fixture, &format!("-{number}"))
+        self.create_named(api, fixture, &format!("-{number}"), MEMORY_MIB)
     }
 
-    fn create_named(&self, api: &LambdaApi, fixture: Fixture, suffix: &str) -> Result<Function> {
+    fn create_named(
+        &self,
+        api: &LambdaApi,
+        fixture: Fixture,
+        suffix: &str,
+        memory_mib: u32,
+    ) -> Result<Function> {
         let archive = self.archives.get(fixture.title).context("every function has an archive")?;
         let name = format!("bench-{}-{}{suffix}", self.run, fixture.runtime.replace('.', "-"));
-        api.create(&name, &fixture, archive)
+        api.create(&name, &fixture, archive, memory_mib)
     }
 }
 

@@ -277,6 +277,7 @@ mod tests {
                 billed_ms: 1,
                 init_us: None,
                 max_memory_bytes: None,
+                extensions_us: None,
             }));
         });
         let mut link =

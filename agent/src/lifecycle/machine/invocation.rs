@@ -26,6 +26,8 @@ pub(super) struct Invocation {
     pub(super) receiver: Option<CallId>,
     /// What the runtime has posted.
     pub(super) response: Option<Response>,
+    /// When the runtime was done with it.
+    pub(super) left_to_extensions: Option<Instant>,
 }
 
 /// A response.
@@ -121,6 +123,7 @@ impl Machine {
             delivered: None,
             receiver: None,
             response: None,
+            left_to_extensions: None,
         });
         if runs {
             self.run(self.init_us.is_some(), now, effects);
@@ -163,7 +166,8 @@ impl Machine {
 
     /// The runtime has done with the invocation: it asks for more, or has ended.
     pub(super) fn runtime_done(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        if let Phase::Invocation(invocation) = &self.phase {
+        if let Phase::Invocation(invocation) = &mut self.phase {
+            invocation.left_to_extensions = Some(now);
             effects.push(Effect::RuntimeDone(invocation.runtime_done(now)));
         }
     }
@@ -199,12 +203,14 @@ impl Machine {
             Stage::Init(_) | Stage::Running => (Status::Failure, None),
         };
         let elapsed = (now - invocation.since).min(self.settings.timeout);
+        let left = invocation.left_to_extensions;
         Some(Finish {
             request_id: invocation.invoke.request_id,
             status,
             error_type,
             duration_us: micros(elapsed),
             init_us: self.init_us.take(),
+            extensions_us: (!self.extensions.is_empty()).then(|| left.map_or(0, |left| micros(now - left))),
         })
     }
 

@@ -24,6 +24,7 @@ fn a_crash_while_running_fails_the_invocation() {
                     error_type: Some(error_type.into()),
                     duration_us: 9000,
                     init_us: Some(0),
+                    extensions_us: None,
                 })
             ]
         );

@@ -201,6 +201,7 @@ pub(super) fn finish(
         error_type: error_type.map(str::to_owned),
         duration_us: u64::try_from(duration.as_micros()).unwrap(),
         init_us: None,
+        extensions_us: None,
     })
 }
 

@@ -50,6 +50,7 @@ fn done() -> ToControlPlane {
         billed_ms: 1,
         init_us: None,
         max_memory_bytes: None,
+        extensions_us: None,
     })
 }
 

@@ -1,15 +1,14 @@
 //! Invocations of durable functions: each begins an execution, or finds the one of its name.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use lambdock_domain::Error as DomainError;
 use lambdock_domain::durable::{DurableConfig, Outcome};
 
-use super::invoke::{Invocation, check};
+use super::invoke::{Invocation, check, event};
 use crate::api::resolve::Named;
-use crate::api::{Context, Error};
-use crate::durable::{Entry, Start, StartError, envelope};
+use crate::api::{Caller, Context, Error};
+use crate::durable::{Begun, Entry, Start, StartError, envelope};
+use crate::events::BegunExecution;
 use crate::invoke as run;
 use crate::pool::Deployment;
 use crate::wire::shapes;
@@ -20,6 +19,7 @@ use crate::wire::shapes;
 /// The payload is no event; nobody could wait for so long; another execution has the name.
 pub(super) async fn invoke(
     context: &Context,
+    caller: &Caller,
     named: &Named,
     deployment: &Deployment,
     config: DurableConfig,
@@ -41,16 +41,18 @@ pub(super) async fn invoke(
     if invocation_type == "DryRun" {
         return Ok(shapes::InvocationResponse { status_code: Some(204), ..Default::default() });
     }
-    let name = input.durable_execution_name;
-    let entry = begin(context, named, deployment, (config, name), payload, trace_id.as_deref()).await?;
-    let arn = entry.look(|execution| execution.head().arn());
+    let given = (config, input.durable_execution_name);
     if is_event {
+        let arn = accept(context, caller, named, deployment, given, payload, trace_id.as_deref()).await?;
         return Ok(shapes::InvocationResponse {
             status_code: Some(202),
             durable_execution_arn: Some(arn),
             ..Default::default()
         });
     }
+    let begun = begin(context, named, deployment, given, payload, trace_id.as_deref()).await?;
+    let entry = begun.entry();
+    let arn = entry.arn().to_owned();
     let (payload, failed) = answer(&entry).await;
     Ok(shapes::InvocationResponse {
         status_code: Some(200),
@@ -60,6 +62,32 @@ pub(super) async fn invoke(
         durable_execution_arn: Some(arn),
         ..Default::default()
     })
+}
+
+/// Begins an execution for an asynchronous invocation; gives its ARN. An execution that had begun before is not told of
+/// twice.
+///
+/// # Errors
+/// Another execution has the name; it cannot be kept.
+pub(super) async fn accept(
+    context: &Context,
+    caller: &Caller,
+    named: &Named,
+    deployment: &Deployment,
+    given: (DurableConfig, Option<String>),
+    payload: Bytes,
+    trace_id: Option<&str>,
+) -> Result<String, Error> {
+    let event = event(caller, named, deployment, trace_id);
+    match begin(context, named, deployment, given, payload.clone(), trace_id).await? {
+        Begun::Known(entry) => Ok(entry.arn().to_owned()),
+        Begun::New(entry) => {
+            let (execution, version) = (entry.arn().to_owned(), deployment.version.clone());
+            let begun = BegunExecution { event, execution: execution.clone(), version };
+            let accepted = context.events.accept_begun(begun, payload).await;
+            accepted.map(|()| execution).map_err(|error| Error::Service(error.to_string()))
+        }
+    }
 }
 
 /// Begins an execution with this event, or finds the one of that name that has begun with it.
@@ -73,7 +101,7 @@ pub(super) async fn begin(
     (config, name): (DurableConfig, Option<String>),
     payload: Bytes,
     trace_id: Option<&str>,
-) -> Result<Arc<Entry>, Error> {
+) -> Result<Begun, Error> {
     // It is JSON, which is UTF-8.
     let input = String::from_utf8(payload.to_vec())
         .map_err(|_| Error::RequestContent("The event is not UTF-8.".to_owned()))?;

@@ -46,7 +46,7 @@ pub async fn invoke(
     let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
     if let Some(config) = deployment.durable {
         let invocation = Invocation { input, payload, trace_id };
-        return durable::invoke(context, &named, &deployment, config, invocation).await;
+        return durable::invoke(context, caller, &named, &deployment, config, invocation).await;
     }
     if input.durable_execution_name.is_some() {
         return Err(DomainError::InvalidParameter(
@@ -78,9 +78,11 @@ pub async fn invoke(
         tenant_id: input.tenant_id,
         log_type,
     };
-    let permit = context.invoker.admit(&named.id, &deployment).map_err(Error::Throttled)?;
-    let answer = context.invoker.invoke(&deployment, request, payload).await;
-    drop(permit);
+    let permit = context
+        .invoker
+        .admit(&named.id, named.qualifier.as_deref(), &deployment)
+        .map_err(Error::Throttled)?;
+    let answer = context.invoker.invoke(&deployment, request, payload, permit).await;
     let answer = answer.map_err(|error| failure(error, &named, caller))?;
     Ok(shapes::InvocationResponse {
         status_code: Some(200),
@@ -112,7 +114,18 @@ pub(super) async fn accept(
     payload: Bytes,
 ) -> Result<(), Error> {
     check(&payload, context.rules.get().limits.event_payload, "Event")?;
-    let event = Event {
+    let event = event(caller, named, deployment, trace_id);
+    context.events.accept(event, payload).await.map_err(|error| Error::Service(error.to_string()))
+}
+
+/// An asynchronous invocation, as it is kept.
+pub(super) fn event(
+    caller: &Caller,
+    named: &Named,
+    deployment: &Deployment,
+    trace_id: Option<&str>,
+) -> Event {
+    Event {
         request_id: caller.request_id.clone(),
         function: named.id.clone(),
         qualifier: named.qualifier.clone(),
@@ -121,8 +134,7 @@ pub(super) async fn accept(
         accepted: now(),
         failures: 0,
         refusals: 0,
-    };
-    context.events.accept(event, payload).await.map_err(|error| Error::Service(error.to_string()))
+    }
 }
 
 /// What serves the function now.

@@ -26,7 +26,8 @@ pub async fn invoke_async(
     let payload = payload.unwrap_or_else(|| Bytes::from_static(EMPTY_EVENT));
     if let Some(config) = deployment.durable {
         check(&payload, context.rules.get().limits.event_payload, "Event")?;
-        durable::begin(context, &named, &deployment, (config, None), payload, trace_id.as_deref()).await?;
+        let given = (config, None);
+        durable::accept(context, caller, &named, &deployment, given, payload, trace_id.as_deref()).await?;
         return Ok(shapes::InvokeAsyncResponse { status: Some(202) });
     }
     let about = About { trace_id: trace_id.as_deref(), ..About::default() };

@@ -32,14 +32,13 @@ pub async fn invoke_function_url(
     let deployment = serving(context, &named, None).await?;
     if let Some(config) = deployment.durable {
         let (given, trace_id) = ((config, None), Some(trace_id.as_str()));
-        let entry = durable::begin(context, &named, &deployment, given, payload, trace_id).await?;
-        let (payload, failed) = durable::answer(&entry).await;
+        let begun = durable::begin(context, &named, &deployment, given, payload, trace_id).await?;
+        let (payload, failed) = durable::answer(&begun.entry()).await;
         let outcome = if failed { Outcome::Unhandled } else { Outcome::Success };
         return Ok(Answer { payload, outcome, log_tail: None });
     }
     let (deployment, request, permit) = prepare(context, caller, &named, &payload, trace_id).await?;
-    let answer = context.invoker.invoke(&deployment, request, payload).await;
-    drop(permit);
+    let answer = context.invoker.invoke(&deployment, request, payload, permit).await;
     answer.map_err(|error| failure(error, &named, caller))
 }
 
@@ -77,6 +76,9 @@ async fn prepare(
         tenant_id: None,
         log_type: LogType::None,
     };
-    let permit = context.invoker.admit(&named.id, &deployment).map_err(Error::Throttled)?;
+    let permit = context
+        .invoker
+        .admit(&named.id, named.qualifier.as_deref(), &deployment)
+        .map_err(Error::Throttled)?;
     Ok((deployment, request, permit))
 }

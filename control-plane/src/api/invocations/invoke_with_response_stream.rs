@@ -62,7 +62,10 @@ pub async fn invoke_with_response_stream(
         tenant_id: input.tenant_id,
         log_type: log_type(input.log_type.as_deref()),
     };
-    let permit = context.invoker.admit(&named.id, &deployment).map_err(Error::Throttled)?;
+    let permit = context
+        .invoker
+        .admit(&named.id, named.qualifier.as_deref(), &deployment)
+        .map_err(Error::Throttled)?;
     let limit = context.rules.get().limits.streamed_response;
     let answer = context.invoker.stream(&deployment, request, payload, permit, limit).await;
     let answer = answer.map_err(|error| failure(error, &named, caller))?;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::{Stage, milliseconds, progress, together};
@@ -44,8 +44,12 @@ pub(super) fn rows(stage: &Stage<'_>, lambdock: &mut Lambdock<'_>) -> Result<Vec
             bare.push(started);
         }
     }
+    let warm = stage.engine.named(&super::containers(stage.run))?.len();
+    ensure!(warm == FUNCTIONS, "before the shutdown there are {warm} warm containers instead of {FUNCTIONS}");
     let begun = Instant::now();
     lambdock.stop()?;
+    let left = stage.engine.named(&super::containers(stage.run))?.len();
+    ensure!(left == 0, "the shutdown has left {left} containers");
     let stopped = Some(milliseconds(begun.elapsed()));
     Ok(vec![
         Row::new(format!("{FUNCTIONS} cold invokes at once"), "ms", ours.median())

@@ -13,7 +13,7 @@ use crate::{
     budget,
     cold_start::Phases,
     emulator,
-    fixture::{self, Fixture, event},
+    fixture::{self, Fixture, RUST, event},
     invocation::Caller,
     lambda_api::Function,
     lambdock::Lambdock,
@@ -29,29 +29,62 @@ pub(super) const SETTINGS: [(&str, &str); 3] =
 pub(super) const STANDBY_SETTINGS: [(&str, &str); 3] =
     [("LAMBDA_KEEPALIVE_MS", "0"), ("LAMBDOCK_STANDBY_CONTAINERS", "1"), ("LAMBDOCK_STANDBY_NETWORKS", "0")];
 
-/// What a cold invoke takes for which a container stands by, and how much of it is not the runtime's own boot.
+/// Memory of a function for which nothing stands by that has its size.
+const OTHER_MEMORY_MIB: u32 = 1769;
+
+/// What a cold invoke takes for which a container stands by, and how much of it is not the runtime's own boot; and the
+/// same for a function of another size than the one that stands by.
 pub(super) fn standby_rows(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result<Vec<Row>> {
     let rows = fixture::ALL.into_iter().map(|fixture| {
-        progress(&format!("Cold invoke, {}, standby", fixture.title));
+        progress(&format!("Cold invoke from the pool, {}", fixture.title));
         let function = stage.create(lambdock.api(), fixture)?;
-        let (mut totals, mut rests) = (Samples::default(), Samples::default());
-        for round in 0..=stage.effort.cold {
+        let of_its_size = from_pool(stage, lambdock, &[&function])?;
+        let title = format!("Cold invoke from the pool, {}", fixture.title);
+        let mut rows = of_its_size.rows(&title);
+        if fixture == RUST {
+            // Before each, one of the usual size is invoked, so that the one that stands by has that.
+            let other = stage.create_sized(lambdock.api(), fixture, OTHER_MEMORY_MIB)?;
+            let resized = from_pool(stage, lambdock, &[&function, &other])?;
+            rows.extend(resized.rows(&format!("{title}, of another MemorySize")));
+        }
+        Ok(rows)
+    });
+    Ok(rows.collect::<Result<Vec<_>>>()?.concat())
+}
+
+/// What cold invokes from the pool took.
+#[derive(Default)]
+struct FromPool {
+    totals: Samples,
+    without_boot: Samples,
+}
+
+impl FromPool {
+    fn rows(&self, title: &str) -> Vec<Row> {
+        vec![
+            Row::new(format!("{title}, total"), "ms", self.totals.median()),
+            Row::new(format!("{title}, without the runtime's boot"), "ms", self.without_boot.median())
+                .within(budget::COLD_STANDBY),
+        ]
+    }
+}
+
+/// Invokes functions one after the other, each of them cold; the last one is measured.
+fn from_pool(stage: &Stage<'_>, lambdock: &Lambdock<'_>, functions: &[&Function]) -> Result<FromPool> {
+    let mut seen = FromPool::default();
+    for round in 0..=stage.effort.cold {
+        for (at, function) in (1..).zip(functions) {
             settle(lambdock)?;
             let answer = Caller::new(function.logged_invocation(event(100))).call().context("Lambdock")?;
             let total = milliseconds(answer.took);
             let boot = Phases::split(0.0, total, Default::default(), &answer.log).runtime_boot;
-            if round > 0 {
-                totals.push(total);
-                rests.push(total - boot.context("a report without Init Duration")?);
+            if round > 0 && at == functions.len() {
+                seen.totals.push(total);
+                seen.without_boot.push(total - boot.context("a report without Init Duration")?);
             }
         }
-        let named = |what: &str| format!("Cold invoke, {}, standby, {what}", fixture.title);
-        Ok(vec![
-            Row::new(named("total"), "ms", totals.median()),
-            Row::new(named("without the runtime's boot"), "ms", rests.median()).within(budget::COLD_STANDBY),
-        ])
-    });
-    Ok(rows.collect::<Result<Vec<_>>>()?.concat())
+    }
+    Ok(seen)
 }
 
 /// Waits until the one container that stands by is ready.
@@ -65,7 +98,7 @@ fn settle(lambdock: &Lambdock<'_>) -> Result<()> {
 /// Totals beside everybody's, split by phase for Lambdock and as far as the emulator's can be told.
 pub(super) fn rows(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result<Vec<Row>> {
     let rows = fixture::ALL.into_iter().map(|fixture| {
-        progress(&format!("Cold invoke, {}", fixture.title));
+        progress(&format!("Cold invoke without the pool, {}", fixture.title));
         of_one(stage, lambdock, fixture).with_context(|| format!("{}, cold invoke", fixture.title))
     });
     Ok(rows.collect::<Result<Vec<_>>>()?.concat())
@@ -147,7 +180,7 @@ impl Seen {
     }
 
     fn rows(&self, fixture: Fixture, peers: &[(&str, Function)]) -> Vec<Row> {
-        let named = |phase: &str| format!("Cold invoke, {}, {phase}", fixture.title);
+        let named = |phase: &str| format!("Cold invoke without the pool, {}, {phase}", fixture.title);
         let phase = |phase: &str| Row::new(named(phase), "ms", self.median(phase));
         let compared =
             |name: &str| phase(name).beside(emulator::NAME, self.median(&format!("emulator, {name}")));

@@ -15,6 +15,7 @@ use crate::{
     interruption,
     invocation::{Caller, Invocation},
     options::Effort,
+    published,
     report::Row,
     statistics::Samples,
 };
@@ -43,7 +44,13 @@ pub(super) fn rows(contenders: &Contenders, effort: Effort) -> Result<Vec<Row>> 
     let emulator = peers.first().context("the emulator is measured")?;
     let beside = format!("{}, 1 client", emulator.name);
     rows.push(row(name("16 clients"), ours, emulator, &beside).within(budget::SIXTEEN_CLIENTS));
-    rows.extend(others.iter().map(|peer| row(name("16 clients"), ours, peer, peer.name)));
+    let known = Row::new(name("16 clients"), "/s", ours.median)
+        .beside(published::LOCALSTACK, Some(published::LOCALSTACK_SIXTEEN_CLIENTS))
+        .within(budget::SIXTEEN_CLIENTS_BESIDE_LOCALSTACK);
+    rows.push(known);
+    rows.extend(others.iter().map(|peer| {
+        row(name("16 clients"), ours, peer, peer.name).within(budget::SIXTEEN_CLIENTS_BESIDE_PEERS)
+    }));
     Ok(rows)
 }
 

@@ -150,8 +150,13 @@ fn the_environment_is_free_when_runtime_and_extensions_have_asked_for_more() {
     play.call(Event::Next);
     assert!(play.has(|effect| matches!(effect, Effect::RuntimeDone(done) if done.produced_bytes == Some(2))));
     assert_eq!(play.finished(), None);
+    play.now += 40 * MS;
     play.extension_next("a");
     assert_eq!(play.finished(), Some((Status::Success, None)));
+    assert!(
+        play.has(|effect| matches!(effect, Effect::Finish(finish) if finish.extensions_us == Some(40_000))),
+        "what the extension took is told"
+    );
 }
 
 #[test]
