@@ -112,6 +112,16 @@ mod tests {
     }
 
     #[test]
+    fn every_variable_of_the_inits_own_is_documented() {
+        let documentation = include_str!("../../docs/init.md");
+        let more = ["LAMBDOCK_HOT_RELOADING_DEBOUNCE_MS", crate::setup::limits::VARIABLE];
+        // Absent on AWS, and nothing that could be set.
+        for name in OWN.into_iter().chain(more).filter(|name| !["HOME", "HOSTNAME"].contains(name)) {
+            assert!(documentation.contains(&format!("\n| `{name}` |")), "{name}");
+        }
+    }
+
+    #[test]
     fn the_inits_own_variables_and_secrets_are_not_the_functions() {
         let pairs =
             |names: &[&str]| names.iter().map(|n| ((*n).to_owned(), "x".to_owned())).collect::<Vec<_>>();

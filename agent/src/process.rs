@@ -79,9 +79,9 @@ pub(crate) fn spawn(
     if let Some((_, writer)) = &pipe {
         process.env(LOGGER, writer.as_raw_fd().to_string());
     }
-    let mut child = process.spawn().map_err(|error| {
-        ("Runtime.InvalidEntrypoint", format!("fork/exec {program}: {}", in_words(&error)))
-    })?;
+    let mut child = process
+        .spawn()
+        .map_err(|error| (type_of(&error), format!("fork/exec {program}: {}", in_words(&error))))?;
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
     // Without it only the choice of the kernel in need is worse.
     let _ = fs::write(format!("/proc/{pid}/oom_score_adj"), OOM_SCORE);
@@ -99,6 +99,14 @@ fn pipe_for_messages() -> io::Result<(PipeReader, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
     fcntl(&writer, FcntlArg::F_SETFD(FdFlag::empty()))?;
     Ok((reader, writer))
+}
+
+/// Whose fault it is that a program cannot be started: the function's, or want of processes, memory or files.
+fn type_of(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE) => "Sandbox.Failure",
+        _ => "Runtime.InvalidEntrypoint",
+    }
 }
 
 /// What the system said, as Go prints it, which is how AWS's messages have it.
@@ -132,4 +140,17 @@ pub(crate) fn sweep(mark: Option<&[u8]>) -> bool {
     }
     let strays = strays::find(mark);
     strays.into_iter().fold(false, |left, pid| left | kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_processes_is_not_the_programs_fault() {
+        let type_of = |number: Errno| type_of(&io::Error::from_raw_os_error(number as i32));
+        assert_eq!(type_of(Errno::EAGAIN), "Sandbox.Failure");
+        assert_eq!(type_of(Errno::ENOENT), "Runtime.InvalidEntrypoint");
+        assert_eq!(type_of(Errno::EACCES), "Runtime.InvalidEntrypoint");
+    }
 }

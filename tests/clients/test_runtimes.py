@@ -27,9 +27,9 @@ PRODUCT = "The product of 10 and 10 is 100"
         ("rust-provided", "provided.al2023", "product"),
     ],
 )
-def test_a_function_answers_and_answers_again(function, archive, runtime, handler):
+def test_a_function_answers_a_hundred_times(function, archive, runtime, handler):
     one = function(fixture(archive), Runtime=runtime, Handler=handler, Timeout=15, MemorySize=256)
-    for attempt in ["cold", "warm"]:
+    for attempt in range(100):
         answer = one.invoke(EVENT, LogType="Tail")
         assert answer.error is None, (attempt, answer.payload, answer.log)
         assert answer.json() == {"statusCode": 200, "body": PRODUCT}, attempt

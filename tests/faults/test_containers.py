@@ -157,3 +157,21 @@ def attempt(one):
         return one.run("return 'back'")
     except one.client.exceptions.ServiceException:
         return None
+
+
+def test_forks_without_end_stay_in_their_container(function):
+    one = function(Timeout=60, MemorySize=1024)
+    source = """
+    import os, subprocess
+    subprocess.run(["sh", "-c", "while :; do sleep 600 & done"])
+    print("processes:", sum(name.isdigit() for name in os.listdir("/proc")), flush=True)
+    os._exit(1)
+    """
+    answer = one.run(source, LogType="Tail")
+    assert answer.json()["errorType"] == "Runtime.ExitError", answer.payload
+    (processes,) = [int(line.split()[1]) for line in answer.log.splitlines() if line.startswith("processes:")]
+    assert 900 < processes < 1100, "the shell has ended because it could not fork"
+    (container,) = one.containers()
+    # They are gone, so there is room for another runtime, in the same container.
+    assert one.run("import os; return sum(name.isdigit() for name in os.listdir('/proc'))").value() < 10
+    assert [other.id for other in one.containers()] == [container.id]

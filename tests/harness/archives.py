@@ -42,6 +42,12 @@ def fixture(name: str) -> bytes:
     return path.read_bytes()
 
 
+def member(name: str, path: str) -> bytes:
+    """A file of such an archive."""
+    with zipfile.ZipFile(io.BytesIO(fixture(name))) as archive:
+        return archive.read(path)
+
+
 PROBE = python(
     """
 import textwrap

@@ -69,14 +69,14 @@ def extension(on_event: str = "pass", events: tuple[str, ...] = ("INVOKE", "SHUT
 class Sandbox:
     """A function with extensions, and the folder that they share with the test."""
 
-    def __init__(self, folder: Path, start_server: Callable, extensions: dict[str, str], **options):
+    def __init__(self, folder: Path, start_server: Callable, extensions: dict[str, str | bytes], **options):
         binaries = folder / "extensions"
         self.shared = folder / "shared"
         binaries.mkdir()
         self.shared.mkdir()
         self.shared.chmod(0o777)
         for name, source in extensions.items():
-            (binaries / name).write_text(source)
+            (binaries / name).write_bytes(source.encode() if isinstance(source, str) else source)
             (binaries / name).chmod(0o755)
         flags = f"-v {binaries}:/opt/extensions:ro -v {self.shared}:/shared"
         self.server = start_server(LAMBDA_DOCKER_FLAGS=flags, DEBUG=1)

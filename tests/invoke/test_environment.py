@@ -11,6 +11,8 @@ import pytest
 
 from harness import engine
 from harness.archives import PROBE
+from harness.deployment import deploy
+from harness.extensions import extension
 from harness.waiting import wait_until
 
 
@@ -45,12 +47,60 @@ def test_lambdas_variables_are_set(probe, variables, server):
     assert {"PATH", "LANG", "LD_LIBRARY_PATH"} <= variables.keys()
 
 
-def test_what_only_the_init_needs_is_not_shown(variables):
-    leaked = [
-        name for name in variables if name.startswith(("LAMBDOCK", "LOCALSTACK_")) and name != "LOCALSTACK_HOSTNAME"
-    ]
-    assert leaked == []
-    assert not {"HOME", "HOSTNAME", "AWS_LAMBDA_FUNCTION_TIMEOUT"} & variables.keys()
+# What a Python function on AWS has. [AWS, recorded by LocalStack's tests]
+ON_AWS = {
+    *["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"],
+    *["AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"],
+    *["AWS_LAMBDA_RUNTIME_API", "AWS_EXECUTION_ENV", "AWS_REGION", "AWS_DEFAULT_REGION", "_HANDLER", "TZ"],
+    *["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"],
+    *["AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_PORT"],
+    *["PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "PWD", "SHLVL", "LC_CTYPE", "_X_AMZN_TRACE_ID"],
+}
+
+# Left there by the shell and the interpreter of AWS's image, which images need not share.
+OF_THE_IMAGE = {"PWD", "SHLVL", "LC_CTYPE"}
+
+# The way back to the API, as LocalStack has it.
+BACK = {"AWS_ENDPOINT_URL", "LOCALSTACK_HOSTNAME", "EDGE_PORT"}
+
+# What extensions on AWS do not have of it, besides names that begin with an underscore.
+OF_THE_RUNTIME = {
+    *["AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_XRAY_CONTEXT_MISSING"],
+    *["AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT"],
+}
+
+
+def test_the_names_of_variables_are_those_of_aws(variables):
+    assert set(variables) - OF_THE_IMAGE == (ON_AWS | BACK) - OF_THE_IMAGE
+
+
+def test_the_names_of_extensions_variables_are_those_of_aws(sandbox):
+    one = sandbox({"watcher": extension()})
+    one.function.run("return 1")
+    (seen,) = one.notes("env")
+    of_the_interpreter = OF_THE_IMAGE | {"PYTHONPATH"}
+    expected = {name for name in ON_AWS | BACK if not name.startswith("_")} - OF_THE_RUNTIME
+    assert set(seen) - of_the_interpreter == expected - of_the_interpreter
+
+
+def test_limits_are_those_of_aws(probe):
+    source = """
+    import resource
+    names = ["RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_MEMLOCK", "RLIMIT_STACK"]
+    return {name: resource.getrlimit(getattr(resource, name)) for name in names}
+    """
+    assert probe.run(source).value() == {
+        "RLIMIT_NOFILE": [1024, 1024],
+        "RLIMIT_CORE": [10_737_418_240, 10_737_418_240],
+        "RLIMIT_MEMLOCK": [65_536, 65_536],
+        "RLIMIT_STACK": [8_388_608, -1],
+    }
+
+
+def test_limits_of_the_operator_win(own_server):
+    one = deploy(own_server(LAMBDA_DOCKER_FLAGS="--ulimit core=0 --ulimit nofile=321:321"))
+    source = "import resource as r; return [r.getrlimit(one) for one in (r.RLIMIT_CORE, r.RLIMIT_NOFILE)]"
+    assert one.run(source).value() == [[0, 0], [321, 321]]
 
 
 def test_the_functions_own_variables_win(function):

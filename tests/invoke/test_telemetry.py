@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.archives import member
 from harness.extensions import Sandbox, extension
 from harness.waiting import wait_until
 
@@ -56,6 +57,31 @@ def test_everything_that_happens_is_told_in_order(subscribed):
     assert report["metrics"]["initDurationMs"] > 0
     assert 1 <= report["metrics"]["maxMemoryUsedMB"] <= 128
     assert report["metrics"]["durationMs"] >= done["metrics"]["durationMs"]
+
+
+@pytest.mark.parametrize("api", ["telemetry", "logs"])
+def test_awss_own_crate_for_extensions_takes_everything_in(sandbox, api):
+    program = member("rust-extension", "bootstrap")
+    one = sandbox({"events": program, api: program})
+    answers = [one.function.run(f"print('line {number}')") for number in range(3)]
+    assert [answer.error for answer in answers] == [None] * 3
+    ids = [answer.request_id for answer in answers]
+    one.server.close()
+    assert one.notes("invoke", "events") == one.notes("invoke", api) == ids
+    assert one.notes("shutdown", "events") == one.notes("shutdown", api) == ["spindown"]
+    seen = one.notes("told", api)
+    for number in range(3):
+        assert any(f'"line {number}' in record and record.startswith("Function(") for record in seen), seen
+    kinds = {
+        "telemetry": ["PlatformInitStart", "PlatformInitRuntimeDone", "PlatformInitReport", "PlatformExtension"],
+        "logs": ["PlatformExtension", "PlatformEnd"],
+    }
+    # What the crate cannot read it does not give out.
+    for kind in ["PlatformStart", "PlatformRuntimeDone", "PlatformReport", *kinds[api]]:
+        records = [record for record in seen if record.startswith(kind)]
+        assert records, (kind, seen)
+        if kind in {"PlatformStart", "PlatformReport"}:
+            assert all(any(one_id in record for record in records) for one_id in ids), records
 
 
 def test_subscribing_ends_with_the_init_phase(sandbox):

@@ -10,7 +10,9 @@ use clap::Args;
 use crate::{
     dist::{self, cargo},
     fingerprint::Fingerprint,
-    functions, images,
+    functions,
+    host::Architecture,
+    images,
     process::Run,
     progress::{step, summed_up},
     workspace::Workspace,
@@ -55,6 +57,12 @@ fn check_rust(workspace: &Workspace) -> Result<()> {
     rust("formatting", &["fmt", "--all", "--check"])?;
     rust("lints", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     rust("unit tests", &["test", "--quiet", "--workspace"])?;
+    step("tests of the init as it is shipped", || {
+        // Its allocator, its C library and its size are not those of the build that cargo tests.
+        let init = dist::init_path(workspace, Architecture::of_host()?.rust);
+        let arguments = ["test", "--quiet", "--workspace", "--test", "uplink", "--test", "localstack"];
+        cargo(workspace).env("LAMBDOCK_INIT", init).args(arguments).run()
+    })?;
     rust("documentation", &["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
 }
 

@@ -77,8 +77,8 @@ struct Extension {
     parked: Option<CallId>,
     /// What it said went wrong.
     error_type: Option<String>,
-    /// The end was announced to it; `None` while it has not been.
-    told: bool,
+    /// The end is announced, and it wants to know, and has not heard of it.
+    owed: bool,
 }
 
 /// Why a call is refused: `errorType` and `errorMessage` of a 403.
@@ -166,7 +166,8 @@ impl Extensions {
         }
         extension.state = State::Ready;
         extension.parked = Some(call);
-        let late = extension.told && extension.wants.contains(&Wanted::Shutdown);
+        // Once: whoever asks again has heard of it, and waits for its end.
+        let late = std::mem::take(&mut extension.owed);
         if late {
             extension.parked = None;
             extension.state = State::Running;
@@ -256,12 +257,13 @@ impl Extensions {
         let mut calls = Vec::new();
         let mut indifferent = Vec::new();
         for extension in self.all.iter_mut().filter(|one| one.lives()) {
-            extension.told = true;
             if !extension.wants.contains(&Wanted::Shutdown) {
                 indifferent.push(extension.name.clone());
             } else if let Some(call) = extension.parked.take() {
                 extension.state = State::Running;
                 calls.push(call);
+            } else {
+                extension.owed = true;
             }
         }
         (calls, indifferent)
@@ -325,7 +327,7 @@ impl Extension {
             wants: Vec::new(),
             parked: None,
             error_type: None,
-            told: false,
+            owed: false,
         }
     }
 

@@ -83,7 +83,8 @@ impl Client {
         Self { endpoint, headers, connection: None }
     }
 
-    /// Posts JSON until somebody answers, and gives the answer's status.
+    /// Posts JSON until somebody answers, and gives the answer's status. A call whose answer is lost with its connection
+    /// may be made twice; LocalStack refuses the second, which then is only worth a warning.
     ///
     /// # Errors
     /// Nobody did for [`TRIED_FOR`], or the call cannot be made.

@@ -88,6 +88,9 @@ fn the_end_is_told_to_those_that_want_to_know_also_when_they_ask_late() {
     extensions.invoke();
     assert_eq!(extensions.announce_end(), (vec![CallId(1)], vec!["indifferent".to_owned()]));
     assert_eq!(extensions.next(CallId(4), "id of busy"), Ok(true));
+    // Who has heard of it and asks for more waits until it is killed. [AWS: lambda-extension crate, which does so]
+    assert_eq!(extensions.next(CallId(5), "id of busy"), Ok(false));
+    assert_eq!(extensions.next(CallId(6), "id of asks"), Ok(false));
     for name in ["asks", "busy", "indifferent"] {
         assert!(extensions.any_alive());
         extensions.exited(name);
