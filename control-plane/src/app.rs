@@ -25,7 +25,7 @@ use crate::api::Context;
 use crate::cloudwatch::{LogForwarder, MetricForwarder};
 use crate::code::Archives;
 use crate::code_pages;
-use crate::config::{Config, Live};
+use crate::config::{Config, Environment, Live};
 use crate::doctor;
 use crate::durable::Executions;
 use crate::event_sources::SourceLookup;
@@ -327,12 +327,9 @@ async fn build(
         rules: rules.clone(),
         creation: creation.clone(),
     };
-    let live = Live::new(
-        config.clone(),
-        in_container,
-        |name| std::env::var(name).ok(),
-        move |before, config| adjustments.apply(before, config),
-    );
+    let live = Live::new(config.clone(), in_container, Environment::of_process(), move |before, config| {
+        adjustments.apply(before, config)
+    });
     let context = Context {
         transitions: transitions.clone(),
         services: Arc::clone(&services),

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use lambdock::config::{Config, VARIABLES};
+use lambdock::config::{Config, Environment, VARIABLES};
 use lambdock::executor::docker::Fault as FlagsFault;
 use lambdock::logs::command;
 use lambdock::{app, doctor, place};
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let in_container = place::in_container();
-    let config = match Config::read(&|name| std::env::var(name).ok(), in_container) {
+    let config = match Config::read(&Environment::of_process(), in_container) {
         Ok(config) => config,
         Err(faults) => {
             for fault in faults {
