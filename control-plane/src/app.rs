@@ -23,7 +23,7 @@ use crate::adjustable::Adjustable;
 use crate::api::Context;
 use crate::cloudwatch::{LogForwarder, MetricForwarder};
 use crate::code::Archives;
-use crate::config::{Config, Live};
+use crate::config::{Config, Environment, Live};
 use crate::durable::Executions;
 use crate::event_sources::SourceLookup;
 use crate::events::{Durability, Events};
@@ -203,12 +203,9 @@ async fn build(
         rules: rules.clone(),
         creation: creation.clone(),
     };
-    let live = Live::new(
-        config.clone(),
-        in_container,
-        |name| std::env::var(name).ok(),
-        move |before, config| adjustments.apply(before, config),
-    );
+    let live = Live::new(config.clone(), in_container, Environment::of_process(), move |before, config| {
+        adjustments.apply(before, config)
+    });
     let context = Context {
         transitions: transitions.clone(),
         services: Arc::clone(&services),

@@ -2,6 +2,7 @@
 //!
 //! [`VARIABLES`] is the one list of them; `lambdock --help` and `docs/configuration.md` are written from it.
 
+mod environment;
 mod live;
 mod shown;
 mod table;
@@ -19,6 +20,7 @@ use crate::gateway::host::Rules as Hosts;
 use crate::gateway::origin::Rules as Origins;
 use crate::gateway::upstream::Endpoints;
 
+pub use environment::Environment;
 pub use live::{ADJUSTABLE, Live, Refusal};
 pub use table::{VARIABLES, Variable};
 pub use value::{Fault, Source};
@@ -140,10 +142,7 @@ impl Config {
     ///
     /// # Errors
     /// Every value that cannot be used, not just the first.
-    pub fn read(
-        environment: &dyn Fn(&str) -> Option<String>,
-        in_container: bool,
-    ) -> Result<Self, Vec<Fault>> {
+    pub fn read(environment: &Environment, in_container: bool) -> Result<Self, Vec<Fault>> {
         let mut source = Source::new(environment);
         let config = Self::from_source(&mut source, in_container);
         let faults = source.into_faults();

@@ -20,6 +20,7 @@ pub mod events;
 pub mod executor;
 pub mod function_url;
 pub mod gateway;
+pub mod hex;
 pub mod hot_reload;
 pub mod init_binaries;
 pub mod init_scripts;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use lambdock::config::{self, Config, VARIABLES};
+use lambdock::config::{self, Config, Environment, VARIABLES};
 use lambdock::executor::docker::Fault as FlagsFault;
 use lambdock::logs::command;
 use lambdock::{app, doctor, place};
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let in_container = place::in_container();
-    let environment = |name: &str| std::env::var(name).ok();
+    let environment = Environment::of_process();
     let config = match Config::read(&environment, in_container) {
         Ok(config) => config,
         Err(faults) => {

@@ -1,19 +1,16 @@
 //! Pure: which version of a runtime a function runs on.
 
-use std::fmt::Write as _;
-
 use lambdock_domain::Scope;
 use lambdock_domain::runtime::Runtime;
 use lambdock_protocol::RuntimeVersion;
 use sha2::{Digest, Sha256};
 
+use crate::hex;
+
 /// The version of the runtime `name`, which AWS numbers and which here is whatever the image is, so there is only one.
 /// The ARN changes with the runtime, as AWS's does. [LocalStack: the same ARN for all runtimes]
 pub fn of(name: &str, scope: &Scope) -> RuntimeVersion {
-    let mut hash = String::with_capacity(64);
-    for byte in Sha256::digest(name.as_bytes()) {
-        write!(hash, "{byte:02x}").expect("a String takes everything");
-    }
+    let hash = hex::encode(&Sha256::digest(name.as_bytes()));
     let image = Runtime::find(name).map_or(name, |runtime| runtime.image);
     RuntimeVersion {
         version: format!("{image}.v1"),

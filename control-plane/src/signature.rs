@@ -2,9 +2,9 @@
 //!
 //! [AWS: IAM, create a signed AWS API request]
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
+
+use crate::hex;
 
 /// Who signs, for what.
 #[derive(Debug, Clone, Copy)]
@@ -69,12 +69,12 @@ pub fn signature(scope: Scope<'_>, request: Unsigned<'_>) -> String {
     let parts = [date, region, service, "aws4_request"];
     let secret = format!("AWS4{secret}").into_bytes();
     let key = parts.iter().fold(secret, |key, part| hmac(&key, part.as_bytes()).to_vec());
-    hex(&hmac(&key, to_sign.as_bytes()))
+    hex::encode(&hmac(&key, to_sign.as_bytes()))
 }
 
 /// SHA-256, in hexadecimal digits.
 pub fn hash(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    hex::encode(&Sha256::digest(bytes))
 }
 
 /// Bytes of SHA-256's blocks.
@@ -88,20 +88,14 @@ fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize().into()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a String takes everything");
-        hex
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn hmacs_are_those_of_rfc_4231() {
-        let check = |key: &[u8], message: &[u8], expected| assert_eq!(hex(&hmac(key, message)), expected);
+        let check =
+            |key: &[u8], message: &[u8], expected| assert_eq!(hex::encode(&hmac(key, message)), expected);
         check(
             b"Jefe",
             b"what do ya want for nothing?",

@@ -1,7 +1,6 @@
 //! Archives on disk, each a file named by its digest.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lambdock_domain::code::Digest;
 use sha2::{Digest as _, Sha256};
+
+use crate::hex;
 
 /// The folder of archives; clones share it.
 ///
@@ -170,11 +171,7 @@ impl Draft {
     /// The disk is full or fails; then nothing is left behind.
     pub fn keep(self) -> io::Result<Lease> {
         let Self { archives, file, hash, size } = self;
-        let mut hex = String::with_capacity(64);
-        for byte in hash.finalize() {
-            write!(hex, "{byte:02x}").expect("a String takes everything");
-        }
-        let digest = Digest(hex);
+        let digest = Digest(hex::encode(&hash.finalize()));
         let lease = archives.hold(&digest, size);
         let path = archives.path(&digest);
         if !path.exists() {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tracing::info;
 
 use super::shown::shown;
-use super::{Config, VARIABLES};
+use super::{Config, Environment, VARIABLES};
 
 /// What can be changed; everything else holds from one start to the next.
 pub const ADJUSTABLE: &[&str] = &[
@@ -55,7 +55,6 @@ pub enum Refusal {
     Value(String),
 }
 
-type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 type Apply = Box<dyn Fn(&Config, &Config) -> Result<(), String> + Send + Sync>;
 
 struct State {
@@ -77,11 +76,11 @@ impl Live {
     pub fn new(
         config: Config,
         in_container: bool,
-        environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+        environment: Environment,
         apply: impl Fn(&Config, &Config) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         Self {
-            environment: Box::new(environment),
+            environment,
             in_container,
             apply: Box::new(apply),
             state: Mutex::new(State { changed: BTreeMap::new(), config }),
@@ -137,11 +136,12 @@ impl Live {
     }
 
     fn read(&self, changed: &BTreeMap<String, String>) -> Result<Config, Refusal> {
-        let environment = |name: &str| {
+        let mut environment = self.environment.clone();
+        for (name, value) in changed {
             // Whichever of its names is looked at first.
-            let own = changed.get(name).or_else(|| changed.get(name.strip_prefix("LOCALSTACK_")?));
-            own.cloned().or_else(|| (self.environment)(name))
-        };
+            environment
+                .extend([name.clone(), format!("LOCALSTACK_{name}")].map(|name| (name, value.clone())));
+        }
         Config::read(&environment, self.in_container).map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             Refusal::Value(faults.join("; "))
@@ -171,11 +171,9 @@ mod tests {
     use super::*;
 
     fn live(open: bool) -> (Live, Arc<Mutex<Vec<u128>>>) {
-        let environment = move |name: &str| match name {
-            "ENABLE_CONFIG_UPDATES" => open.then(|| "1".to_owned()),
-            "LOCALSTACK_LAMBDA_KEEPALIVE_MS" => Some("7".to_owned()),
-            _ => None,
-        };
+        let open = if open { "1" } else { "" };
+        let environment =
+            Environment::from([("ENABLE_CONFIG_UPDATES", open), ("LOCALSTACK_LAMBDA_KEEPALIVE_MS", "7")]);
         let applied = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&applied);
         let config = Config::read(&environment, false).unwrap();

@@ -1,11 +1,10 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::*;
 
 fn read(pairs: &[(&str, &str)], in_container: bool) -> Result<Config, Vec<Fault>> {
-    let map: HashMap<String, String> =
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    Config::read(&|name| map.get(name).cloned(), in_container)
+    let environment = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Config::read(&environment, in_container)
 }
 
 fn listen(text: &str) -> Vec<String> {
@@ -15,7 +14,7 @@ fn listen(text: &str) -> Vec<String> {
 
 #[test]
 fn the_table_and_the_reading_know_the_same_variables() {
-    let nothing = |_: &str| None;
+    let nothing = Environment::default();
     let mut source = Source::new(&nothing);
     Config::from_source(&mut source, false);
     let table: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();

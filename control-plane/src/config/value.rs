@@ -9,7 +9,7 @@ use std::time::Duration;
 use lambdock_domain::Runtime;
 use lambdock_domain::runtime::{ImageMapping, RUNTIME_PLACEHOLDER};
 
-use super::VARIABLES;
+use super::{Environment, VARIABLES};
 use crate::gateway::upstream::Endpoints;
 
 /// LocalStack's port.
@@ -37,7 +37,7 @@ impl fmt::Display for Fault {
 /// Each variable may carry LocalStack's prefix, which then wins, as its container's entrypoint has it. An empty
 /// value counts as unset.
 pub struct Source<'a> {
-    environment: &'a dyn Fn(&str) -> Option<String>,
+    environment: &'a Environment,
     faults: Vec<Fault>,
     pub(super) asked: BTreeSet<&'static str>,
 }
@@ -46,7 +46,7 @@ pub(super) const PREFIX: &str = "LOCALSTACK_";
 
 impl<'a> Source<'a> {
     /// A source over `environment`.
-    pub fn new(environment: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    pub fn new(environment: &'a Environment) -> Self {
         Self { environment, faults: Vec::new(), asked: BTreeSet::new() }
     }
 
@@ -56,7 +56,7 @@ impl<'a> Source<'a> {
 
     /// A variable of the system, not one of ours.
     pub(super) fn outside(&self, name: &str) -> Option<String> {
-        (self.environment)(name).filter(|value| !value.is_empty())
+        self.environment.get(name).map(str::to_owned)
     }
 
     fn lookup(&mut self, name: &'static str) -> Option<(String, String)> {
@@ -76,7 +76,7 @@ impl<'a> Source<'a> {
     /// Endpoints of other services: the variable `name` and those that begin with it.
     pub(super) fn endpoints(&mut self, name: &'static str, ours: &[SocketAddr]) -> Endpoints {
         self.asked.insert(name);
-        Endpoints::read(|variable| self.outside(variable), ours).unwrap_or_else(|fault| {
+        Endpoints::read(self.environment.beginning(name), ours).unwrap_or_else(|fault| {
             let expected = "a URL such as http://127.0.0.1:5000".to_owned();
             self.faults.push(Fault { variable: fault.variable, value: fault.value, expected });
             Endpoints::default()

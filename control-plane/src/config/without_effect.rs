@@ -2,6 +2,7 @@
 //!
 //! [LocalStack: `deprecations.py`, configuration reference]
 
+use super::Environment;
 use super::value::PREFIX;
 
 /// A variable that has no effect here.
@@ -96,8 +97,8 @@ pub const WITHOUT_EFFECT: &[WithoutEffect] = &[
 ];
 
 /// What to tell whoever has set some of them in `environment`.
-pub fn warnings(environment: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-    let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+pub fn warnings(environment: &Environment) -> Vec<String> {
+    let set = |name: &str| environment.get(name);
     let warnings = WITHOUT_EFFECT.iter().filter_map(|WithoutEffect { name, fine, instead }| {
         let prefixed = format!("{PREFIX}{name}");
         let (name, value) =
@@ -113,7 +114,8 @@ mod tests {
     use crate::config::VARIABLES;
 
     fn warned_of(pairs: &[(&str, &str)]) -> Vec<String> {
-        warnings(&|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+        let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        warnings(&pairs.collect())
     }
 
     #[test]

@@ -23,9 +23,8 @@ impl Gateway {
             Operation::CreateFunction | Operation::UpdateFunctionCode | Operation::PublishLayerVersion => {
                 limits.create_function_request
             }
-            Operation::Invoke | Operation::InvokeAsync | Operation::InvokeWithResponseStream => {
-                limits.request_payload
-            }
+            Operation::Invoke | Operation::InvokeWithResponseStream => limits.request_payload,
+            Operation::InvokeAsync => limits.invoke_async_payload,
             Operation::CheckpointDurableExecution => CHECKPOINT,
             _ => ORDINARY_REQUEST,
         }
@@ -47,10 +46,10 @@ impl Gateway {
                     Operation::Invoke | Operation::InvokeAsync | Operation::InvokeWithResponseStream
                 ) =>
             {
-                let (kind, limit) = if is_event || operation == Operation::InvokeAsync {
-                    ("Event", limits.event_payload)
-                } else {
-                    ("RequestResponse", limit)
+                let (kind, limit) = match operation {
+                    Operation::InvokeAsync => ("Event", limit),
+                    _ if is_event => ("Event", limits.event_payload),
+                    _ => ("RequestResponse", limit),
                 };
                 let message = format!(
                     "{bytes} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"

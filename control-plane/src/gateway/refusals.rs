@@ -33,6 +33,7 @@ pub(super) fn refusal(error: Error) -> ServiceError {
                 Domain::PolicyRevisionMismatch | Domain::LayerPolicyRevisionMismatch => {
                     ErrorCode::PreconditionFailedException
                 }
+                Domain::NoPublishedVersion => ErrorCode::NoPublishedVersionException,
                 Domain::NotAuthorized(_) => ErrorCode::AccessDeniedException,
                 Domain::PolicyTooLong(_) => ErrorCode::PolicyLengthExceededException,
                 Domain::CodeSigningConfigNotFound(_) => ErrorCode::CodeSigningConfigNotFoundException,
@@ -72,6 +73,5 @@ pub(super) fn refusal(error: Error) -> ServiceError {
         Error::CallbackTimeout(message) => ServiceError::new(ErrorCode::CallbackTimeoutException, message),
         Error::Recursive(message) => ServiceError::new(ErrorCode::RecursiveInvocationException, message),
         Error::Service(message) => ServiceError::new(ErrorCode::ServiceException, message),
-        Error::NotImplemented(message) => not_implemented(&message),
     }
 }

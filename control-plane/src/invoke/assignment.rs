@@ -61,8 +61,10 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
         memory_size_mb: configuration.memory_mb,
         timeout_ms,
         init_timeout_ms: Some(match initialization {
-            InitializationType::SnapStart => pool::long_init_limit_ms(timeout_ms),
-            _ => pool::INIT_LIMIT_MS,
+            InitializationType::OnDemand => pool::INIT_LIMIT_MS,
+            InitializationType::SnapStart
+            | InitializationType::ProvisionedConcurrency
+            | InitializationType::LambdaManagedInstances => pool::long_init_limit_ms(timeout_ms),
         }),
         handler: configuration.handler.clone().unwrap_or_default(),
         initialization_type: initialization,
@@ -101,7 +103,9 @@ fn image(code: &Code) -> Option<&ImageDefaults> {
 /// Nothing is snapshotted: the environments of a version with SnapStart start as others do, but its runtime and the
 /// function are told what they would be told on AWS, so that their hooks run.
 fn initialization(configuration: &Configuration, version: &str) -> InitializationType {
-    if configuration.snap_start_on_published_versions && version != LATEST {
+    if configuration.managed.is_some() {
+        InitializationType::LambdaManagedInstances
+    } else if configuration.snap_start_on_published_versions && version != LATEST {
         InitializationType::SnapStart
     } else {
         InitializationType::OnDemand
@@ -161,6 +165,7 @@ fn environment(
     let memory = configuration.memory_mb.to_string();
     let port = settings.gateway_port.to_string();
     let endpoint = format!("http://{GATEWAY_HOST}:{port}");
+    let max_concurrency = configuration.managed.as_ref().map(|managed| managed.max_concurrency.to_string());
     let level = logging.application_level.map(|_| capitalised(configuration));
     let mut variables: Vec<(&str, &str)> = vec![
         ("AWS_DEFAULT_REGION", region),
@@ -190,6 +195,10 @@ fn environment(
     if logging.format == protocol::LogFormat::Json {
         variables.push(("AWS_LAMBDA_LOG_FORMAT", "JSON"));
         variables.extend(level.as_deref().map(|level| ("AWS_LAMBDA_LOG_LEVEL", level)));
+    }
+    // [LocalStack: the second as well]
+    if let Some(count) = &max_concurrency {
+        variables.extend([("AWS_LAMBDA_MAX_CONCURRENCY", count.as_str()), ("TZ", ":/etc/localtime")]);
     }
     if let Some(handler) = &configuration.handler {
         variables.push(("_HANDLER", handler));

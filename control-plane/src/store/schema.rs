@@ -181,6 +181,15 @@ pub(super) const MIGRATIONS: &[&str] = &[
         DELETE FROM former_urls WHERE number <= (SELECT max(number) FROM former_urls) - 10000;
     END;
 ",
+    "
+    -- $LATEST.PUBLISHED is number 0, and is written again with other code.
+    CREATE TRIGGER latest_published_changed AFTER UPDATE OF document ON versions WHEN NEW.number = 0 BEGIN
+        UPDATE usage SET code_size = code_size
+            + COALESCE(json_extract(NEW.document, '$.version.code.zip.size'), 0)
+            - COALESCE(json_extract(OLD.document, '$.version.code.zip.size'), 0)
+        WHERE account = NEW.account AND region = NEW.region;
+    END;
+",
 ];
 
 /// Statements that stay prepared: more than there are.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use lambdock_domain::Error as DomainError;
 use lambdock_domain::durable::{DurableConfig, Outcome};
 
-use super::invoke::{Invocation, check, event};
+use super::invoke::{About, Invocation, check, event};
 use crate::api::resolve::Named;
 use crate::api::{Caller, Context, Error};
 use crate::durable::{Begun, Entry, Start, StartError, envelope};
@@ -78,7 +78,7 @@ pub(super) async fn accept(
     payload: Bytes,
     trace_id: Option<&str>,
 ) -> Result<String, Error> {
-    let event = event(caller, named, deployment, trace_id);
+    let event = event(caller, named, deployment, About { trace_id, tenant_id: None });
     match begin(context, named, deployment, given, payload.clone(), trace_id).await? {
         Begun::Known(entry) => Ok(entry.arn().to_owned()),
         Begun::New(entry) => {

@@ -7,7 +7,7 @@ use lambdock_domain::Error as DomainError;
 
 use super::durable;
 use crate::api::resolve::{Named, Reach, resolve};
-use crate::api::{Caller, Context, Error, now};
+use crate::api::{Caller, Context, Error, now, valid};
 use crate::durable::UNQUALIFIED;
 use crate::events::Event;
 use crate::invoke::{self as run, LATEST, LogType, Outcome};
@@ -24,8 +24,10 @@ pub struct Invocation {
     pub trace_id: Option<String>,
 }
 
-/// What a function gets that is invoked without a payload. (LocalStack)
-pub(super) const EMPTY_EVENT: &[u8] = b"{}";
+/// The event of an invocation with this payload: an empty one is an empty object. (LocalStack)
+pub(super) fn or_empty(payload: Bytes) -> Bytes {
+    if payload.is_empty() { Bytes::from_static(b"{}") } else { payload }
+}
 
 /// Invoke.
 ///
@@ -39,11 +41,9 @@ pub async fn invoke(
 ) -> Result<shapes::InvocationResponse, Error> {
     let Invocation { input, payload, trace_id } = invocation;
     let (name, qualifier) = (input.function_name.as_deref().unwrap_or_default(), input.qualifier.as_deref());
-    let named = resolve(&caller.scope, Reach::AnyAccount, name, qualifier, || {
-        if violations.is_empty() { Ok(()) } else { Err(Error::Validation(violations)) }
-    })?;
+    let named = resolve(&caller.scope, Reach::AnyAccount, name, qualifier, || valid(violations))?;
     let deployment = serving(context, &named, input.tenant_id.as_deref()).await?;
-    let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
+    let payload = or_empty(payload);
     if let Some(config) = deployment.durable {
         let invocation = Invocation { input, payload, trace_id };
         return durable::invoke(context, caller, &named, &deployment, config, invocation).await;
@@ -55,19 +55,16 @@ pub async fn invoke(
         )
         .into());
     }
-    match input.invocation_type.as_deref() {
-        Some("DryRun") => {
-            check(&payload, context.rules.get().limits.request_payload, "RequestResponse")?;
-            return Ok(shapes::InvocationResponse { status_code: Some(204), ..Default::default() });
-        }
-        Some("Event") => {
-            let about = About { trace_id: trace_id.as_deref(), tenant_id: input.tenant_id };
-            accept(context, caller, &named, &deployment, about, payload).await?;
-            return Ok(shapes::InvocationResponse { status_code: Some(202), ..Default::default() });
-        }
-        _ => {}
+    if input.invocation_type.as_deref() == Some("Event") {
+        check(&payload, context.rules.get().limits.event_payload, "Event")?;
+        let about = About { trace_id: trace_id.as_deref(), tenant_id: input.tenant_id };
+        accept(context, caller, &named, &deployment, about, payload).await?;
+        return Ok(shapes::InvocationResponse { status_code: Some(202), ..Default::default() });
     }
-    check(&payload, context.rules.get().limits.request_payload, "RequestResponse")?;
+    let payload = checked(context, payload)?;
+    if input.invocation_type.as_deref() == Some("DryRun") {
+        return Ok(shapes::InvocationResponse { status_code: Some(204), ..Default::default() });
+    }
     let log_type = log_type(input.log_type.as_deref());
     let request = run::Request {
         function: named.id.clone(),
@@ -104,7 +101,7 @@ pub(super) struct About<'a> {
     pub(super) tenant_id: Option<String>,
 }
 
-/// Takes an event: when this returns, it is not lost.
+/// Takes an event that was checked: when this returns, it is not lost.
 pub(super) async fn accept(
     context: &Context,
     caller: &Caller,
@@ -113,18 +110,12 @@ pub(super) async fn accept(
     about: About<'_>,
     payload: Bytes,
 ) -> Result<(), Error> {
-    check(&payload, context.rules.get().limits.event_payload, "Event")?;
-    let event = event(caller, named, deployment, trace_id);
+    let event = event(caller, named, deployment, about);
     context.events.accept(event, payload).await.map_err(|error| Error::Service(error.to_string()))
 }
 
 /// An asynchronous invocation, as it is kept.
-pub(super) fn event(
-    caller: &Caller,
-    named: &Named,
-    deployment: &Deployment,
-    trace_id: Option<&str>,
-) -> Event {
+pub(super) fn event(caller: &Caller, named: &Named, deployment: &Deployment, about: About<'_>) -> Event {
     Event {
         request_id: caller.request_id.clone(),
         function: named.id.clone(),
@@ -146,8 +137,7 @@ pub(super) async fn serving(
     named: &Named,
     tenant: Option<&str>,
 ) -> Result<Arc<Deployment>, Error> {
-    let qualifier = named.qualifier.as_deref().unwrap_or(LATEST);
-    match context.invoker.find(&named.id, qualifier).await {
+    match context.invoker.find(&named.id, named.qualifier.as_deref()).await {
         Ok(deployment) if deployment.durable.is_some() && named.qualifier.is_none() => {
             Err(DomainError::InvalidParameter(UNQUALIFIED.to_owned()).into())
         }
@@ -156,6 +146,7 @@ pub(super) async fn serving(
             Ok(deployment)
         }
         Err(run::Error::Missing) => {
+            let qualifier = named.qualifier.as_deref().unwrap_or(LATEST);
             Err(DomainError::function_not_found(&named.id.qualified_arn(qualifier)).into())
         }
         Err(run::Error::Refused(error)) => Err(error.into()),
@@ -170,7 +161,7 @@ pub(super) fn log_type(given: Option<&str>) -> LogType {
 
 /// The event of a synchronous invocation with this payload.
 pub(super) fn checked(context: &Context, payload: Bytes) -> Result<Bytes, Error> {
-    let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
+    let payload = or_empty(payload);
     check(&payload, context.rules.get().limits.request_payload, "RequestResponse")?;
     Ok(payload)
 }
@@ -186,6 +177,7 @@ pub(super) fn within_limit(event: &[u8], limit: u64, invocation_type: &str) -> R
     Ok(())
 }
 
+/// Refuses an event that is too large, or not JSON.
 pub(super) fn check(event: &[u8], limit: u64, invocation_type: &str) -> Result<(), Error> {
     within_limit(event, limit, invocation_type)?;
     let refused = |malformed| {

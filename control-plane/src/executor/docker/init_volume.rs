@@ -24,6 +24,7 @@ use tracing::info;
 use super::door::{Door, remove_volume};
 use super::failure::{failure, status};
 use crate::executor::Error;
+use crate::hex;
 
 /// Folder of the init in containers.
 const FOLDER: &str = "/var/rapid";
@@ -53,7 +54,7 @@ pub struct InitBinary {
 impl InitBinary {
     /// A binary that nothing is known of yet.
     pub fn new(content: Bytes) -> Self {
-        let digest: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex::encode(&Sha256::digest(&content));
         Self { content, digest: digest.into() }
     }
 

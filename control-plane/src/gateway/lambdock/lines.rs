@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
-use lambdock_domain::{FunctionId, FunctionReference, Qualifier, Scope};
+use lambdock_domain::{FunctionId, FunctionReference, Qualifier, Scope, VersionName};
 use tokio::sync::watch;
 
 use super::refusal;
@@ -60,13 +60,15 @@ async fn wanted(gateway: &Gateway, name: &str) -> Result<Option<Wanted>, store::
     let store = &gateway.context.store;
     let versions = match qualifier.as_deref().map(Qualifier::parse) {
         None => None,
-        Some(version @ (Qualifier::Latest | Qualifier::Number(_))) => Some(vec![version.to_string()]),
+        Some(version @ (Qualifier::Latest | Qualifier::LatestPublished | Qualifier::Number(_))) => {
+            Some(vec![version.to_string()])
+        }
         Some(Qualifier::Alias(alias)) => {
             let Some(alias) = store.read(&id, move |view| view.alias(&alias)).await? else { return Ok(None) };
             let second = alias.routing.map(|routing| routing.version.to_string());
             Some(std::iter::once(alias.target.to_string()).chain(second).collect())
         }
-        Some(Qualifier::LatestPublished | Qualifier::Nothing(_)) => return Ok(None),
+        Some(Qualifier::Nothing(_)) => return Ok(None),
     };
     let wanted = Wanted { region, account, name, versions };
     // Lines of functions that are gone can still be read.
@@ -78,7 +80,8 @@ async fn wanted(gateway: &Gateway, name: &str) -> Result<Option<Wanted>, store::
 /// Whether there is a function, and the version of it, that has only not written anything yet.
 fn exists(view: &FunctionView<'_>, qualifier: Option<&str>) -> Result<bool, store::Error> {
     match qualifier.map(Qualifier::parse) {
-        Some(Qualifier::Number(number)) => Ok(view.version(number)?.is_some()),
+        Some(Qualifier::Number(number)) => Ok(view.version(VersionName::Number(number))?.is_some()),
+        Some(Qualifier::LatestPublished) => Ok(view.version(VersionName::LatestPublished)?.is_some()),
         _ => Ok(view.function()?.is_some()),
     }
 }
