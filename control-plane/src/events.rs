@@ -426,6 +426,7 @@ mod tests {
             function: FunctionId { scope, name: "f".into() },
             qualifier: None,
             trace: "Root=1-2-3".into(),
+            tenant: None,
             accepted: Timestamp(1),
             failures,
             refusals: 0,

@@ -75,6 +75,7 @@ impl Standing {
 macro_rules! shown_as {
     ($($shape:ident),*) => {
         $(impl From<Look> for shapes::$shape {
+            #[allow(clippy::needless_update, reason = "one of the answers has a member more")]
             fn from(look: Look) -> Self {
                 Self {
                     requested_provisioned_concurrent_executions: Some(look.requested),
