@@ -104,13 +104,15 @@ def test_an_event_that_cannot_be_kept_is_not_accepted(disk, server_on, tmp_path)
     wait_until(lambda: kept <= {run["event"]["number"] for run in witness.runs(one.name)}, 60, "all accepted have run")
 
 
-def test_code_that_finds_no_room_in_its_container_is_told_of(own_server):
-    server = own_server(LAMBDA_DOCKER_FLAGS="--tmpfs /var/task:size=1m")
-    one = deploy(server, padding(3_000_000))
+def test_code_that_finds_no_room_in_its_container_is_told_of(disk, own_server):
+    server = own_server(LAMBDA_DOCKER_FLAGS=f"-v {disk.folder}:/var/task")
+    one = deploy(server, padding(1_000_000))
+    disk.fill()
     refusal = refused(lambda: one.run("return 1"))
     assert (refusal.status, refusal.code) == (500, "ServiceException"), refusal
     assert "No space left on device" in refusal.message, refusal
     wait_until(lambda: not one.containers(running=False), what="its container is removed")
+    disk.clear()
     one.replace_code(PROBE)
     assert one.run("return 'fits'").value() == "fits"
 

@@ -1,6 +1,8 @@
 """The connections of containers to the control plane, led through here to be cut."""
 
 import contextlib
+import ipaddress
+import json
 import socket
 import threading
 
@@ -55,7 +57,10 @@ class UplinkProxy:
 
 def gateway() -> str:
     """The address of this machine on the engine's default network."""
-    return engine.docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").strip()
+    (bridge,) = json.loads(engine.docker("network", "inspect", "bridge"))
+    network = bridge["IPAM"]["Config"][0]
+    # Engines that chose it themselves do not always tell: then it is the first of all.
+    return network.get("Gateway") or str(next(ipaddress.ip_network(network["Subnet"]).hosts()))
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

@@ -208,7 +208,6 @@ def test_throttles_belong_to_what_was_invoked(server, upstream):
         assert statistics(cloudwatch, "Throttles", name, live, ("ExecutedVersion", "1"))[0] == 2
         assert statistics(cloudwatch, "Throttles", name, ("Resource", function.name))[0] == 1
         assert statistics(cloudwatch, "Throttles", name)[0] == 3
-        assert statistics(cloudwatch, "Throttles")[0] == 3
 
 
 def test_versions_that_an_alias_leads_to_have_their_own_figures(server, upstream):
