@@ -208,7 +208,19 @@ impl Environment {
         environment
     }
 
+    /// Starts an init that has said who it is, and is not welcomed.
+    pub(crate) fn dialling() -> (Sandbox, TcpStream) {
+        let Self { sandbox, stream, .. } = Self::saying_hello(Vec::new(), &[]);
+        (sandbox, stream)
+    }
+
     fn waiting(variables: Vec<(OsString, OsString)>, image: &[(String, u32, Vec<u8>)]) -> Self {
+        let mut environment = Self::saying_hello(variables, image);
+        environment.send(&ToAgent::Welcome { version: VERSION });
+        environment
+    }
+
+    fn saying_hello(variables: Vec<(OsString, OsString)>, image: &[(String, u32, Vec<u8>)]) -> Self {
         let (mut sandbox, listener) = Sandbox::with_files(image, &[], |listener| {
             let port = listener.local_addr().unwrap().port();
             let ours = [
@@ -230,7 +242,6 @@ impl Environment {
         let mut environment = Self { sandbox, stream, buffer: BytesMut::new(), invocations: 0 };
         let ToControlPlane::Hello(hello) = environment.next() else { panic!("no greeting") };
         assert_eq!((hello.environment.as_str(), hello.secret.as_str()), ("environment-1", "secret"));
-        environment.send(&ToAgent::Welcome { version: VERSION });
         environment
     }
 

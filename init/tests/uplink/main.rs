@@ -21,3 +21,5 @@ mod responses;
 #[expect(dead_code, reason = "shared with other tests")]
 #[path = "../sandbox/mod.rs"]
 mod sandbox;
+mod snapshots;
+mod telemetry;
