@@ -6,6 +6,7 @@ mod body;
 mod error_type;
 mod extensions;
 mod heads;
+mod permit;
 mod stream;
 mod traffic;
 
@@ -41,6 +42,7 @@ use crate::uplink::Sender;
 use body::{Collected, throw_away};
 pub(crate) use extensions::About;
 use heads::{Bounded, Heads};
+pub(crate) use permit::Permit;
 use stream::InPieces;
 pub(crate) use traffic::Traffic;
 
@@ -52,16 +54,13 @@ pub(crate) struct Happened {
     pub waiting: Option<(CallId, oneshot::Sender<Reply>)>,
 }
 
-/// Whether the response that is being posted may still leave.
-pub(crate) type Permit = Rc<Cell<bool>>;
-
 /// What an API stands on.
 pub(crate) struct Footing {
     /// Where calls are told.
     pub events: mpsc::Sender<Happened>,
     /// Where responses go.
     pub uplink: Sender,
-    /// Whether they may.
+    /// Which of them may.
     pub permit: Permit,
     /// Largest response in bytes.
     pub payload_limit: u64,
@@ -287,7 +286,7 @@ impl Api {
                 return render(refusal);
             }
         }
-        let end = self.pass_on(&mut body, mode).await;
+        let end = self.pass_on(posted, &mut body, mode).await;
         let answer = self.call(|call| Event::ResponseEnded { call, posted, end }).await;
         throw_away(body).await;
         answer
@@ -304,7 +303,7 @@ impl Api {
     }
 
     /// Sends a body up as it comes. What comes after the permit was revoked, by the deadline, is thrown away.
-    async fn pass_on(&self, body: &mut Incoming, mode: ResponseMode) -> BodyEnd {
+    async fn pass_on(&self, posted: CallId, body: &mut Incoming, mode: ResponseMode) -> BodyEnd {
         let mut total: u64 = 0;
         let mut trailers = None;
         while let Some(frame) = body.frame().await {
@@ -315,7 +314,7 @@ impl Api {
                     if mode == ResponseMode::Buffered && total > self.footing.payload_limit {
                         return BodyEnd::TooLarge;
                     }
-                    if !data.is_empty() && self.footing.permit.get() {
+                    if !data.is_empty() && self.footing.permit.is_for(posted) {
                         self.footing.uplink.send(ToControlPlane::ResponseChunk(data)).await;
                     }
                 }
@@ -409,11 +408,11 @@ fn truncated() -> Answer {
 
 fn render(reply: Option<Reply>) -> Answer {
     match reply {
-        Some(Reply::Event { invoke, payload, left_ms }) => {
+        Some(Reply::Event { invoke, payload, deadline }) => {
             let mut response = Response::new(Full::new(payload));
             let headers = response.headers_mut();
             let kind = invoke.content_type.as_deref().unwrap_or("application/json");
-            let deadline = (clock::now_ms() + left_ms).to_string();
+            let deadline = clock::at_ms(deadline).to_string();
             let mut set = |name: &'static str, value: Option<&str>| {
                 // What is no header value, such as a line break in a context, is left out rather than refused.
                 if let Some(value) = value.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {

@@ -1,11 +1,18 @@
 //! The time of day.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since the epoch.
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The time of day at a moment that is yet to come, in milliseconds since the epoch.
+pub(crate) fn at_ms(moment: Instant) -> u64 {
+    let left = moment.saturating_duration_since(Instant::now());
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from((since + left).as_millis()).unwrap_or(u64::MAX)
 }
 
 /// `2026-01-02T03:04:05.678Z`, the form of AWS's log lines.
@@ -31,6 +38,15 @@ fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_to_come_is_at_the_same_time_whenever_it_is_told() {
+        let moment = Instant::now() + std::time::Duration::from_secs(60);
+        let told = at_ms(moment);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(at_ms(moment).abs_diff(told) <= 1);
+        assert!(told.abs_diff(now_ms() + 60_000) <= 1000);
+    }
 
     #[test]
     fn dates_are_gregorian() {

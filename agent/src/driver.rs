@@ -2,20 +2,22 @@
 
 mod processes;
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use lambdock_protocol::{Assignment, Done, InitializationType, ToAgent, ToControlPlane};
+use lambdock_protocol::{
+    Assignment, Done, InitializationType, Shutdown, ShutdownReason, ToAgent, ToControlPlane,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout_at};
 
 use crate::api::{Happened, Permit, Traffic};
 use crate::clock;
-use crate::lifecycle::{Effect, Event, Finish, InitEnd, Machine, Reply};
+use crate::lifecycle::{Effect, Event, Finish, InitEnd, Machine, Reason, Reply, RestoreEnd};
 use crate::log::{self, Level, debug, info, warn};
 use crate::memory::Memory;
 use crate::output::journal::Journal;
@@ -62,10 +64,23 @@ pub(crate) struct Driver {
     extensions: BTreeMap<String, Child>,
     children: Signal,
     memory: Memory,
+    /// Subscribers of telemetry are being sent what they have not been yet.
+    flushing: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    /// The end of an invocation whose last lines are written, and which is yet to be told.
+    reported: Option<Done>,
+    /// Until when may be waited for the control plane to take what it is told.
+    patience: tokio::time::Instant,
 }
 
 /// Time that subscribers of telemetry have to take what they have not been sent before the end.
 const FLUSHED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Time that the control plane has to take what it is told of one event. It may not want anything just now, while
+/// whoever has asked for a response takes its time; then what it is told waits for it, and the loop goes on.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The same when something else is due.
+const LEAST_PATIENCE: Duration = Duration::from_millis(50);
 
 /// How the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +119,9 @@ impl Driver {
             extensions: BTreeMap::new(),
             children: signal(SignalKind::child())?,
             memory: Memory::new(),
+            flushing: None,
+            reported: None,
+            patience: tokio::time::Instant::now(),
         })
     }
 
@@ -131,10 +149,9 @@ impl Driver {
                 () = async { sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)).await }, if deadline.is_some() => Event::Tick,
                 message = control.receive() => match message {
                     Some(ToAgent::Invoke(invoke, payload)) => {
-                        self.measure = Measure::of(&invoke);
                         Event::Invoke(invoke, payload)
                     }
-                    Some(ToAgent::Shutdown(_)) => Event::Shutdown,
+                    Some(ToAgent::Shutdown(shutdown)) => asked_to_end(shutdown),
                     Some(other) => {
                         warn!("the control plane sent what is not expected now: {other:?}");
                         continue;
@@ -148,7 +165,11 @@ impl Driver {
                     info!("the code has changed");
                     Event::Changed
                 }
-                () = stop() => Event::Shutdown,
+                () = async { if let Some(flushing) = &mut self.flushing { flushing.await } }, if self.flushing.is_some() => {
+                    self.flushing = None;
+                    Event::Flushed
+                }
+                () = stop() => Event::Shutdown { reason: Reason::Spindown, within: None },
             };
             if self.happened(event).await {
                 return Ending::Asked;
@@ -175,10 +196,12 @@ impl Driver {
             if debugging && let Some(line) = story::of_event(&event) {
                 debug!("{line}");
             }
-            let before = self.machine.state();
-            let effects = self.machine.step(event, Instant::now());
+            let (before, now) = (self.machine.state(), Instant::now());
+            let effects = self.machine.step(event, now);
+            let due = self.machine.deadline().map(|due| due.max(now + LEAST_PATIENCE));
+            self.patience = due.into_iter().fold(now + PATIENCE, Instant::min).into();
             for effect in effects {
-                if debugging && let Some(line) = story::of_effect(&effect) {
+                if debugging && let Some(line) = story::of_effect(&effect, now) {
                     debug!("{line}");
                 }
                 match effect {
@@ -194,8 +217,10 @@ impl Driver {
                         }
                     }
                     Effect::Answer(call, reply) => {
-                        if matches!(reply, Reply::Event { .. }) {
-                            self.measure.released(clock::now_ms());
+                        match reply {
+                            Reply::Event { .. } => self.measure.released(clock::now_ms()),
+                            Reply::Permit => self.permit.give(call),
+                            _ => {}
                         }
                         if !self.waiting.answer(call, reply) {
                             events.push_back(Event::AnswerLost(call));
@@ -209,6 +234,32 @@ impl Driver {
             }
         }
         false
+    }
+
+    /// Does what may have to wait for the control plane: while there is time, here, and then beside us. What is done so
+    /// keeps its order.
+    async fn patiently(&self, work: impl Future<Output = ()> + 'static) {
+        let mut work = Box::pin(work);
+        if timeout_at(self.patience, &mut work).await.is_err() {
+            debug!("the control plane takes its time");
+            tokio::task::spawn_local(work);
+        }
+    }
+
+    async fn send(&self, message: ToControlPlane) {
+        self.send_all([message]).await;
+    }
+
+    async fn send_all(&self, messages: impl IntoIterator<Item = ToControlPlane> + 'static) {
+        let uplink = self.uplink.clone();
+        self.patiently(async move { uplink.send_all(messages).await }).await;
+    }
+
+    /// Logs what the platform has to tell.
+    async fn log(&self, record: &Record) {
+        if let Some(message) = self.journal.message(record) {
+            self.send(message).await;
+        }
     }
 
     async fn perform(&mut self, effect: Effect) {
@@ -229,9 +280,12 @@ impl Driver {
                     kill_group(child.pid);
                 }
             }
+            Effect::Take(invoke) => self.measure = Measure::of(&invoke),
             Effect::InitStart { phase } => {
+                // What was told since the last processes ended is not for those that begin now.
+                self.journal.telemetry().reset();
                 let record = self.init_start(phase);
-                self.journal.platform(&record).await;
+                self.log(&record).await;
             }
             Effect::InitRuntimeDone(end) => {
                 self.drain().await;
@@ -239,11 +293,24 @@ impl Driver {
                 let InitEnd { phase, status, error_type, .. } = end;
                 let done =
                     schema::InitRuntimeDone { initialization_type, phase, status, error_type, tracing };
-                self.journal.platform(&Record::InitRuntimeDone(done)).await;
+                self.log(&Record::InitRuntimeDone(done)).await;
+            }
+            Effect::RestoreStart => {
+                let record = self.restore_start();
+                self.log(&record).await;
+            }
+            Effect::RestoreReport(end) => {
+                self.drain().await;
+                let RestoreEnd { duration_us, status, error_type } = end;
+                let metrics = DurationMetrics { duration: Micros(duration_us) };
+                let done = schema::RestoreRuntimeDone { status, error_type: error_type.clone() };
+                self.log(&Record::RestoreRuntimeDone(done)).await;
+                let report = schema::RestoreReport { status, error_type, metrics };
+                self.log(&Record::RestoreReport(report)).await;
             }
             Effect::ExtensionStands(standing) => {
                 self.drain().await;
-                self.journal.platform(&Record::Extension(standing)).await;
+                self.log(&Record::Extension(standing)).await;
             }
             Effect::InitReport(end) => {
                 self.drain().await;
@@ -252,11 +319,11 @@ impl Driver {
                 let metrics = DurationMetrics { duration: Micros(duration_us) };
                 let report =
                     schema::InitReport { initialization_type, phase, status, error_type, metrics, tracing };
-                self.journal.platform(&Record::InitReport(report)).await;
+                self.log(&Record::InitReport(report)).await;
             }
             Effect::Initialized(initialized, error) => {
                 info!("init phase: {:?} after {} us", initialized.status, initialized.duration_us);
-                self.uplink.send(ToControlPlane::Initialized(initialized, error)).await;
+                self.send(ToControlPlane::Initialized(initialized, error)).await;
             }
             Effect::Start { request_id, after_init } => {
                 if after_init {
@@ -264,7 +331,6 @@ impl Driver {
                     self.drain().await;
                 }
                 self.journal.belongs_to(Some(request_id.clone()));
-                self.permit.set(true);
                 let start = Record::Start(schema::Start {
                     request_id,
                     version: Some(self.assignment.function_version.clone()),
@@ -276,43 +342,59 @@ impl Driver {
                     self.uplink.defer(message);
                 }
             }
-            Effect::TimedOut { request_id } => {
+            Effect::TimedOut { request_id, limit_ms } => {
                 self.drain().await;
                 let time = clock::iso(clock::now_ms());
-                let fault = report::timeout_fault(&time, &request_id, self.assignment.timeout_ms);
-                self.journal.platform(&Record::Fault(fault)).await;
+                let fault = report::timeout_fault(&time, &request_id, limit_ms);
+                self.log(&Record::Fault(fault)).await;
             }
             Effect::Response { start, body, end, error } => {
                 let chunk = (!body.is_empty()).then_some(ToControlPlane::ResponseChunk(body));
                 let messages = [ToControlPlane::ResponseStart(start)].into_iter().chain(chunk);
-                self.uplink.send_all(messages.chain([ToControlPlane::ResponseEnd(end, error)])).await;
+                self.send_all(messages.chain([ToControlPlane::ResponseEnd(end, error)])).await;
             }
-            Effect::ResponseStart(start) => self.uplink.send(ToControlPlane::ResponseStart(start)).await,
-            Effect::ResponseEnd(end, error) => {
-                self.uplink.send(ToControlPlane::ResponseEnd(end, error)).await
-            }
+            Effect::ResponseStart(start) => self.send(ToControlPlane::ResponseStart(start)).await,
+            Effect::ResponseEnd(end, error) => self.send(ToControlPlane::ResponseEnd(end, error)).await,
             Effect::Failed { request_id, failure } => {
                 let fault = failure.fault(&request_id);
                 let head = lambdock_protocol::Failed { request_id, error_type: failure.error_type };
-                self.uplink.send(ToControlPlane::Failed(head, failure.payload.into())).await;
+                self.send(ToControlPlane::Failed(head, failure.payload.into())).await;
                 if let Some(fault) = fault {
                     self.drain().await;
-                    self.journal.platform(&Record::Fault(fault)).await;
+                    self.log(&Record::Fault(fault)).await;
                 }
             }
             Effect::RuntimeDone(done) => {
                 self.drain().await;
                 let record = Record::RuntimeDone(self.measure.runtime_done(done));
-                self.journal.platform(&record).await;
+                self.log(&record).await;
             }
-            Effect::RevokePermit => self.permit.set(false),
+            Effect::RevokePermit => self.permit.revoke(),
             Effect::CloseRegistration => self.journal.telemetry().close(),
             Effect::FlushTelemetry => {
-                if !self.journal.telemetry().flush(FLUSHED_WITHIN).await {
-                    debug!("subscribers of telemetry have not taken everything");
-                }
+                let journal = Rc::clone(&self.journal);
+                self.flushing = Some(Box::pin(async move {
+                    if !journal.telemetry().flush(FLUSHED_WITHIN).await {
+                        debug!("subscribers of telemetry have not taken everything");
+                    }
+                }));
             }
-            Effect::Finish(finish) => self.finish(finish).await,
+            Effect::Report(finish) => {
+                let (lines, done) = self.report(finish).await;
+                self.send_all(lines).await;
+                self.reported = Some(done);
+            }
+            Effect::Finish(finish) => {
+                let reported = self.reported.take_if(|done| done.request_id == finish.request_id);
+                let (lines, done) = match reported {
+                    Some(done) => (Vec::new(), done),
+                    None => self.report(finish).await,
+                };
+                self.journal.belongs_to(None);
+                debug!("invocation {} is done: {:?}", done.request_id, done.status);
+                self.send_all(lines.into_iter().chain([ToControlPlane::Done(done)])).await;
+                self.memory.begin_anew();
+            }
             Effect::Spawn | Effect::SpawnExtension(_) | Effect::Answer(..) | Effect::Exit => {}
         }
     }
@@ -339,7 +421,29 @@ impl Driver {
         (self.assignment.initialization_type, tracing)
     }
 
-    async fn finish(&mut self, finish: Finish) {
+    fn restore_start(&self) -> Record {
+        let Assignment { runtime_version, logging, .. } = &self.assignment;
+        Record::RestoreStart(schema::RestoreStart {
+            runtime_version: runtime_version.as_ref().map(|runtime| runtime.version.clone()),
+            runtime_version_arn: runtime_version.as_ref().map(|runtime| runtime.arn.clone()),
+            function_name: self.assignment.function_name.clone(),
+            function_version: self.assignment.function_version.clone(),
+            instance_id: logging.stream.clone(),
+            instance_max_memory: u64::from(self.assignment.memory_size_mb) * MB,
+        })
+    }
+
+    /// What is told of the memory that was used. It is more than there was to use only where nobody holds the function to
+    /// that.
+    fn used_mb(&self, bytes: Option<u64>) -> u64 {
+        let size = u64::from(self.assignment.memory_size_mb);
+        let used = bytes.map_or(size, |bytes| bytes.div_ceil(MB));
+        let is_limited = self.memory.limit().is_some_and(|limit| limit <= size * MB);
+        if is_limited { used.min(size) } else { used }
+    }
+
+    /// Measures an invocation that is over, and tells subscribers of it. Gives its last lines, and its end.
+    async fn report(&mut self, finish: Finish) -> (Vec<ToControlPlane>, Done) {
         self.drain().await;
         let max_memory_bytes = self.memory.peak();
         let memory_mb = u64::from(self.assignment.memory_size_mb);
@@ -348,9 +452,9 @@ impl Driver {
             duration: Micros(finish.duration_us),
             billed_ms: report::billed_ms(finish.duration_us, finish.init_us),
             memory_mb,
-            used_mb: max_memory_bytes.map_or(memory_mb, |bytes| bytes.div_ceil(MB)).min(memory_mb),
+            used_mb: self.used_mb(max_memory_bytes),
             init: finish.init_us.map(Micros),
-            restore: None,
+            restore: finish.restore_us.map(Micros),
         };
         let report = Record::Report(schema::Report {
             request_id: request_id.clone(),
@@ -361,7 +465,7 @@ impl Driver {
             tracing: self.measure.tracing(),
         });
         let end = Record::End(schema::End { request_id: request_id.clone() });
-        let logs: Vec<_> = [end, report].iter().filter_map(|record| self.journal.message(record)).collect();
+        let lines = [end, report].iter().filter_map(|record| self.journal.message(record)).collect();
         let done = Done {
             request_id,
             status: finish.status,
@@ -371,12 +475,16 @@ impl Driver {
             max_memory_bytes,
             extensions_us: finish.extensions_us,
         };
-        self.journal.belongs_to(None);
-        self.uplink.send_all(logs.into_iter().chain([ToControlPlane::Done(done)])).await;
+        (lines, done)
     }
 }
 
-/// A permit that is not given yet.
-pub(crate) fn permit() -> Permit {
-    Rc::new(Cell::new(false))
+/// What it is to the machine that the control plane wants the environment to end.
+fn asked_to_end(Shutdown { reason, budget_ms }: Shutdown) -> Event {
+    let reason = match reason {
+        ShutdownReason::Spindown => Reason::Spindown,
+        ShutdownReason::Timeout => Reason::Timeout,
+        ShutdownReason::Failure => Reason::Failure,
+    };
+    Event::Shutdown { reason, within: Some(Duration::from_millis(budget_ms)) }
 }

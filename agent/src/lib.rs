@@ -55,7 +55,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use api::{About, Api, Footing, Traffic};
+use api::{About, Api, Footing, Permit, Traffic};
 use config::Config;
 use credentials::Credentials;
 use driver::{Driver, Ending, Runtime};
@@ -145,7 +145,10 @@ impl Stop {
 /// The environment could not be or become one; the exit status should say so.
 pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
     let mut stop = Stop::new()?;
-    let (stream, buffer) = uplink::dial(&config, Purpose::Environment).await?;
+    let (stream, buffer) = tokio::select! {
+        dialled = uplink::dial(&config, Purpose::Environment) => dialled?,
+        () = stop.asked() => return Ok(()),
+    };
     let (sender, mut receiver) = uplink::split(stream, buffer);
     let assignment = tokio::select! {
         assignment = assigned(&mut receiver) => match assignment {
@@ -160,10 +163,11 @@ pub async fn run(config: Config, platform: Platform) -> Result<(), Error> {
         log::set_level(level);
     }
     info!("assigned to {}:{}", assignment.function_name, assignment.function_version);
-    let prepared = match prepare(&assignment, &platform, Logger::Pipe, &sender, &mut receiver).await {
-        Ok(runtime) => watched(&assignment, &platform).map(|watch| (runtime, watch)),
-        Err(reason) => Err(reason),
+    let prepared = tokio::select! {
+        prepared = prepare(&assignment, &platform, Logger::Pipe, &sender, &mut receiver) => prepared,
+        () = stop.asked() => return Ok(()),
     };
+    let prepared = prepared.and_then(|runtime| Ok((runtime, watched(&assignment, &platform)?)));
     let (runtime, watch) = match prepared {
         Ok(prepared) => prepared,
         Err(reason) => {
@@ -251,7 +255,7 @@ async fn serve(
     let journal = Journal::new(sender.clone(), telemetry, assignment.logging.clone());
     let journal = Rc::new(journal.on(Stdout::new()));
     let (events, calls) = mpsc::channel(CALLS_WAITING);
-    let permit = driver::permit();
+    let permit = Permit::default();
     let traffic = Rc::new(Traffic::default());
     let limit = assignment.payload_limit;
     let credentials = (assignment.initialization_type == InitializationType::SnapStart).then(|| {
@@ -263,7 +267,7 @@ async fn serve(
     let served = Api::new(Footing {
         events,
         uplink: sender.clone(),
-        permit: Rc::clone(&permit),
+        permit: permit.clone(),
         payload_limit: limit,
         extensions: about,
         credentials,
@@ -364,7 +368,8 @@ async fn prepare(
         fetch(archive, platform, sender, receiver).await?;
     }
     for entry in &assignment.modes {
-        if let Err(error) = modes::apply(&bootstrap::below(&platform.root, &entry.path), &entry.mode) {
+        let (path, mode) = (bootstrap::below(&platform.root, &entry.path), entry.mode.clone());
+        if let Err(error) = setup::aside(move || modes::apply(&path, &mode)).await.flatten() {
             warn!("cannot change the mode of {}: {error}", entry.path);
         }
     }
@@ -421,7 +426,8 @@ async fn fetch(
     let target = bootstrap::below(&platform.root, &archive.target);
     std::fs::create_dir_all(&target).map_err(describe)?;
     debug!("unpacking {} bytes into {}", archive.size, archive.target);
-    unpack::unpack(std::io::BufReader::new(file), &target).map_err(|error| {
+    let unpacked = setup::aside(move || unpack::unpack(std::io::BufReader::new(file), &target));
+    unpacked.await.map_err(describe)?.map_err(|error| {
         error!("{error}");
         error.to_string()
     })

@@ -9,7 +9,7 @@ mod extensions;
 mod machine;
 mod runtime_state;
 
-pub use effect::{Effect, Finish, InitEnd, Reply, RuntimeDone};
+pub use effect::{Effect, Finish, InitEnd, Reply, RestoreEnd, RuntimeDone};
 pub use event::{BodyEnd, CallId, ErrorBody, Event, Point, ResponseHead, ResponseMode, When};
 pub use machine::{Machine, Reason, Reload, Settings};
 

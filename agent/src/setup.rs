@@ -7,3 +7,13 @@ pub(crate) mod limits;
 pub(crate) mod modes;
 pub(crate) mod unpack;
 pub(crate) mod user;
+
+/// Does what takes a while with files beside the loop, which goes on.
+///
+/// # Errors
+/// It has come to no end.
+pub(crate) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> std::io::Result<T> {
+    Ok(tokio::task::spawn_blocking(work).await?)
+}

@@ -1,6 +1,8 @@
 //! Pure: what the log says at `debug` of everything that happens and of what follows. Never what functions are given or
 //! answer: that may be secret, and large.
 
+use std::time::Instant;
+
 use lambdock_protocol::{Mode, Status};
 
 use crate::lifecycle::{BodyEnd, Effect, ErrorBody, Event, InitEnd, Reply, ResponseHead};
@@ -60,17 +62,18 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
         Event::SpawnFailed { error_type, message } => {
             format!("the runtime cannot be started: {error_type}: {message}")
         }
+        Event::Flushed => "subscribers have what they were to be sent, or no time left for it".to_owned(),
         Event::Tick => "a time limit is reached".to_owned(),
-        Event::Shutdown => "the environment is to end".to_owned(),
+        Event::Shutdown { reason, .. } => format!("the environment is to end, for {}", reason.name()),
         // The one loop and the reaping of processes have a line for each, at a level that is higher.
         Event::Assigned | Event::Changed | Event::Exited(_) | Event::ExtensionExited { .. } => return None,
     })
 }
 
 /// A line for what follows; `None`: nothing, or another line tells it.
-pub(crate) fn of_effect(effect: &Effect) -> Option<String> {
+pub(crate) fn of_effect(effect: &Effect, now: Instant) -> Option<String> {
     Some(match effect {
-        Effect::Answer(call, reply) => format!("call {}: {}", call.0, of_reply(reply)),
+        Effect::Answer(call, reply) => format!("call {}: {}", call.0, of_reply(reply, now)),
         Effect::TerminateRuntime => "the runtime is asked to end".to_owned(),
         Effect::KillRuntime => "the runtime is killed".to_owned(),
         Effect::KillExtension(name) => format!("the extension {name} is killed"),
@@ -78,13 +81,21 @@ pub(crate) fn of_effect(effect: &Effect) -> Option<String> {
         Effect::InitStart { phase } => format!("an init phase begins, phase {}", phase.as_str()),
         Effect::InitRuntimeDone(end) => format!("init phase: the runtime is done: {}", of_init(end)),
         Effect::InitReport(end) => format!("init phase: over: {}", of_init(end)),
+        Effect::RestoreStart => "a restore begins".to_owned(),
+        Effect::RestoreReport(end) => {
+            format!(
+                "restore: over: {} after {} us",
+                outcome(end.status, end.error_type.as_deref()),
+                end.duration_us
+            )
+        }
         Effect::CloseRegistration => "extensions can no longer register or subscribe".to_owned(),
         Effect::ExtensionStands(standing) => {
             let why = standing.error_type.as_ref().map(|kind| format!(": {kind}")).unwrap_or_default();
             format!("the extension {} is {}{why}", standing.name, standing.state)
         }
         Effect::Start { request_id, .. } => format!("invocation {request_id}: begins"),
-        Effect::TimedOut { request_id } => format!("invocation {request_id}: its time is up"),
+        Effect::TimedOut { request_id, .. } => format!("invocation {request_id}: its time is up"),
         Effect::ResponseStart(start) => {
             format!("invocation {}: a response goes out, {}", start.request_id, mode(start.mode))
         }
@@ -118,26 +129,33 @@ pub(crate) fn of_effect(effect: &Effect) -> Option<String> {
             finish.duration_us
         ),
         Effect::Exit => "the init ends".to_owned(),
-        Effect::Spawn | Effect::SpawnExtension(_) | Effect::Initialized(..) | Effect::RevokePermit => {
+        Effect::Spawn
+        | Effect::SpawnExtension(_)
+        | Effect::Initialized(..)
+        | Effect::RevokePermit
+        | Effect::Take(_)
+        | Effect::Report(_) => {
             return None;
         }
     })
 }
 
-fn of_reply(reply: &Reply) -> String {
+fn of_reply(reply: &Reply, now: Instant) -> String {
+    let left_ms = |deadline: &Instant| deadline.saturating_duration_since(now).as_millis();
     match reply {
-        Reply::Event { invoke, payload, left_ms } => {
+        Reply::Event { invoke, payload, deadline } => {
+            let left_ms = left_ms(deadline);
             format!("200, the event of {}, {} bytes, {left_ms} ms left", invoke.request_id, payload.len())
         }
         Reply::Accepted => "202".to_owned(),
         Reply::Restored => "200, restored".to_owned(),
         Reply::Permit => "its body may come".to_owned(),
         Reply::Registered { id } => format!("200, the extension is {id}"),
-        Reply::ExtensionInvoke { invoke, left_ms } => {
-            format!("200, INVOKE of {}, {left_ms} ms left", invoke.request_id)
+        Reply::ExtensionInvoke { invoke, deadline } => {
+            format!("200, INVOKE of {}, {} ms left", invoke.request_id, left_ms(deadline))
         }
-        Reply::ExtensionShutdown { reason, left_ms } => {
-            format!("200, SHUTDOWN for {}, {left_ms} ms left", reason.name())
+        Reply::ExtensionShutdown { reason, deadline } => {
+            format!("200, SHUTDOWN for {}, {} ms left", reason.name(), left_ms(deadline))
         }
         Reply::Identified { name } => format!("it is {name}"),
         Reply::Refused { status, error_type, message } => format!("{status} {error_type}: {message}"),
@@ -216,7 +234,8 @@ mod tests {
             ResponseStart { request_id: "id".into(), content_type: None, mode: Mode::Buffered, length: None };
         let end = ResponseEnd { request_id: "id".into(), error_type: Some("Function.Error".into()) };
         let effect = Effect::Response { start, body: secret(), end, error: secret() };
-        let told: Vec<_> = events.iter().filter_map(of_event).chain(of_effect(&effect)).collect();
+        let told: Vec<_> =
+            events.iter().filter_map(of_event).chain(of_effect(&effect, Instant::now())).collect();
         assert_eq!(
             told,
             [

@@ -56,6 +56,16 @@ impl Refusal {
         Self { status: 400, error_type, message }
     }
 
+    /// What an extension is told where there are to be none. Taken for an answer that all is well. [AWS: runtime interface
+    /// emulator]
+    pub fn not_supported(api: Api) -> Self {
+        let error_type = match api {
+            Api::Telemetry => "Telemetry.NotSupported",
+            Api::Logs => "Logs.NotSupported",
+        };
+        Self { status: 202, error_type, message: format!("{} is not supported", api.name()) }
+    }
+
     fn closed(api: Api) -> Self {
         let error_type = match api {
             Api::Telemetry => "Telemetry.SubscriptionClosed",

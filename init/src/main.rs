@@ -56,5 +56,7 @@ fn start() -> Result<(), String> {
             runtime.block_on(LocalSet::new().run_until(run_for_localstack(*options, platform)))
         }
     };
+    // Who is asked to end while code is being unpacked does not wait for that.
+    runtime.shutdown_background();
     ended.map_err(|error| error.to_string())
 }

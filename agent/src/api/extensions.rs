@@ -15,7 +15,7 @@ use super::body::{Collected, throw_away};
 use super::{Answer, Api, json_body, render, status, truncated};
 use crate::clock;
 use crate::lifecycle::{Event, Reply, When};
-use crate::telemetry::subscription;
+use crate::telemetry::{Refusal, subscription};
 
 const NAME: &str = "lambda-extension-name";
 const IDENTIFIER: &str = "lambda-extension-identifier";
@@ -121,6 +121,10 @@ impl Api {
         headers: &HeaderMap,
         body: Incoming,
     ) -> Answer {
+        if self.footing.extensions.is_none() {
+            throw_away(body).await;
+            return super::json_text(StatusCode::ACCEPTED, Refusal::not_supported(to).body());
+        }
         let id = match identifier(headers) {
             Ok(id) => id,
             Err(refusal) => return render(Some(refusal)),
@@ -185,20 +189,20 @@ pub(super) fn identifier(headers: &HeaderMap) -> Result<String, Reply> {
 /// An event for an extension.
 pub(super) fn event(reply: &Reply) -> Option<Answer> {
     let body = match reply {
-        Reply::ExtensionInvoke { invoke, left_ms } => {
+        Reply::ExtensionInvoke { invoke, deadline } => {
             let tracing = invoke.trace_id.as_ref().map_or_else(String::new, |trace| {
                 format!(r#","tracing":{{"type":"X-Amzn-Trace-Id","value":{}}}"#, json!(trace))
             });
             format!(
                 r#"{{"eventType":"INVOKE","deadlineMs":{},"requestId":{},"invokedFunctionArn":{}{tracing}}}"#,
-                clock::now_ms() + left_ms,
+                clock::at_ms(*deadline),
                 json!(invoke.request_id),
                 json!(invoke.invoked_function_arn),
             )
         }
-        Reply::ExtensionShutdown { reason, left_ms } => format!(
+        Reply::ExtensionShutdown { reason, deadline } => format!(
             r#"{{"eventType":"SHUTDOWN","deadlineMs":{},"shutdownReason":"{}"}}"#,
-            clock::now_ms() + left_ms,
+            clock::at_ms(*deadline),
             reason.name(),
         ),
         _ => return None,

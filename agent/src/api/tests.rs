@@ -16,7 +16,7 @@ async fn connected() -> TcpStream {
     let api = Api::new(Footing {
         events: mpsc::channel(1).0,
         uplink: uplink.clone(),
-        permit: Rc::new(Cell::new(false)),
+        permit: Permit::default(),
         payload_limit: 1000,
         extensions: None,
         credentials: None,

@@ -23,7 +23,7 @@ use crate::setup::bootstrap;
 /// A process of the function, and what reads its output.
 pub(super) struct Child {
     pub(super) pid: Pid,
-    pumps: Vec<Pump>,
+    pumps: Rc<[Pump]>,
 }
 
 /// Time that killed processes have to be gone.
@@ -67,7 +67,7 @@ impl Driver {
             Pump::start(pipe, Rc::clone(&self.journal), source.clone(), form)
                 .map_err(|error| ("Sandbox.Failure", format!("its output cannot be read: {error}")))
         };
-        Ok(Child { pid, pumps: pipes.map(pump).collect::<Result<_, _>>()? })
+        Ok(Child { pid, pumps: pipes.map(pump).collect::<Result<Vec<_>, _>>()?.into() })
     }
 
     /// Takes every dead process off the list, and lets the machine know of those that it knows. `true`: that is the
@@ -159,22 +159,27 @@ impl Driver {
         }
         while self.reap_one().is_some() {}
         for child in &children {
-            child.drain().await;
+            self.patiently(child.drain()).await;
         }
+        self.flushing = None;
         self.journal.telemetry().reset();
     }
 
     pub(super) async fn drain(&self) {
         for child in self.process.iter().chain(self.extensions.values()) {
-            child.drain().await;
+            self.patiently(child.drain()).await;
         }
     }
 }
 
 impl Child {
-    async fn drain(&self) {
-        for pump in &self.pumps {
-            pump.drain().await;
+    /// Passes on what was written until now; also when the child is no more.
+    fn drain(&self) -> impl Future<Output = ()> + 'static {
+        let pumps = Rc::clone(&self.pumps);
+        async move {
+            for pump in &*pumps {
+                pump.drain().await;
+            }
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Pure: what follows.
 
+use std::rc::Rc;
+use std::time::Instant;
+
 use bytes::Bytes;
 use lambdock_protocol::{Initialized, Invoke, ResponseEnd, ResponseStart, Status};
 
@@ -12,12 +15,12 @@ use crate::telemetry::schema::{Extension, Phase as InitPhase};
 pub enum Reply {
     /// The next event.
     Event {
-        /// With the deadline to be reckoned from `left_ms`.
-        invoke: Box<Invoke>,
+        /// Which.
+        invoke: Rc<Invoke>,
         /// The event.
         payload: Bytes,
-        /// Milliseconds until the deadline.
-        left_ms: u64,
+        /// When its time is up.
+        deadline: Instant,
     },
     /// 202.
     Accepted,
@@ -33,16 +36,16 @@ pub enum Reply {
     /// `INVOKE` for an extension.
     ExtensionInvoke {
         /// Which.
-        invoke: Box<Invoke>,
-        /// Milliseconds until the deadline.
-        left_ms: u64,
+        invoke: Rc<Invoke>,
+        /// When its time is up.
+        deadline: Instant,
     },
     /// `SHUTDOWN` for an extension.
     ExtensionShutdown {
         /// Why.
         reason: Reason,
-        /// Milliseconds until it is killed.
-        left_ms: u64,
+        /// When it is killed.
+        deadline: Instant,
     },
     /// Who has the identifier.
     Identified {
@@ -75,6 +78,8 @@ pub struct Finish {
     pub init_us: Option<u64>,
     /// From the end of the runtime's part to the end of all, in microseconds, if there are extensions.
     pub extensions_us: Option<u64>,
+    /// `Restore Duration` in microseconds, if there was a restore in that phase.
+    pub restore_us: Option<u64>,
 }
 
 /// What the runtime has done of an invocation.
@@ -109,6 +114,17 @@ pub struct InitEnd {
     pub error_type: Option<String>,
 }
 
+/// The end of what comes after a restore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreEnd {
+    /// Microseconds.
+    pub duration_us: u64,
+    /// How it ended.
+    pub status: Status,
+    /// What went wrong.
+    pub error_type: Option<String>,
+}
+
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -126,6 +142,8 @@ pub enum Effect {
     Kill,
     /// Answer a call.
     Answer(CallId, Reply),
+    /// An invocation is taken up: what is told of one from now on is told of this one.
+    Take(Rc<Invoke>),
     /// An init phase begins.
     InitStart {
         /// Whether it has a time of its own.
@@ -137,6 +155,10 @@ pub enum Effect {
     CloseRegistration,
     /// Tell how an extension stands.
     ExtensionStands(Extension),
+    /// What comes after a restore begins.
+    RestoreStart,
+    /// It is over.
+    RestoreReport(RestoreEnd),
     /// An init phase is over.
     InitReport(InitEnd),
     /// Tell that the init phase is over, with the error's JSON.
@@ -152,6 +174,8 @@ pub enum Effect {
     TimedOut {
         /// Which.
         request_id: String,
+        /// How much there was, in milliseconds.
+        limit_ms: u64,
     },
     /// Tell that a response begins.
     ResponseStart(ResponseStart),
@@ -177,11 +201,17 @@ pub enum Effect {
     },
     /// The runtime is done with an invocation.
     RuntimeDone(RuntimeDone),
-    /// Deliver what subscribers have not been sent yet: they are about to end.
+    /// Deliver what subscribers have not been sent yet, for they are about to end; [`Event::Flushed`] is to tell when that
+    /// is done.
+    ///
+    /// [`Event::Flushed`]: super::Event::Flushed
     FlushTelemetry,
     /// Let no more of a response through that is still being posted.
     RevokePermit,
-    /// Collect what was written, write the last lines, tell that the environment is ready again.
+    /// Collect what was written and write the last lines: all has happened that they tell of, and subscribers are about
+    /// to end.
+    Report(Finish),
+    /// The same, if it has not been done, and tell that the environment is ready again.
     Finish(Finish),
     /// End the process.
     Exit,

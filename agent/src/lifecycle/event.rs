@@ -1,8 +1,11 @@
 //! Pure: what can happen.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use lambdock_protocol::Invoke;
 
+use super::Reason;
 use crate::report::Ended;
 
 /// Names a call of the Runtime API that waits for its answer.
@@ -201,8 +204,15 @@ pub enum Event {
         /// What the system said.
         message: String,
     },
+    /// Subscribers of telemetry have been sent everything.
+    Flushed,
     /// Time has passed.
     Tick,
     /// The environment is to end.
-    Shutdown,
+    Shutdown {
+        /// Why.
+        reason: Reason,
+        /// Time that there is for it, if that is not for us to say.
+        within: Option<Duration>,
+    },
 }

@@ -100,9 +100,10 @@ impl Extensions {
         self.closed = false;
     }
 
-    /// All processes and registrations are gone.
+    /// All processes and registrations are gone, and until processes are started again there are no more.
     pub(super) fn forget(&mut self) {
         self.launch(&[]);
+        self.close();
     }
 
     /// No more registrations.
@@ -222,6 +223,17 @@ impl Extensions {
             State::ExitError => "Extension.ExitError",
             _ => "Extension.Crash",
         })
+    }
+
+    /// What it means that an extension without a process of its own has said it cannot go on: the type of the failure,
+    /// and what it said. `None`: it has a process, whose end will tell.
+    pub(super) fn failed_inside(&self, name: &str) -> Option<(&'static str, String)> {
+        let extension = self.all.iter().find(|one| one.kind == Kind::Internal && one.name == name)?;
+        let error_type = match extension.state {
+            State::InitError => "Extension.InitError",
+            _ => "Extension.ExitError",
+        };
+        Some((error_type, extension.error_type.clone().unwrap_or_default()))
     }
 
     /// Whether every process has registered.

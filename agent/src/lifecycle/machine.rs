@@ -58,6 +58,8 @@ pub struct Machine {
     parked: VecDeque<CallId>,
     /// `Init Duration` that no REPORT line has told yet.
     init_us: Option<u64>,
+    /// The same of a `Restore Duration`.
+    restore_us: Option<u64>,
     /// An invocation that came while the environment was being made ready again.
     held: Option<(Invoke, Bytes)>,
     /// The code has changed since the runtime was started.
@@ -67,7 +69,6 @@ pub struct Machine {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it, and it is never moved about")]
 enum Phase {
     /// Not yet anything.
     Waiting,
@@ -93,6 +94,7 @@ impl Machine {
             extensions: Extensions::default(),
             parked: VecDeque::new(),
             init_us: None,
+            restore_us: None,
             held: None,
             changed: false,
             condemned: None,
@@ -136,7 +138,7 @@ impl Machine {
             Event::Assigned => self.assigned(now, out),
             Event::Invoke(invoke, payload) => self.invoke(invoke, payload, now, out),
             Event::Next(call) => self.next(call, now, out),
-            Event::RestoreNext(call) => self.restore_next(call, out),
+            Event::RestoreNext(call) => self.restore_next(call, now, out),
             Event::AnswerLost(call) => self.answer_lost(call, now, out),
             Event::Response { call, head, body, error } => self.response(call, head, body, error, now, out),
             Event::ResponseStarted { call, head } => self.response_started(call, head, now, out),
@@ -160,15 +162,16 @@ impl Machine {
                 self.extension_not_launched(&name, &message, now, out);
             }
             Event::Changed => self.changed(now, out),
+            Event::Flushed => self.flushed(now, out),
             Event::Tick => self.tick(now, out),
-            Event::Shutdown => self.shut_down(now, out),
+            Event::Shutdown { reason, within } => self.shut_down(reason, within, now, out),
         }
         effects
     }
 
     fn tick(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         if let Some((name, _)) = self.condemned.take_if(|(_, until)| now >= *until) {
-            effects.push(Effect::KillExtension(name));
+            self.condemned_due(name, now, effects);
         }
         match &self.phase {
             Phase::Init(init) if init.deadline.is_some_and(|deadline| now >= deadline) => {

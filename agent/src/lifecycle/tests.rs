@@ -1,10 +1,12 @@
 //! The life of an environment, told event by event.
 
 mod arbitrary;
+mod company;
 mod endings;
 mod events;
 mod init;
 mod life;
+mod reloads;
 mod responses;
 
 use std::time::{Duration, Instant};
@@ -13,8 +15,8 @@ use bytes::Bytes;
 use lambdock_protocol::{Initialized, Invoke, Mode, ResponseEnd, ResponseStart, Status};
 
 use super::{
-    BodyEnd, CallId, Effect, ErrorBody, Event, Finish, InitEnd, Machine, Point, Reload, Reply, ResponseHead,
-    ResponseMode, Settings,
+    BodyEnd, CallId, Effect, ErrorBody, Event, Finish, InitEnd, Machine, Point, Reason, Reload, Reply,
+    ResponseHead, ResponseMode, RestoreEnd, Settings,
 };
 use crate::report::{Ended, Failure};
 use crate::telemetry::schema::Phase as InitPhase;

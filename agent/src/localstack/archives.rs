@@ -7,7 +7,7 @@ use super::client::{self, Downloading};
 use super::options::Download;
 use crate::log::debug;
 use crate::setup::bootstrap::below;
-use crate::setup::unpack;
+use crate::setup::{aside, unpack};
 
 /// Why code is not in place.
 #[derive(Debug, thiserror::Error)]
@@ -48,5 +48,5 @@ pub(super) async fn fetch(archive: &Download, root: &Path) -> Result<(), Error> 
     let target = below(root, &archive.target);
     std::fs::create_dir_all(&target)?;
     debug!("unpacking an archive into {}", archive.target);
-    Ok(unpack::unpack(BufReader::new(file), &target)?)
+    Ok(aside(move || unpack::unpack(BufReader::new(file), &target)).await??)
 }

@@ -210,7 +210,7 @@ impl Interpreter {
     }
 
     fn shut_down(&self) {
-        let shutdown = Shutdown { reason: ShutdownReason::Failure, budget_ms: 0 };
+        let shutdown = Shutdown { reason: ShutdownReason::Failure, budget_ms: 2000 };
         // If there is no room, or nobody, it has ended or is about to.
         let _ = self.agent.try_send(ToAgent::Shutdown(shutdown));
     }

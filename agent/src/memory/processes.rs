@@ -18,7 +18,31 @@ pub(super) struct Processes {
     /// Ends with the last process number that was given out. [Linux: proc(5), loadavg]
     loadavg: Option<File>,
     last: Option<u64>,
-    known: Vec<File>,
+    known: Vec<Known>,
+}
+
+/// A process.
+#[derive(Debug)]
+struct Known {
+    status: File,
+    /// Where a new peak is begun; `None`: that is not ours to do, so its peak is that of its whole life.
+    clear: Option<File>,
+}
+
+impl Known {
+    fn open(pid: &str) -> Option<Self> {
+        let status = File::open(format!("/proc/{pid}/status")).ok()?;
+        let clear = File::options().write(true).open(format!("/proc/{pid}/clear_refs")).ok();
+        Some(Self { status, clear })
+    }
+
+    /// Begins a new peak with what is resident now. [Linux: proc(5), clear_refs]
+    fn forget_peak(&self) {
+        if let Some(clear) = &self.clear {
+            // It may have ended.
+            let _ = clear.write_at(b"5", 0);
+        }
+    }
 }
 
 impl Processes {
@@ -31,12 +55,12 @@ impl Processes {
         // Before the list is read: who comes meanwhile is seen twice rather than never.
         let last = self.loadavg.as_ref().and_then(last_number);
         if last.is_none() || self.last != last {
-            self.known = statuses()?;
+            self.known = others()?;
             self.last = last;
         }
         let mut sum = 0;
         // The file of a process that has ended cannot be read, and it stays so when its number is given out again.
-        self.known.retain(|status| match resident_peak(status) {
+        self.known.retain(|known| match resident_peak(&known.status) {
             Some(peak) => {
                 sum += peak;
                 true
@@ -44,22 +68,28 @@ impl Processes {
             None => false,
         });
         if self.known.len() > MOST_KNOWN {
+            self.forget_peaks();
             self.known.clear();
             self.last = None;
         }
         Some(sum)
     }
+
+    /// Begins a new peak of each.
+    pub(super) fn forget_peaks(&self) {
+        self.known.iter().for_each(Known::forget_peak);
+    }
 }
 
-fn statuses() -> Option<Vec<File>> {
+fn others() -> Option<Vec<Known>> {
     let entries = fs::read_dir("/proc").ok()?;
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let others = names.filter(|name| name.parse::<u32>().is_ok_and(|pid| pid != std::process::id()));
-    Some(others.filter_map(|pid| File::open(format!("/proc/{pid}/status")).ok()).collect())
+    Some(others.filter_map(|pid| Known::open(&pid)).collect())
 }
 
 /// Reads a small file of the kernel whole, from its beginning.
-fn read<const BYTES: usize, T>(file: &File, value: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+pub(super) fn read<const BYTES: usize, T>(file: &File, value: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     let mut text = [0; BYTES];
     let length = file.read_at(&mut text, 0).ok()?;
     // The name of a process may be any bytes.
@@ -82,6 +112,7 @@ fn peak(status: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::process::{Child, Command, Stdio};
 
     use super::*;
@@ -111,6 +142,31 @@ mod tests {
             child.wait().unwrap();
         }
         assert_eq!(resident_peak(&status), None, "it has ended");
+    }
+
+    #[test]
+    fn a_peak_can_be_forgotten() {
+        // Large first, then small, and it tells of both.
+        let script = "import sys\nblock = b'x' * (64 << 20)\nprint()\nsys.stdout.flush()\nsys.stdin.readline()\ndel block\nprint()\nsys.stdout.flush()\nsys.stdin.readline()";
+        let mut child = Command::new("python3")
+            .args(["-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let known = Known::open(&child.id().to_string()).unwrap();
+        let peak_mb = || resident_peak(&known.status).unwrap() >> 20;
+        let mut newline = [0];
+        output.read_exact(&mut newline).unwrap();
+        assert!(peak_mb() >= 64);
+        input.write_all(b"\n").unwrap();
+        output.read_exact(&mut newline).unwrap();
+        assert!(peak_mb() >= 64, "it has been that");
+        known.forget_peak();
+        assert!(peak_mb() < 64);
+        drop(input);
+        child.wait().unwrap();
     }
 
     #[test]

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::peer::{Environment, Function, RUNTIME};
 
+/// The Extensions API for scripts.
+const EXTENSION: &str = include_str!("../uplink/extension.py");
+
 /// The container has ended as Go's init does, and has said nothing more.
 fn ended(mut environment: Environment) {
     assert_eq!(environment.sandbox.wait().code(), Some(0));
@@ -71,6 +74,25 @@ fn what_cannot_be_started_is_told() {
         assert!(error.starts_with(&format!(r#"{{"errorType":"{error_type}","#)), "{error}");
         ended(environment);
     }
+}
+
+#[test]
+fn an_extension_inside_of_the_runtime_that_cannot_begin_is_told() {
+    let environment = Environment::start(&Function::python(&format!(
+        r#"
+{EXTENSION}
+me = register("inside", "INVOKE")
+assert ask("POST", "init/error", "", {{**me, "Lambda-Extension-Function-Error-Type": "Inside.Oops"}})[0] == 202
+serve(lambda event: "never")
+"#
+    )));
+    let error = environment.is_of_no_use();
+    assert!(
+        error.starts_with(r#"{"errorType":"Extension.InitError","errorMessage":"RequestId: "#),
+        "{error}"
+    );
+    assert!(error.ends_with(r#" Error: Inside.Oops"}"#), "{error}");
+    ended(environment);
 }
 
 #[test]

@@ -307,3 +307,15 @@ serve(handler)
     call.answer("200 OK", b"{}");
     assert_eq!(environment.invoke("{}").succeeded(), "sent");
 }
+
+#[test]
+fn memory_beyond_what_the_function_has_is_told_where_nobody_limits_it() {
+    let environment = Environment::ready(
+        &Function::python("serve(lambda event: str(len(b'x' * (200 << 20))))")
+            .variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+    );
+    let outcome = environment.invoke("{}");
+    let told = outcome.logs.split("\tMemory Size: 128 MB\tMax Memory Used: ").nth(1).unwrap();
+    let used: u64 = told.split(' ').next().unwrap().parse().unwrap();
+    assert!((200..300).contains(&used), "{used} MB");
+}

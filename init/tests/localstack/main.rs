@@ -15,6 +15,7 @@ mod init_phase;
 mod invocations;
 mod logs;
 mod peer;
+mod reloads;
 #[expect(dead_code, reason = "shared with other tests")]
 #[path = "../sandbox/mod.rs"]
 mod sandbox;

@@ -1,5 +1,10 @@
 //! A control plane that takes its time. What it has not taken waits with the function, not with the init.
 
+use std::time::{Duration, Instant};
+
+use lambdock_protocol::Status;
+use nix::sys::signal::Signal;
+
 use crate::control_plane::{Environment, Function};
 use crate::sandbox::wait_until;
 
@@ -54,20 +59,22 @@ next_event()
     assert!(grown < ROOM, "{grown} bytes more");
 }
 
-#[test]
-fn lines_that_nobody_takes_wait_in_the_function_which_still_ends_in_time() {
-    let mut environment = Environment::ready(
-        Function::python(&format!(
-            r#"{WRITE_UNTIL_STUCK}
+/// A runtime that serves one invocation and then writes lines until nobody takes them any more.
+fn floods() -> Function {
+    Function::python(&format!(
+        r#"{WRITE_UNTIL_STUCK}
 event = next_event()
 respond(event, "warm")
 event = next_event()
 write_until_stuck(1, b"x" * 99 + b"\n")
 signal.pause()
 "#
-        ))
-        .assigned(|assignment| assignment.timeout_ms = 4000),
-    );
+    ))
+}
+
+#[test]
+fn lines_that_nobody_takes_wait_in_the_function_which_still_ends_in_time() {
+    let mut environment = Environment::ready(floods().assigned(|assignment| assignment.timeout_ms = 4000));
     environment.invoke(b"{}").succeeded();
     let init = environment.sandbox.init();
     let before = init.resident();
@@ -78,4 +85,40 @@ signal.pause()
     assert_eq!(environment.outcome(&id).error().0, "Sandbox.Timedout");
     let grown = init.peak().saturating_sub(before);
     assert!(grown < ROOM, "{grown} bytes more");
+}
+
+#[test]
+fn a_function_with_an_extension_ends_in_time_too_though_nobody_takes_its_lines() {
+    let deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n";
+    let function = floods().extension(
+        "e",
+        &format!("{deaf}me = register('e', 'INVOKE', 'SHUTDOWN')\nwhile True: next_extension_event(me)"),
+    );
+    let mut environment = Environment::ready(function.assigned(|assignment| assignment.timeout_ms = 4000));
+    environment.invoke(b"{}").succeeded();
+    let since = Instant::now();
+    let id = environment.begin(b"{}");
+    wait_until_stuck(&environment);
+    wait_until("all are ended", || environment.sandbox.others().is_empty().then_some(()));
+    let took = since.elapsed();
+    assert!(took < Duration::from_millis(4000 + 2500), "{took:?}");
+    // Nothing that was to be told is lost, and it is told in order.
+    let outcome = environment.outcome(&id);
+    assert_eq!(outcome.error().0, "Sandbox.Timedout");
+    assert_eq!(outcome.done().status, Status::Timeout);
+}
+
+#[test]
+fn an_init_that_is_asked_to_end_ends_though_nobody_takes_what_it_says() {
+    let extension = "me = register('e', 'INVOKE', 'SHUTDOWN')\nwhile True: next_extension_event(me)";
+    for function in [floods(), floods().extension("e", extension)] {
+        let mut environment = Environment::ready(function);
+        environment.invoke(b"{}").succeeded();
+        environment.begin(b"{}");
+        wait_until_stuck(&environment);
+        let since = Instant::now();
+        environment.sandbox.signal(Signal::SIGTERM);
+        assert_eq!(environment.sandbox.wait().code(), Some(0));
+        assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+    }
 }

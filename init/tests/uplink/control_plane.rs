@@ -208,6 +208,12 @@ impl Environment {
         environment
     }
 
+    /// Starts an init that has said who it is, and is not welcomed.
+    pub(crate) fn dialling() -> (Sandbox, TcpStream) {
+        let Self { sandbox, stream, .. } = Self::greeting(Vec::new(), &[]);
+        (sandbox, stream)
+    }
+
     fn waiting(variables: Vec<(OsString, OsString)>, image: &[(String, u32, Vec<u8>)]) -> Self {
         let mut environment = Self::greeting(variables, image);
         environment.send(&ToAgent::Welcome { version: VERSION });

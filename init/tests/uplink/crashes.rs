@@ -147,6 +147,9 @@ fn a_timeout_in_a_suppressed_init_is_one_of_the_invocation() {
     assert_eq!(environment.initialized().0.status, Status::Timeout);
     let outcome = environment.invoke(b"{}");
     assert_eq!(outcome.error().0, "Sandbox.Timedout");
+    let before = String::from_utf8(outcome.before.clone()).unwrap();
+    let reports: Vec<_> = before.lines().filter(|line| line.starts_with("INIT_REPORT ")).collect();
+    assert!(reports.len() == 1 && reports[0].ends_with("\tPhase: invoke\tStatus: timeout"), "{before}");
     assert!(environment.sandbox.others().is_empty());
 }
 

@@ -1,6 +1,6 @@
 //! Extensions: when they are started, what they are told, and what becomes of everybody when they end.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lambdock_protocol::{Status, ToControlPlane};
 use nix::sys::signal::Signal;
@@ -214,6 +214,44 @@ serve(lambda event: "served")
     assert_eq!(environment.sandbox.wait().code(), Some(0));
 }
 
+/// What an extension that subscribes to telemetry has besides; nobody takes what it is sent.
+const DEAF_LISTENER: &str = r#"
+listener = socket.create_server(("127.0.0.1", 4321))
+def subscribe(me):
+    body = json.dumps({"schemaVersion": "2022-12-13", "types": ["platform", "function"],
+        "destination": {"protocol": "HTTP", "URI": "http://sandbox.localdomain:4321"}})
+    connection.request("PUT", "/2022-07-01/telemetry", body, me)
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (200, b'"OK"\n')
+"#;
+
+#[test]
+fn telemetry_that_nobody_takes_costs_an_extension_no_time_that_it_was_promised() {
+    let script = format!(
+        r#"{DEAF_LISTENER}
+me = register("e", "SHUTDOWN")
+subscribe(me)
+event, _ = next_extension_event(me)
+print("told", event["deadlineMs"], int(time.time() * 1000))
+signal.pause()
+"#
+    );
+    let mut environment = Environment::ready(Function::python(ECHO).extension("e", &script));
+    environment.invoke(b"1").succeeded();
+    let since_ms =
+        || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let asked_ms = since_ms();
+    environment.sandbox.signal(Signal::SIGTERM);
+    let log = rest(&mut environment);
+    environment.sandbox.wait();
+    let took = Duration::from_millis(since_ms() - asked_ms);
+    let told: Vec<u64> =
+        log.strip_prefix("told ").unwrap().split_whitespace().map(|number| number.parse().unwrap()).collect();
+    assert!(told[0] <= asked_ms + 2050, "to end within {} ms", told[0] - asked_ms);
+    assert!(told[1] < asked_ms + 1400, "told after {} ms", told[1] - asked_ms);
+    assert!(took >= Duration::from_millis(1950), "it was killed after {took:?}");
+}
+
 #[test]
 fn who_hangs_at_the_end_has_its_time_and_no_more() {
     let hanging = "signal.signal(signal.SIGTERM, signal.SIG_IGN)";
@@ -342,13 +380,24 @@ fn an_extension_has_none_of_the_runtimes_variables() {
 fn there_are_none_if_they_are_turned_off() {
     let script = r#"
 exec(open("/var/task/extension.py").read())
-serve(lambda event: json.dumps([ask("POST", "register", "{}", {"Lambda-Extension-Name": "x"})[0], os.path.exists("/tmp/e")]))
+def put(path):
+    connection.request("PUT", path, "{}")
+    answer = connection.getresponse()
+    return [answer.status, json.loads(answer.read())]
+def handler(event):
+    register = ask("POST", "register", "{}", {"Lambda-Extension-Name": "x"})[0]
+    return json.dumps([register, os.path.exists("/tmp/e"), put("/2022-07-01/telemetry"), put("/2020-08-15/logs")])
+serve(handler)
 "#;
     let function = Function::python(script)
         .file("extension.py", 0o644, include_str!("extension.py"))
         .extension("e", "open('/tmp/e', 'w').close()")
         .at("/opt/disable-extensions-jwigqn8j", 0o644, "");
-    assert_eq!(Environment::ready(function).invoke(b"{}").succeeded(), b"[404, false]");
+    let told: Value =
+        serde_json::from_slice(&Environment::ready(function).invoke(b"{}").succeeded()).unwrap();
+    let stub = |api: &str, error_type: &str| json!([202, { "errorMessage": format!("{api} API is not supported"), "errorType": error_type }]);
+    let (telemetry, logs) = (stub("Telemetry", "Telemetry.NotSupported"), stub("Logs", "Logs.NotSupported"));
+    assert_eq!(told, json!([404, false, telemetry, logs]));
 }
 
 #[test]

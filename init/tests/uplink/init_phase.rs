@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::time::{Duration, Instant};
 
 use lambdock_protocol::{Status, ToAgent, ToControlPlane};
+use nix::sys::signal::Signal;
 
 use crate::control_plane::{Environment, Function};
 
@@ -323,4 +325,19 @@ fn an_archive_that_is_damaged_is_told_and_ends_the_init() {
     let ToControlPlane::Unusable { reason } = environment.next() else { panic!("it is usable") };
     assert!(reason.contains("damaged"), "{reason}");
     assert_eq!(environment.sandbox.wait().code(), Some(1));
+}
+
+#[test]
+fn an_init_that_is_asked_to_end_does_not_finish_its_beginning_first() {
+    let of_code = Function::python("serve(lambda event: event.body)");
+    let (mut waiting, _stream) = Environment::dialling();
+    let mut fetching = Environment::greeted(of_code);
+    assert!(matches!(fetching.next(), ToControlPlane::FetchArchive { .. }));
+    fetching.send(&ToAgent::ArchiveChunk { bytes: vec![b'P'; 1000].into(), last: false });
+    for sandbox in [&mut waiting, &mut fetching.sandbox] {
+        let since = Instant::now();
+        sandbox.signal(Signal::SIGTERM);
+        assert_eq!(sandbox.wait().code(), Some(0));
+        assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    }
 }

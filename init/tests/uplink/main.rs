@@ -22,5 +22,7 @@ mod responses;
 #[expect(dead_code, reason = "shared with other tests")]
 #[path = "../sandbox/mod.rs"]
 mod sandbox;
+mod snapshots;
 mod story;
+mod telemetry;
 mod traces;

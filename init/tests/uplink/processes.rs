@@ -112,4 +112,6 @@ serve(handler)
     assert!((3..60).contains(&small), "{small} MB");
     let large = used(&mut environment, "100");
     assert!((100 + small - 5..170).contains(&large), "{small} then {large} MB");
+    let small_again = used(&mut environment, "0");
+    assert!(small_again < small + 30, "{small}, then {large}, then {small_again} MB");
 }

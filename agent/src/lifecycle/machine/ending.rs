@@ -5,11 +5,18 @@
 
 use std::time::{Duration, Instant};
 
+use lambdock_protocol::Status;
+
 use super::invocation::no_room;
-use super::{Machine, Phase, Reload, millis};
+use super::{Machine, Phase, Reload};
 use crate::lifecycle::{Effect, Finish, Reply};
 
-const RUNTIME_SHARE: Duration = Duration::from_millis(300);
+pub(super) const RUNTIME_SHARE: Duration = Duration::from_millis(300);
+
+/// Time that subscribers of telemetry have before they are told of the end. What they have not taken then is still sent
+/// while they end.
+pub(super) const TELEMETRY_SHARE: Duration = Duration::from_millis(500);
+
 const WITH_INTERNAL: Duration = Duration::from_millis(500);
 const WITH_EXTERNAL: Duration = Duration::from_millis(2000);
 
@@ -50,17 +57,30 @@ pub(super) enum Then {
 #[derive(Debug)]
 pub(super) struct Stopping {
     reason: Reason,
-    /// Until when the runtime may end by itself; `None`: it has, and the extensions know.
-    runtime_until: Option<Instant>,
+    turn: Turn,
     until: Instant,
     /// What is to be told of the invocation that is over.
     finish: Option<Finish>,
     then: Then,
 }
 
+/// Whose turn it is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// The runtime may end by itself until then.
+    Runtime(Instant),
+    /// It is gone; until then, subscribers of telemetry are sent what they have not been.
+    Telemetry(Instant),
+    /// The extensions have been told.
+    Extensions,
+}
+
 impl Stopping {
     pub(super) fn due(&self) -> Instant {
-        self.runtime_until.unwrap_or(self.until)
+        match self.turn {
+            Turn::Runtime(until) | Turn::Telemetry(until) => until.min(self.until),
+            Turn::Extensions => self.until,
+        }
     }
 }
 
@@ -82,16 +102,18 @@ impl Machine {
         } else {
             (WITH_INTERNAL, WITH_INTERNAL)
         };
-        let runtime_until = Some(now + share);
-        self.phase = Phase::Stopping(Stopping { reason, runtime_until, until: now + whole, finish, then });
+        let turn = Turn::Runtime(now + share);
+        self.phase = Phase::Stopping(Stopping { reason, turn, until: now + whole, finish, then });
         self.parked.clear();
         self.condemned = None;
         if self.extensions.is_empty() {
             self.stopped(now, effects);
         } else if self.runtime.is_some() {
-            effects.push(Effect::TerminateRuntime);
+            if !effects.contains(&Effect::TerminateRuntime) {
+                effects.push(Effect::TerminateRuntime);
+            }
         } else {
-            self.tell_extensions(now, effects);
+            self.runtime_gone(now, effects);
         }
     }
 
@@ -100,18 +122,30 @@ impl Machine {
         matches!(&self.phase, Phase::Stopping(stopping) if stopping.then == Then::Exit)
     }
 
-    pub(super) fn shut_down(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+    pub(super) fn shut_down(
+        &mut self,
+        reason: Reason,
+        within: Option<Duration>,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
         match &mut self.phase {
             Phase::Ended => {}
             Phase::Stopping(stopping) => stopping.then = Then::Exit,
-            _ => self.stop(Reason::Spindown, None, Then::Exit, now, effects),
+            _ => self.stop(reason, None, Then::Exit, now, effects),
+        }
+        if let (Phase::Stopping(stopping), Some(within)) = (&mut self.phase, within) {
+            stopping.until = stopping.until.min(now + within);
         }
     }
 
     /// The code has changed.
     pub(super) fn changed(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         match self.phase {
-            Phase::Init(_) => self.stop(Reason::Spindown, None, Then::Init, now, effects),
+            Phase::Init(_) => {
+                self.init_over(Status::Failure, None, now, effects);
+                self.stop(Reason::Spindown, None, Then::Init, now, effects);
+            }
             Phase::Idle if self.runtime.is_some() => {
                 let then = match self.settings.reload {
                     Reload::Eager => Then::Init,
@@ -132,47 +166,64 @@ impl Machine {
     /// A process has ended while all were to.
     pub(super) fn ended_while_stopping(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let Phase::Stopping(stopping) = &self.phase else { return };
-        if stopping.runtime_until.is_some() {
-            if self.runtime.is_none() {
-                self.tell_extensions(now, effects);
+        match stopping.turn {
+            Turn::Runtime(_) if self.runtime.is_none() => self.runtime_gone(now, effects),
+            Turn::Telemetry(_) | Turn::Extensions if !self.extensions.any_alive() => {
+                self.stopped(now, effects);
             }
-        } else if !self.extensions.any_alive() {
-            self.stopped(now, effects);
+            _ => {}
         }
     }
 
     /// The time of the runtime, or of the extensions, is up.
     pub(super) fn stopping_due(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let Phase::Stopping(stopping) = &self.phase else { return };
-        if stopping.runtime_until.is_none() || now >= stopping.until {
-            return self.stopped(now, effects);
+        match stopping.turn {
+            _ if now >= stopping.until => self.stopped(now, effects),
+            Turn::Runtime(_) => {
+                effects.push(Effect::KillRuntime);
+                self.runtime = None;
+                self.runtime_gone(now, effects);
+            }
+            Turn::Telemetry(_) => self.tell_extensions(effects),
+            Turn::Extensions => {}
         }
-        effects.push(Effect::KillRuntime);
-        self.runtime = None;
-        self.tell_extensions(now, effects);
     }
 
-    /// The runtime is gone; now the extensions are to end.
-    fn tell_extensions(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+    /// The runtime is gone; now the extensions are to end, with everything that there is to know of it.
+    fn runtime_gone(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let Phase::Stopping(stopping) = &mut self.phase else { return };
-        stopping.runtime_until = None;
-        let (reason, left_ms) = (stopping.reason, millis(stopping.until - now));
-        effects.push(Effect::FlushTelemetry);
-        let (calls, indifferent) = self.extensions.announce_end();
-        for call in calls {
-            effects.push(Effect::Answer(call, Reply::ExtensionShutdown { reason, left_ms }));
-        }
-        effects.extend(indifferent.into_iter().map(Effect::KillExtension));
-        if !self.extensions.any_alive() {
+        if self.extensions.any_alive() {
+            stopping.turn = Turn::Telemetry(now + TELEMETRY_SHARE);
+            effects.push(Effect::FlushTelemetry);
+        } else {
             self.stopped(now, effects);
         }
     }
 
+    /// Subscribers of telemetry know everything.
+    pub(super) fn flushed(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if matches!(&self.phase, Phase::Stopping(Stopping { turn: Turn::Telemetry(_), .. })) {
+            self.tell_extensions(effects);
+            self.ended_while_stopping(now, effects);
+        }
+    }
+
+    fn tell_extensions(&mut self, effects: &mut Vec<Effect>) {
+        let Phase::Stopping(stopping) = &mut self.phase else { return };
+        stopping.turn = Turn::Extensions;
+        let (reason, deadline) = (stopping.reason, stopping.until);
+        let (calls, indifferent) = self.extensions.announce_end();
+        for call in calls {
+            effects.push(Effect::Answer(call, Reply::ExtensionShutdown { reason, deadline }));
+        }
+        effects.extend(indifferent.into_iter().map(Effect::KillExtension));
+    }
+
     /// What an extension is told that asks for the next event only now.
-    pub(super) fn late_shutdown(&self, now: Instant) -> Option<Reply> {
+    pub(super) fn late_shutdown(&self) -> Option<Reply> {
         let Phase::Stopping(stopping) = &self.phase else { return None };
-        let left_ms = millis(stopping.until.saturating_duration_since(now));
-        Some(Reply::ExtensionShutdown { reason: stopping.reason, left_ms })
+        Some(Reply::ExtensionShutdown { reason: stopping.reason, deadline: stopping.until })
     }
 
     /// Whatever is left is killed; goes on with what comes then.

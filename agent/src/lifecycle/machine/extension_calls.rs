@@ -37,7 +37,7 @@ impl Machine {
         match self.extensions.next(call, id) {
             Err(refusal) => effects.push(refused(call, refusal)),
             Ok(true) => {
-                effects.extend(self.late_shutdown(now).map(|reply| Effect::Answer(call, reply)));
+                effects.extend(self.late_shutdown().map(|reply| Effect::Answer(call, reply)));
             }
             Ok(false) => {
                 self.proceed_with_init(now, effects);
@@ -91,15 +91,35 @@ impl Machine {
     ) {
         let Some(error_type) = self.extensions.exited(name) else { return };
         self.condemned.take_if(|(condemned, _)| condemned == name);
+        self.extension_failed(error_type, &ended.of_extension(), now, effects);
+    }
+
+    /// The time is up that an extension had to end by itself. One that has no process of its own cannot end, so for it
+    /// this is the end.
+    pub(super) fn condemned_due(&mut self, name: String, now: Instant, effects: &mut Vec<Effect>) {
+        match self.extensions.failed_inside(&name) {
+            Some((error_type, message)) => self.extension_failed(error_type, &message, now, effects),
+            None => effects.push(Effect::KillExtension(name)),
+        }
+    }
+
+    /// The environment cannot go on without an extension.
+    fn extension_failed(
+        &mut self,
+        error_type: &'static str,
+        message: &str,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
         match &mut self.phase {
             Phase::Stopping(_) => self.ended_while_stopping(now, effects),
-            Phase::Init(_) => self.init_failed(error_type, &ended.of_extension(), now, effects),
+            Phase::Init(_) => self.init_failed(error_type, message, now, effects),
             Phase::Idle => self.stop(Reason::Failure, None, super::ending::Then::Idle, now, effects),
             Phase::Invocation(invocation) => match &mut invocation.stage {
-                Stage::Init(_) => self.init_failed(error_type, &ended.of_extension(), now, effects),
+                Stage::Init(_) => self.init_failed(error_type, message, now, effects),
                 Stage::Running => {
                     let request_id = &invocation.invoke.request_id;
-                    let failure = Failure::of_request(error_type, request_id, &ended.of_extension());
+                    let failure = Failure::of_request(error_type, request_id, message);
                     effects.push(Effect::RevokePermit);
                     self.failed(failure, effects);
                     self.end_invocation(Reason::Failure, now, effects);

@@ -10,7 +10,7 @@ use super::invocation::{Invocation, Stage};
 use super::runtime_calls::{too_large, truncated};
 use super::{Machine, Phase, RuntimeState, micros, millis};
 use crate::lifecycle::extensions::LIMIT;
-use crate::lifecycle::{CallId, Effect, ErrorBody, InitEnd, Point, Reply};
+use crate::lifecycle::{CallId, Effect, ErrorBody, InitEnd, Point, Reply, RestoreEnd};
 use crate::report::{Ended, Failure};
 use crate::telemetry::schema::Phase as InitPhase;
 
@@ -24,6 +24,16 @@ pub(super) struct Init {
     pub(super) deadline: Option<Instant>,
     /// What the runtime says is wrong.
     pub(super) error: Option<Failure>,
+    /// The runtime has done its part, and that has been told.
+    runtime_done: bool,
+    /// When the runtime went on after a restore, until it is told how that ended.
+    restored: Option<Instant>,
+}
+
+impl Init {
+    pub(super) fn since(since: Instant, deadline: Option<Instant>) -> Self {
+        Self { since, deadline, error: None, runtime_done: false, restored: None }
+    }
 }
 
 impl Machine {
@@ -36,7 +46,7 @@ impl Machine {
     /// An init phase of its own.
     pub(super) fn begin_init(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let deadline = self.settings.init_limit.map(|limit| now + limit);
-        self.phase = Phase::Init(Init { since: now, deadline, error: None });
+        self.phase = Phase::Init(Init::since(now, deadline));
         effects.push(Effect::InitStart { phase: InitPhase::Init });
         self.launch(now, effects);
     }
@@ -110,17 +120,70 @@ impl Machine {
         }
     }
 
+    /// The runtime has done what it does before a snapshot is taken. There is none here, so it goes on at once as after a
+    /// restore, which is part of the init phase.
+    pub(super) fn restore(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        self.runtime_initialized(now, effects);
+        if let Some(init) = self.init_mut() {
+            init.restored = Some(now);
+            effects.push(Effect::RestoreStart);
+        }
+    }
+
     /// The runtime's first call for an event.
-    pub(super) fn runtime_initialized(&mut self, call: CallId, now: Instant, effects: &mut Vec<Effect>) {
-        let phase = self.init_phase();
-        if let Some(init) = self.init() {
-            let duration_us = micros(now - init.since);
-            let end = InitEnd { duration_us, phase, status: Status::Success, error_type: None };
-            effects.push(Effect::InitRuntimeDone(end));
+    pub(super) fn first_next(&mut self, call: CallId, now: Instant, effects: &mut Vec<Effect>) {
+        if self.runtime == Some(RuntimeState::Restoring) {
+            self.restore_over(Status::Success, None, now, effects);
+        } else {
+            self.runtime_initialized(now, effects);
         }
         self.extensions.close();
         self.park(call);
         self.proceed_with_init(now, effects);
+    }
+
+    fn runtime_initialized(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let phase = self.init_phase();
+        if let Some(init) = self.init_mut() {
+            init.runtime_done = true;
+            let duration_us = micros(now - init.since);
+            let end = InitEnd { duration_us, phase, status: Status::Success, error_type: None };
+            effects.push(Effect::InitRuntimeDone(end));
+        }
+    }
+
+    /// What comes after a restore is over, if it had begun.
+    fn restore_over(
+        &mut self,
+        status: Status,
+        error_type: Option<String>,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(restored) = self.init_mut().and_then(|init| init.restored.take()) else { return };
+        let duration_us = micros(now - restored);
+        self.restore_us = (status == Status::Success).then_some(duration_us);
+        effects.push(Effect::RestoreReport(RestoreEnd { duration_us, status, error_type }));
+    }
+
+    /// An init phase that has not come to its end is over.
+    pub(super) fn init_over(
+        &mut self,
+        status: Status,
+        error_type: Option<String>,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let phase = self.init_phase();
+        let Some(init) = self.init() else { return };
+        let end =
+            InitEnd { duration_us: micros(now - init.since), phase, status, error_type: error_type.clone() };
+        if !init.runtime_done {
+            effects.push(Effect::InitRuntimeDone(end.clone()));
+        }
+        self.restore_over(status, error_type, now, effects);
+        effects.extend(self.extensions.standings().into_iter().map(Effect::ExtensionStands));
+        effects.push(Effect::InitReport(end));
     }
 
     pub(super) fn init_error(
@@ -161,6 +224,7 @@ impl Machine {
 
     /// The runtime ended before it asked for an event.
     pub(super) fn runtime_ended_in_init(&mut self, ended: Ended, now: Instant, effects: &mut Vec<Effect>) {
+        self.runtime = None;
         let said = self.init_mut().and_then(|init| init.error.take());
         let failure = said.unwrap_or_else(|| Failure::exit(self.failing(), ended));
         self.fail_init(Status::Error, failure, now, effects);
@@ -207,22 +271,16 @@ impl Machine {
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        let phase = self.init_phase();
         let Some(init) = self.init() else { return };
         let duration_us = micros(now - init.since);
         let error_type = (status != Status::Timeout).then(|| failure.error_type.clone());
-        let end = InitEnd { duration_us, phase, status, error_type };
         effects.push(Effect::RevokePermit);
         if self.extensions.is_empty() {
             // So that what it wrote last is in the log before the report.
             effects.push(Effect::Kill);
             self.runtime = None;
         }
-        if self.runtime != Some(RuntimeState::Ready) {
-            effects.push(Effect::InitRuntimeDone(end.clone()));
-        }
-        effects.extend(self.extensions.standings().into_iter().map(Effect::ExtensionStands));
-        effects.push(Effect::InitReport(end));
+        self.init_over(status, error_type, now, effects);
         let reason = if status == Status::Timeout { Reason::Timeout } else { Reason::Failure };
         match &self.phase {
             Phase::Init(_) => {

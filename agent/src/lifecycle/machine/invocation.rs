@@ -1,5 +1,6 @@
 //! Pure: an invocation.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use crate::telemetry::schema::Phase as InitPhase;
 /// One invocation.
 #[derive(Debug)]
 pub(super) struct Invocation {
-    pub(super) invoke: Invoke,
+    pub(super) invoke: Rc<Invoke>,
     pub(super) payload: Bytes,
     pub(super) since: Instant,
     pub(super) deadline: Instant,
@@ -61,8 +62,9 @@ impl Invocation {
         grace.map_or(self.deadline, |grace| grace.min(self.deadline))
     }
 
-    pub(super) fn left_ms(&self, now: Instant) -> u64 {
-        millis(self.deadline.saturating_duration_since(now))
+    /// The time that there is for it.
+    fn limit(&self) -> Duration {
+        self.deadline - self.since
     }
 
     /// The event for the runtime, as the answer to `call`.
@@ -70,9 +72,9 @@ impl Invocation {
         self.receiver = Some(call);
         self.delivered.get_or_insert(now);
         Reply::Event {
-            invoke: Box::new(self.invoke.clone()),
+            invoke: Rc::clone(&self.invoke),
             payload: self.payload.clone(),
-            left_ms: self.left_ms(now),
+            deadline: self.deadline,
         }
     }
 
@@ -112,8 +114,9 @@ impl Machine {
         }
         let deadline = now + self.settings.timeout.min(Duration::from_millis(invoke.timeout_ms));
         let runs = self.runtime.is_some();
-        let stage =
-            if runs { Stage::Running } else { Stage::Init(Init { since: now, deadline: None, error: None }) };
+        let stage = if runs { Stage::Running } else { Stage::Init(Init::since(now, None)) };
+        let invoke = Rc::new(invoke);
+        effects.push(Effect::Take(Rc::clone(&invoke)));
         self.phase = Phase::Invocation(Invocation {
             invoke,
             payload,
@@ -137,10 +140,10 @@ impl Machine {
     pub(super) fn run(&mut self, after_init: bool, now: Instant, effects: &mut Vec<Effect>) {
         let Phase::Invocation(invocation) = &self.phase else { return };
         effects.push(Effect::Start { request_id: invocation.invoke.request_id.clone(), after_init });
-        let left_ms = invocation.left_ms(now);
+        let deadline = invocation.deadline;
         for call in self.extensions.invoke() {
-            let invoke = Box::new(invocation.invoke.clone());
-            effects.push(Effect::Answer(call, Reply::ExtensionInvoke { invoke, left_ms }));
+            let invoke = Rc::clone(&invocation.invoke);
+            effects.push(Effect::Answer(call, Reply::ExtensionInvoke { invoke, deadline }));
         }
         self.deliver(now, effects);
     }
@@ -190,6 +193,9 @@ impl Machine {
             self.runtime_done(now, effects);
         }
         let finish = self.take_finish(now);
+        if !self.extensions.is_empty() {
+            effects.extend(finish.clone().map(Effect::Report));
+        }
         self.stop(reason, finish, Then::Idle, now, effects);
     }
 
@@ -198,44 +204,50 @@ impl Machine {
         let Phase::Invocation(invocation) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             return None;
         };
+        let elapsed = (now - invocation.since).min(invocation.limit());
         let (status, error_type) = match invocation.stage {
             Stage::Answered { status, error_type } => (status, error_type),
             Stage::Init(_) | Stage::Running => (Status::Failure, None),
         };
-        let elapsed = (now - invocation.since).min(self.settings.timeout);
         let left = invocation.left_to_extensions;
         Some(Finish {
-            request_id: invocation.invoke.request_id,
+            request_id: invocation.invoke.request_id.clone(),
             status,
             error_type,
             duration_us: micros(elapsed),
             init_us: self.init_us.take(),
             extensions_us: (!self.extensions.is_empty()).then(|| left.map_or(0, |left| micros(now - left))),
+            restore_us: self.restore_us.take(),
         })
     }
 
     /// Its time is up, or that of the init phase inside it.
     pub(super) fn invocation_due(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let Phase::Invocation(invocation) = &mut self.phase else { return };
+        let Phase::Invocation(invocation) = &self.phase else { return };
         if now < invocation.deadline {
             return self.init_timed_out(now, effects);
         }
+        let (request_id, limit_ms) = (invocation.invoke.request_id.clone(), millis(invocation.limit()));
         effects.push(Effect::RevokePermit);
         if self.extensions.is_empty() {
             // So that what it wrote last is in the log before the time-out.
             effects.push(Effect::Kill);
             self.runtime = None;
             self.parked.clear();
+        } else if self.runtime.is_some() {
+            // Before anything that may have to wait: its time is up now.
+            effects.push(Effect::TerminateRuntime);
         }
-        let request_id = invocation.invoke.request_id.clone();
+        self.init_over(Status::Timeout, None, now, effects);
+        let Phase::Invocation(invocation) = &mut self.phase else { return };
         if let Stage::Init(_) = invocation.stage {
             effects.push(Effect::Start { request_id: request_id.clone(), after_init: true });
         }
         let had_answered = matches!(invocation.stage, Stage::Answered { .. });
         invocation.stage = Stage::Answered { status: Status::Timeout, error_type: None };
-        effects.push(Effect::TimedOut { request_id: request_id.clone() });
+        effects.push(Effect::TimedOut { request_id: request_id.clone(), limit_ms });
         if !had_answered {
-            let failure = Failure::timeout(&request_id, millis(self.settings.timeout));
+            let failure = Failure::timeout(&request_id, limit_ms);
             effects.push(Effect::Failed { request_id, failure });
         }
         self.end_invocation(Reason::Timeout, now, effects);

@@ -18,7 +18,7 @@ impl Machine {
                 Phase::Init(_) | Phase::Invocation(_),
                 Some(RuntimeState::Started | RuntimeState::Restoring),
             ) => {
-                self.runtime_initialized(call, now, effects);
+                self.first_next(call, now, effects);
             }
             // The same event again: the runtime may have lost the first answer. [AWS: runtime interface emulator]
             (Phase::Invocation(invocation), Some(RuntimeState::Running)) => {
@@ -39,8 +39,9 @@ impl Machine {
 
     /// A runtime with hooks for snapshots asks to go on. There is no snapshot here, so it goes on at once, and what
     /// its hooks do is part of the init phase.
-    pub(super) fn restore_next(&mut self, call: CallId, effects: &mut Vec<Effect>) {
+    pub(super) fn restore_next(&mut self, call: CallId, now: Instant, effects: &mut Vec<Effect>) {
         if self.runtime == Some(RuntimeState::Started) {
+            self.restore(now, effects);
             self.runtime = Some(RuntimeState::Restoring);
             effects.push(Effect::Answer(call, Reply::Restored));
         } else {

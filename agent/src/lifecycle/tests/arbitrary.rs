@@ -16,8 +16,8 @@ enum Try {
     Begin { ours: bool, mode: u8, length: Option<u64> },
     End(u8),
     Whole { ours: bool, failed: bool },
-    Error { ours: bool },
-    InitError,
+    Error { ours: bool, body: u8 },
+    InitError { restore: bool, body: u8 },
     Exit(u8),
     Pass { ms: u64 },
     Tick,
@@ -28,14 +28,14 @@ fn tries() -> impl Strategy<Value = Vec<Try>> {
     let one = prop_oneof![
         6 => Just(Try::Invoke),
         8 => Just(Try::Next),
-        1 => Just(Try::RestoreNext),
+        2 => Just(Try::RestoreNext),
         2 => (0..6u64).prop_map(|back| Try::AnswerLost { back }),
         8 => (prop::bool::weighted(0.8), 0..4u8, prop::option::of(0..LIMIT * 2))
             .prop_map(|(ours, mode, length)| Try::Begin { ours, mode, length }),
         8 => (0..5u8).prop_map(Try::End),
         5 => (prop::bool::weighted(0.8), any::<bool>()).prop_map(|(ours, failed)| Try::Whole { ours, failed }),
-        3 => prop::bool::weighted(0.8).prop_map(|ours| Try::Error { ours }),
-        2 => Just(Try::InitError),
+        3 => (prop::bool::weighted(0.8), 0..4u8).prop_map(|(ours, body)| Try::Error { ours, body }),
+        2 => (any::<bool>(), 0..4u8).prop_map(|(restore, body)| Try::InitError { restore, body }),
         3 => (0..3u8).prop_map(Try::Exit),
         3 => prop_oneof![0..20u64, 400..600u64, 2_900..11_000u64].prop_map(|ms| Try::Pass { ms }),
         3 => Just(Try::Tick),
@@ -50,6 +50,7 @@ enum State {
     Started,
     InitError,
     Restoring,
+    RestoreError,
     Ready,
     Running,
     InvocationResponse,
@@ -81,6 +82,8 @@ struct Watch {
     /// The process of a runtime is there, or what it left behind.
     haunted: bool,
     initialized: bool,
+    /// It has been told that a restore has begun, and not how it has ended.
+    restoring: bool,
     ended: bool,
     open: Option<Open>,
     waiting: BTreeSet<CallId>,
@@ -106,7 +109,9 @@ impl Watch {
                 Some(State::Started | State::Restoring | State::ResponseSent | State::Ready) => {
                     Expected::Parked
                 }
-                Some(State::InitError | State::InvocationResponse) | None => Expected::Status(403),
+                Some(State::InitError | State::RestoreError | State::InvocationResponse) | None => {
+                    Expected::Status(403)
+                }
             },
             Event::RestoreNext(_) if self.runtime == Some(State::Started) => Expected::Status(200),
             Event::RestoreNext(_) => Expected::Status(403),
@@ -130,10 +135,13 @@ impl Watch {
                 // Of a response that nobody waits for any more.
                 _ => Expected::Status(400),
             },
-            Event::InvocationError { .. } => Expected::Status(self.answering(ours).err().unwrap_or(202)),
-            Event::InitError { .. } => {
-                let legal = matches!(self.runtime, Some(State::Started | State::Restoring));
-                Expected::Status(if legal { 202 } else { 403 })
+            Event::InvocationError { payload, .. } => {
+                Expected::Status(self.answering(ours).err().unwrap_or(taken(payload)))
+            }
+            Event::InitError { at, payload, .. } => {
+                let legal = self.runtime == Some(State::Restoring)
+                    || (*at == Point::Init && self.runtime == Some(State::Started));
+                Expected::Status(if legal { taken(payload) } else { 403 })
             }
             _ => return None,
         })
@@ -159,7 +167,7 @@ impl Watch {
                     prop_assert!(!self.initialized);
                     self.initialized = true;
                 }
-                Effect::InitReport(_) => prop_assert!(!self.haunted),
+                Effect::InitReport(_) => prop_assert!(!self.haunted && !self.restoring),
                 Effect::Start { request_id, .. } => {
                     let open = self.of(request_id)?;
                     prop_assert!(!std::mem::replace(&mut open.started, true));
@@ -181,7 +189,7 @@ impl Watch {
                     prop_assert!((open.started || ends) && !std::mem::replace(&mut open.told, true));
                     self.runtime = self.runtime.map(|_| State::ResponseSent);
                 }
-                Effect::TimedOut { request_id } => {
+                Effect::TimedOut { request_id, .. } => {
                     prop_assert!(!self.haunted);
                     prop_assert!(self.of(request_id)?.started);
                 }
@@ -203,6 +211,11 @@ impl Watch {
                     prop_assert!(open.started && !open.begun && !std::mem::replace(&mut open.told, true));
                     self.runtime = self.runtime.map(|_| State::ResponseSent);
                 }
+                Effect::RestoreStart => {
+                    prop_assert_eq!(self.runtime, Some(State::Started));
+                    self.restoring = true;
+                }
+                Effect::RestoreReport(_) => prop_assert!(std::mem::replace(&mut self.restoring, false)),
                 Effect::RevokePermit => {}
                 Effect::Exit => self.ended = true,
                 other => prop_assert!(false, "{:?} without extensions", other),
@@ -214,6 +227,23 @@ impl Watch {
     fn of(&mut self, request_id: &str) -> Result<&mut Open, TestCaseError> {
         let open = self.open.as_mut().filter(|open| open.request_id == request_id);
         open.ok_or_else(|| TestCaseError::fail(format!("{request_id} is not what runs")))
+    }
+}
+
+/// The status that says how much of an error has arrived.
+fn taken(payload: &ErrorBody) -> u16 {
+    match payload {
+        ErrorBody::Whole(_) => 202,
+        ErrorBody::TooLarge => 413,
+        ErrorBody::Truncated => 400,
+    }
+}
+
+fn error_body(how: u8) -> ErrorBody {
+    match how {
+        0 => ErrorBody::TooLarge,
+        1 => ErrorBody::Truncated,
+        _ => ErrorBody::Whole(Bytes::new()),
     }
 }
 
@@ -237,8 +267,9 @@ impl Play {
         let event = event(call);
         let expected = self.watch.expected(&event, ours);
         let (parks, restores) = (matches!(event, Event::Next(_)), matches!(event, Event::RestoreNext(_)));
-        if matches!(event, Event::InitError { .. }) && expected == Some(Expected::Status(202)) {
-            self.watch.runtime = Some(State::InitError);
+        if matches!(event, Event::InitError { .. }) && expected != Some(Expected::Status(403)) {
+            let restoring = self.watch.runtime == Some(State::Restoring);
+            self.watch.runtime = Some(if restoring { State::RestoreError } else { State::InitError });
         }
         self.watch.waiting.insert(call);
         let effects = self.step(event)?;
@@ -336,14 +367,15 @@ impl Play {
                 let body = Bytes::from_static(b"{}");
                 self.call(ours, |call| Event::Response { call, head, body, error })?;
             }
-            Try::Error { ours } => {
+            Try::Error { ours, body } => {
                 let (request_id, error_type) = (id(&self.watch, ours), "Function.Oops".to_owned());
-                let payload = ErrorBody::Whole(Bytes::new());
+                let payload = error_body(body);
                 self.call(ours, |call| Event::InvocationError { call, request_id, error_type, payload })?;
             }
-            Try::InitError => {
-                let (error_type, payload) = ("Runtime.Oops".to_owned(), ErrorBody::Whole(Bytes::new()));
-                self.call(true, |call| Event::InitError { call, at: Point::Init, error_type, payload })?;
+            Try::InitError { restore, body } => {
+                let at = if restore { Point::Restore } else { Point::Init };
+                let (error_type, payload) = ("Runtime.Oops".to_owned(), error_body(body));
+                self.call(true, |call| Event::InitError { call, at, error_type, payload })?;
             }
             // Only what runs can end, or fail to start.
             Try::Exit(how) if self.watch.runtime.is_some() => {
@@ -361,7 +393,7 @@ impl Play {
             Try::Exit(_) => {}
             Try::Pass { ms } => self.life.passes(Duration::from_millis(ms)),
             Try::Tick => drop(self.step(Event::Tick)?),
-            Try::Shutdown => drop(self.step(Event::Shutdown)?),
+            Try::Shutdown => drop(self.step(SHUTDOWN)?),
         }
         Ok(())
     }

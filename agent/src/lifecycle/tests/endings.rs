@@ -25,6 +25,7 @@ fn a_crash_while_running_fails_the_invocation() {
                     duration_us: 9000,
                     init_us: Some(0),
                     extensions_us: None,
+                    restore_us: None,
                 })
             ]
         );
@@ -76,16 +77,25 @@ fn a_timeout_while_running_kills_and_fails() {
     let effects = life.happens(Event::Tick);
     assert_eq!(
         effects[..4],
-        [
-            Effect::RevokePermit,
-            Effect::Kill,
-            Effect::TimedOut { request_id: "r1".into() },
-            failed("r1", Failure::timeout("r1", 3000))
-        ]
+        [Effect::RevokePermit, Effect::Kill, timed_out("r1"), failed("r1", Failure::timeout("r1", 3000))]
     );
     let Effect::Finish(finish) = &effects[4] else { panic!("{effects:?}") };
     assert_eq!((finish.status, finish.duration_us), (Status::Timeout, 3_000_000));
     life.serves_from_a_fresh_runtime();
+}
+
+#[test]
+fn a_control_plane_that_gives_less_time_has_that_told() {
+    for (given_ms, limit_ms) in [(2500, 2500), (60_000, 3000)] {
+        let mut life = Life::ready();
+        life.happens(Event::Invoke(Invoke { timeout_ms: given_ms, ..invoke("r1") }, Bytes::new()));
+        life.passes(Duration::from_secs(4));
+        let effects = life.happens(Event::Tick);
+        assert_eq!(effects[2], Effect::TimedOut { request_id: "r1".into(), limit_ms });
+        assert_eq!(effects[3], failed("r1", Failure::timeout("r1", limit_ms)));
+        let Effect::Finish(finish) = &effects[4] else { panic!("{effects:?}") };
+        assert_eq!(finish.duration_us, limit_ms * 1000);
+    }
 }
 
 #[test]
@@ -145,7 +155,7 @@ fn a_shutdown_kills_and_ends_in_every_stage() {
         Life::reborn(),
     ];
     for mut life in lives {
-        assert_eq!(life.happens(Event::Shutdown), [Effect::RevokePermit, Effect::Kill, Effect::Exit]);
+        assert_eq!(life.happens(SHUTDOWN), [Effect::RevokePermit, Effect::Kill, Effect::Exit]);
         assert_eq!(life.machine.deadline(), None);
     }
 }

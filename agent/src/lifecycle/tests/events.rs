@@ -1,15 +1,20 @@
 //! Who is given an invocation, and when.
 
+use std::rc::Rc;
+
 use super::*;
+
+/// The event of `r1`.
+fn event(deadline: Instant) -> Reply {
+    Reply::Event { invoke: Rc::new(invoke("r1")), payload: Bytes::from_static(b"{}"), deadline }
+}
 
 #[test]
 fn a_waiting_runtime_gets_the_event_at_once_and_start_comes_first() {
     let mut life = Life::ready();
     life.passes(Duration::from_secs(60));
     let effects = life.invoked("r1");
-    let event =
-        Reply::Event { invoke: Box::new(invoke("r1")), payload: Bytes::from_static(b"{}"), left_ms: 3000 };
-    assert_eq!(effects, [start("r1"), Effect::Answer(CallId(1), event)]);
+    assert_eq!(effects, [start("r1"), Effect::Answer(CallId(1), event(life.now + TIMEOUT))]);
 }
 
 #[test]
@@ -40,11 +45,10 @@ fn an_answer_leaves_at_once_and_the_invocation_ends_with_the_next_next() {
 #[test]
 fn next_twice_gives_the_same_event_twice() {
     let mut life = Life::running();
+    let deadline = life.now + TIMEOUT;
     life.passes(Duration::from_secs(1));
     let (call, effects) = life.asks_next();
-    let event =
-        Reply::Event { invoke: Box::new(invoke("r1")), payload: Bytes::from_static(b"{}"), left_ms: 2000 };
-    assert_eq!(effects, [Effect::Answer(call, event)]);
+    assert_eq!(effects, [Effect::Answer(call, event(deadline))]);
     life.serves_on("r1");
 }
 
@@ -130,4 +134,24 @@ fn an_invocation_that_comes_during_the_init_phase_waits_for_its_end() {
     assert_eq!(effects[1], start("r1"));
     assert!(matches!(&effects[2], Effect::Answer(to, Reply::Event { .. }) if *to == call));
     life.serves_on("r1");
+}
+
+#[test]
+fn what_waits_is_told_of_when_it_is_taken_up_and_not_before() {
+    let taken = |effects: &[Effect]| {
+        let ids = effects.iter().filter_map(|effect| match effect {
+            Effect::Take(invoke) => Some(invoke.request_id.clone()),
+            _ => None,
+        });
+        ids.collect::<Vec<_>>()
+    };
+    let mut life = Life::born();
+    let now = life.now;
+    let held = life.machine.step(Event::Invoke(invoke("held"), Bytes::new()), now);
+    let refused = life.machine.step(Event::Invoke(invoke("refused"), Bytes::new()), now);
+    assert_eq!((taken(&held), taken(&refused)), (vec![], vec![]));
+    let effects = life.machine.step(Event::Next(CallId(1)), now);
+    assert_eq!(taken(&effects), ["held"]);
+    let starts = effects.iter().position(|effect| matches!(effect, Effect::Start { .. }));
+    assert!(starts > effects.iter().position(|effect| matches!(effect, Effect::Take(_))));
 }

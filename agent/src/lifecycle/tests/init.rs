@@ -140,8 +140,8 @@ fn an_init_that_takes_too_long_is_killed_and_run_again_in_the_first_invocation_u
     assert_eq!(life.machine.deadline(), Some(life.now + TIMEOUT));
     life.passes(Duration::from_secs(2));
     let (call, effects) = life.asks_next();
-    let Effect::Answer(to, Reply::Event { left_ms, .. }) = &effects[1] else { panic!("{effects:?}") };
-    assert_eq!((&effects[0], *to, *left_ms), (&start("r1"), call, 1000));
+    let Effect::Answer(to, Reply::Event { deadline, .. }) = &effects[1] else { panic!("{effects:?}") };
+    assert_eq!((&effects[0], *to, *deadline), (&start("r1"), call, life.now + Duration::from_secs(1)));
     life.serves_on("r1");
 }
 
@@ -201,19 +201,27 @@ fn a_runtime_that_stays_after_its_error_in_a_suppressed_init_is_killed_after_a_g
 fn a_suppressed_init_that_takes_longer_than_the_function_may_is_a_timeout() {
     let mut life = Life::reborn();
     life.passes(TIMEOUT);
-    let effects = life.happens(Event::Tick);
-    let rest: Vec<_> = effects.iter().filter(|effect| !matches!(effect, Effect::InitReport(_))).collect();
+    let effects = life.machine.step(Event::Tick, life.now);
+    let end = InitEnd {
+        duration_us: 3_000_000,
+        phase: InitPhase::Invoke,
+        status: Status::Timeout,
+        error_type: None,
+    };
+    let begun = Effect::Start { request_id: "r1".into(), after_init: true };
     assert_eq!(
-        rest,
+        effects[..7],
         [
-            &Effect::RevokePermit,
-            &Effect::Kill,
-            &start("r1"),
-            &Effect::TimedOut { request_id: "r1".into() },
-            &failed("r1", Failure::timeout("r1", 3000)),
-            &finish("r1", Status::Timeout, None, TIMEOUT)
+            Effect::RevokePermit,
+            Effect::Kill,
+            Effect::InitRuntimeDone(end.clone()),
+            Effect::InitReport(end),
+            begun,
+            timed_out("r1"),
+            failed("r1", Failure::timeout("r1", 3000)),
         ]
     );
+    assert_eq!(effects.last(), Some(&finish("r1", Status::Timeout, None, TIMEOUT)));
     life.serves_from_a_fresh_runtime();
 }
 
@@ -224,10 +232,77 @@ fn answers_before_there_was_an_event_are_about_an_unknown_request() {
     assert_eq!(refusal(&effects), Some((400, "InvalidRequestID", "Invalid request ID")));
 }
 
-#[test]
-fn restore_next_is_answered_at_once() {
+/// A runtime that has asked to go on after a restore, 100 ms after its start.
+fn restoring() -> Life {
     let mut life = Life::born();
+    life.passes(Duration::from_millis(100));
     let (call, effects) = life.call(Event::RestoreNext);
-    assert_eq!(effects, [Effect::Answer(call, Reply::Restored)]);
-    assert!(matches!(&life.asks_next().1[..], [Effect::Initialized(..)]));
+    assert_eq!(effects, [Effect::RestoreStart, Effect::Answer(call, Reply::Restored)]);
+    life.passes(Duration::from_millis(30));
+    life
+}
+
+fn restored(status: Status, error_type: Option<&str>) -> Effect {
+    let error_type = error_type.map(str::to_owned);
+    Effect::RestoreReport(RestoreEnd { duration_us: 30_000, status, error_type })
+}
+
+#[test]
+fn restore_next_is_answered_at_once_and_what_follows_it_is_reported() {
+    let mut life = restoring();
+    let (_, effects) = life.asks_next();
+    assert_eq!(effects[0], restored(Status::Success, None));
+    assert!(matches!(&effects[1..], [Effect::Initialized(..)]));
+    life.invoked("r1");
+    life.answers("r1");
+    let (_, effects) = life.asks_next();
+    let [Effect::Finish(finish)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((finish.init_us, finish.restore_us), (Some(130_000), Some(30_000)));
+    life.invoked("r2");
+    life.answers("r2");
+    let (_, effects) = life.asks_next();
+    assert!(matches!(&effects[..], [Effect::Finish(Finish { restore_us: None, .. })]));
+}
+
+#[test]
+fn the_runtimes_part_of_the_init_phase_is_over_when_it_can_be_restored() {
+    let mut life = Life::born();
+    let told = |effects: &[Effect]| {
+        effects.iter().filter(|effect| matches!(effect, Effect::InitRuntimeDone(_))).count()
+    };
+    assert_eq!(told(&life.machine.step(Event::RestoreNext(CallId(1)), life.now)), 1);
+    assert_eq!(told(&life.machine.step(Event::Next(CallId(2)), life.now)), 0);
+}
+
+#[test]
+fn what_goes_wrong_after_a_restore_fails_the_init_phase() {
+    for at in [Point::Init, Point::Restore] {
+        let mut life = restoring();
+        let (error_type, payload) = ("Runtime.Oops".to_owned(), ErrorBody::Whole(Bytes::from_static(b"{}")));
+        let (call, effects) = life.call(|call| Event::InitError { call, at, error_type, payload });
+        assert_eq!(effects, [Effect::Answer(call, Reply::Accepted)]);
+        let effects = life.happens(Event::Exited(Ended::Code(1)));
+        assert!(effects.contains(&restored(Status::Error, Some("Runtime.Oops"))), "{effects:?}");
+        assert!(matches!(effects.last(), Some(Effect::Initialized(initialized, payload))
+            if initialized.error_type.as_deref() == Some("Runtime.Oops") && payload == "{}"));
+        life.serves_from_a_fresh_runtime();
+    }
+}
+
+#[test]
+fn calls_about_restores_have_their_time() {
+    let restore_error = |call| Event::InitError {
+        call,
+        at: Point::Restore,
+        error_type: "Runtime.Oops".into(),
+        payload: ErrorBody::Whole(Bytes::new()),
+    };
+    let mut life = Life::born();
+    let (_, effects) = life.call(restore_error);
+    assert_eq!(refusal(&effects).unwrap().2, illegal("Started", "RuntimeRestoreErrorState"));
+    let mut life = Life::ready();
+    let (_, effects) = life.call(Event::RestoreNext);
+    assert_eq!(refusal(&effects).unwrap().2, illegal("Ready", "Ready"));
+    let (_, effects) = life.call(restore_error);
+    assert_eq!(refusal(&effects).unwrap().2, illegal("Ready", "RuntimeRestoreErrorState"));
 }

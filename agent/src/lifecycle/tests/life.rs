@@ -7,6 +7,8 @@ pub(super) const LIMIT: u64 = 1000;
 pub(super) const TIMEOUT: Duration = Duration::from_secs(3);
 pub(super) const INIT_LIMIT: Duration = Duration::from_secs(10);
 
+pub(super) const SHUTDOWN: Event = Event::Shutdown { reason: Reason::Spindown, within: None };
+
 pub(super) fn settings() -> Settings {
     Settings {
         init_limit: Some(INIT_LIMIT),
@@ -43,13 +45,23 @@ pub(super) struct Life {
 impl Life {
     /// Assigned; the runtime has been started.
     pub(super) fn born() -> Self {
-        let mut life =
-            Self { machine: Machine::new(settings()), now: Instant::now(), calls: 0, posted: CallId(0) };
+        let mut life = Self::of(settings());
         assert_eq!(
             life.happens(Event::Assigned),
             [Effect::InitStart { phase: InitPhase::Init }, Effect::Spawn]
         );
         life
+    }
+
+    /// The same with other settings.
+    pub(super) fn with(settings: Settings) -> Self {
+        let mut life = Self::of(settings);
+        life.happens(Event::Assigned);
+        life
+    }
+
+    fn of(settings: Settings) -> Self {
+        Self { machine: Machine::new(settings), now: Instant::now(), calls: 0, posted: CallId(0) }
     }
 
     /// Initialized; the runtime waits.
@@ -168,7 +180,9 @@ pub(super) fn is_of_telemetry(effect: &Effect) -> bool {
     match effect {
         Effect::InitStart { phase } => *phase == InitPhase::Invoke,
         Effect::InitReport(end) => end.status == Status::Success,
-        Effect::InitRuntimeDone(_) | Effect::RuntimeDone(_) | Effect::CloseRegistration => true,
+        Effect::InitRuntimeDone(_) | Effect::RuntimeDone(_) | Effect::CloseRegistration | Effect::Take(_) => {
+            true
+        }
         _ => false,
     }
 }
@@ -183,6 +197,10 @@ pub(super) fn plain(effect: Effect) -> Effect {
 
 pub(super) fn start(request_id: &str) -> Effect {
     Effect::Start { request_id: request_id.into(), after_init: false }
+}
+
+pub(super) fn timed_out(request_id: &str) -> Effect {
+    Effect::TimedOut { request_id: request_id.into(), limit_ms: 3000 }
 }
 
 pub(super) fn failed(request_id: &str, failure: Failure) -> Effect {
@@ -202,6 +220,7 @@ pub(super) fn finish(
         duration_us: u64::try_from(duration.as_micros()).unwrap(),
         init_us: None,
         extensions_us: None,
+        restore_us: None,
     })
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use lambdock_protocol::Invoke;
 
 use super::*;
+use crate::lifecycle::machine::ending::{RUNTIME_SHARE, TELEMETRY_SHARE};
 use crate::lifecycle::{BodyEnd, Event, Machine, Reload, ResponseHead, ResponseMode, Settings};
 
 /// A machine, a clock, and what followed last.
@@ -13,6 +14,8 @@ struct Play {
     calls: u64,
     effects: Vec<Effect>,
 }
+
+const SHUTDOWN: Event = Event::Shutdown { reason: Reason::Spindown, within: None };
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -144,7 +147,8 @@ fn the_runtime_waits_for_registrations_and_the_init_phase_for_extensions() {
 fn the_environment_is_free_when_runtime_and_extensions_have_asked_for_more() {
     let (mut play, parked) = Play::ready(BOTH);
     play.invoke();
-    assert!(matches!(play.answer(parked), Some(Reply::ExtensionInvoke { left_ms: 3000, .. })));
+    assert!(matches!(play.answer(parked), Some(Reply::ExtensionInvoke { deadline, .. })
+        if *deadline == play.now + 3000 * MS));
     play.respond();
     assert!(play.has(|effect| matches!(effect, Effect::ResponseEnd(..))), "the answer leaves at once");
     play.call(Event::Next);
@@ -199,6 +203,7 @@ fn an_extension_that_hangs_is_timed_out_and_killed_after_its_time() {
     play.tick();
     assert_eq!(play.now - told, 300 * MS, "the runtime's share");
     assert!(play.has(|effect| *effect == Effect::KillRuntime));
+    play.step(Event::Flushed);
     play.tick();
     assert_eq!(play.now - told, 2000 * MS);
     assert!(play.has(|effect| *effect == Effect::Kill));
@@ -208,13 +213,16 @@ fn an_extension_that_hangs_is_timed_out_and_killed_after_its_time() {
 #[test]
 fn the_end_is_told_and_waited_for() {
     let (mut play, parked) = Play::ready(BOTH);
-    play.step(Event::Shutdown);
+    play.step(SHUTDOWN);
     assert!(play.has(|effect| *effect == Effect::TerminateRuntime));
+    let deadline = play.now + 2000 * MS;
+    play.now += 100 * MS;
     play.step(Event::Exited(Ended::Code(0)));
-    assert!(matches!(
-        play.answer(parked),
-        Some(Reply::ExtensionShutdown { reason: Reason::Spindown, left_ms: 2000 })
-    ));
+    assert_eq!(play.effects, [Effect::FlushTelemetry]);
+    play.now += 10 * MS;
+    play.step(Event::Flushed);
+    let told = Reply::ExtensionShutdown { reason: Reason::Spindown, deadline };
+    assert_eq!(play.answer(parked), Some(&told));
     play.step(Event::ExtensionExited { name: "a".into(), ended: Ended::Code(0) });
     assert!(play.has(|effect| *effect == Effect::Exit));
 }
@@ -222,9 +230,100 @@ fn the_end_is_told_and_waited_for() {
 #[test]
 fn who_does_not_want_to_know_of_the_end_is_killed() {
     let (mut play, _) = Play::ready(&["INVOKE"]);
-    play.step(Event::Shutdown);
+    play.step(SHUTDOWN);
     play.step(Event::Exited(Ended::Code(0)));
+    play.step(Event::Flushed);
     assert!(play.has(|effect| *effect == Effect::KillExtension("a".into())));
+}
+
+#[test]
+fn a_control_plane_can_say_why_all_end_and_give_less_time_for_it() {
+    let (mut play, parked) = Play::ready(BOTH);
+    let begun = play.now;
+    play.step(Event::Shutdown { reason: Reason::Failure, within: Some(1000 * MS) });
+    play.step(Event::Exited(Ended::Code(0)));
+    play.step(Event::Flushed);
+    let told = Reply::ExtensionShutdown { reason: Reason::Failure, deadline: begun + 1000 * MS };
+    assert_eq!(play.answer(parked), Some(&told));
+    play.tick();
+    assert_eq!(play.now - begun, 1000 * MS);
+    assert!(play.has(|effect| *effect == Effect::Exit));
+
+    let (mut play, _) = Play::ready(BOTH);
+    let begun = play.now;
+    play.step(Event::Shutdown { reason: Reason::Spindown, within: Some(60_000 * MS) });
+    while play.machine.deadline().is_some() {
+        play.tick();
+    }
+    assert_eq!(play.now - begun, 2000 * MS, "more there is not");
+}
+
+#[test]
+fn telemetry_that_nobody_takes_shortens_the_time_to_end_and_no_more() {
+    let (mut play, parked) = Play::ready(BOTH);
+    let begun = play.now;
+    play.step(SHUTDOWN);
+    play.tick();
+    assert!(play.has(|effect| *effect == Effect::FlushTelemetry));
+    play.tick();
+    assert_eq!(play.now - begun, RUNTIME_SHARE + TELEMETRY_SHARE);
+    let told = Reply::ExtensionShutdown { reason: Reason::Spindown, deadline: begun + 2000 * MS };
+    assert_eq!(play.answer(parked), Some(&told));
+    play.step(Event::Flushed);
+    assert!(play.effects.is_empty(), "nobody waits for it any more");
+    play.tick();
+    assert_eq!(play.now - begun, 2000 * MS);
+    assert!(play.has(|effect| *effect == Effect::Exit));
+}
+
+#[test]
+fn an_extension_that_ends_by_itself_is_not_sent_telemetry() {
+    let (mut play, _) = Play::ready(BOTH);
+    play.step(SHUTDOWN);
+    play.step(Event::Exited(Ended::Code(0)));
+    play.step(Event::ExtensionExited { name: "a".into(), ended: Ended::Code(0) });
+    assert!(play.has(|effect| *effect == Effect::Exit));
+}
+
+/// Where in the effects the first of these is.
+fn place(play: &Play, wanted: impl Fn(&Effect) -> bool) -> usize {
+    play.effects.iter().position(wanted).unwrap()
+}
+
+#[test]
+fn at_a_timeout_the_runtime_is_asked_to_end_before_anybody_is_told() {
+    let (mut play, _) = Play::ready(BOTH);
+    play.invoke();
+    play.tick();
+    let asked = place(&play, |effect| *effect == Effect::TerminateRuntime);
+    let told = place(&play, |effect| matches!(effect, Effect::TimedOut { .. }));
+    assert!(asked < told);
+    let asked = play.effects.iter().filter(|effect| **effect == Effect::TerminateRuntime).count();
+    assert_eq!(asked, 1);
+}
+
+#[test]
+fn an_invocation_that_ends_badly_is_reported_before_its_subscribers_end() {
+    for timeout in [true, false] {
+        let (mut play, _) = Play::ready(BOTH);
+        play.invoke();
+        if timeout {
+            play.tick();
+        } else {
+            play.step(Event::Exited(Ended::Code(1)));
+        }
+        let done = place(&play, |effect| matches!(effect, Effect::RuntimeDone(_)));
+        let report = place(&play, |effect| matches!(effect, Effect::Report(_)));
+        let flush = play.effects.iter().position(|effect| *effect == Effect::FlushTelemetry);
+        assert!(done < report && flush.is_none_or(|flush| report < flush));
+        let Effect::Report(reported) = play.effects[report].clone() else { panic!() };
+        if timeout {
+            play.tick();
+        }
+        play.step(Event::Flushed);
+        play.tick();
+        assert!(play.has(|effect| *effect == Effect::Finish(reported.clone())));
+    }
 }
 
 #[test]
@@ -260,6 +359,78 @@ fn one_that_says_it_ends_and_does_not_is_killed() {
     play.step(Event::ExtensionExited { name: "a".into(), ended: Ended::Signal(9) });
     assert!(play.has(|effect| matches!(effect, Effect::Initialized(init, _)
         if init.error_type.as_deref() == Some("Extension.InitError"))));
+}
+
+/// An environment whose runtime has the extension `inside`, which waits for an event.
+fn with_one_inside() -> Play {
+    let mut play = Play::new(&[]);
+    play.register("inside", &["INVOKE"]);
+    play.extension_next("inside");
+    play.call(Event::Next);
+    assert!(
+        play.has(|effect| matches!(effect, Effect::Initialized(init, _) if init.status == Status::Success))
+    );
+    play
+}
+
+fn complain(play: &mut Play, name: &str, when: When) {
+    let (id, error_type) = (name.to_owned(), "X.Y".to_owned());
+    let call = play.call(|call| Event::ExtensionError { call, id, when, error_type });
+    assert_eq!(play.answer(call), Some(&Reply::Accepted));
+}
+
+#[test]
+fn one_inside_of_the_runtime_that_cannot_begin_fails_the_init_phase() {
+    let mut play = Play::new(&[]);
+    play.register("inside", &["INVOKE"]);
+    complain(&mut play, "inside", When::Init);
+    let before = play.now;
+    play.tick();
+    assert_eq!(play.now - before, ERROR_GRACE);
+    assert!(
+        play.has(|effect| matches!(effect, Effect::Initialized(init, payload)
+        if init.error_type.as_deref() == Some("Extension.InitError")
+            && payload == r#"{"errorType":"Extension.InitError","errorMessage":"RequestId: e Error: X.Y"}"#))
+    );
+    assert!(play.has(|effect| *effect == Effect::TerminateRuntime));
+    play.tick();
+    assert!(play.has(|effect| *effect == Effect::Kill));
+}
+
+#[test]
+fn one_inside_of_the_runtime_that_cannot_go_on_fails_the_invocation() {
+    let mut play = with_one_inside();
+    play.invoke();
+    complain(&mut play, "inside", When::Exit);
+    play.tick();
+    assert!(play.has(|effect| matches!(effect, Effect::Failed { failure, .. }
+        if failure.error_type == "Extension.ExitError")));
+    play.tick();
+    assert_eq!(play.finished(), Some((Status::Error, Some("Extension.ExitError"))));
+}
+
+#[test]
+fn one_inside_of_the_runtime_that_cannot_go_on_after_the_answer_keeps_nothing_waiting() {
+    let mut play = with_one_inside();
+    play.invoke();
+    play.respond();
+    complain(&mut play, "inside", When::Exit);
+    play.call(Event::Next);
+    play.tick();
+    assert!(!play.has(|effect| matches!(effect, Effect::TimedOut { .. })));
+    play.tick();
+    assert_eq!(play.finished(), Some((Status::Error, Some("Extension.ExitError"))));
+}
+
+#[test]
+fn one_inside_of_the_runtime_that_cannot_go_on_between_invocations_ends_all() {
+    let mut play = with_one_inside();
+    complain(&mut play, "inside", When::Exit);
+    play.tick();
+    assert!(play.has(|effect| *effect == Effect::TerminateRuntime));
+    play.step(Event::Exited(Ended::Signal(15)));
+    play.invoke();
+    assert!(play.has(|effect| *effect == Effect::Spawn));
 }
 
 #[test]
