@@ -15,7 +15,7 @@ use bytes::Bytes;
 use lambdock_protocol::{Initialized, Invoke, Mode, ResponseEnd, ResponseStart, Status};
 
 use super::{
-    BodyEnd, CallId, Effect, ErrorBody, Event, Finish, InitEnd, Machine, Point, Reason, Reload, Reply,
+    Asks, BodyEnd, CallId, Effect, ErrorBody, Event, Finish, InitEnd, Machine, Point, Reason, Reload, Reply,
     ResponseHead, ResponseMode, RestoreEnd, Settings,
 };
 use crate::report::{Ended, Failure};

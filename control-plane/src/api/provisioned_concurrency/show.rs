@@ -71,11 +71,10 @@ impl Standing {
     }
 }
 
-/// The members that several answers have in common.
+/// The members that several answers have in common; in braces, what one of them has besides.
 macro_rules! shown_as {
-    ($($shape:ident),*) => {
+    ($($shape:ident { $($member:ident: $value:expr)? }),*) => {
         $(impl From<Look> for shapes::$shape {
-            #[allow(clippy::needless_update, reason = "one of the answers has a member more")]
             fn from(look: Look) -> Self {
                 Self {
                     requested_provisioned_concurrent_executions: Some(look.requested),
@@ -84,7 +83,7 @@ macro_rules! shown_as {
                     status: Some(look.status.to_owned()),
                     status_reason: look.reason.map(str::to_owned),
                     last_modified: Some(look.last_modified),
-                    ..Self::default()
+                    $($member: $value,)?
                 }
             }
         })*
@@ -92,7 +91,7 @@ macro_rules! shown_as {
 }
 
 shown_as!(
-    GetProvisionedConcurrencyConfigResponse,
-    PutProvisionedConcurrencyConfigResponse,
-    ProvisionedConcurrencyConfigListItem
+    GetProvisionedConcurrencyConfigResponse {},
+    PutProvisionedConcurrencyConfigResponse {},
+    ProvisionedConcurrencyConfigListItem { function_arn: None }
 );
