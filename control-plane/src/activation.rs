@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lambdock_domain::code::{ImageDefaults, ImageVersion};
-use lambdock_domain::function::DeploymentId;
+use lambdock_domain::function::{DeploymentId, Serving};
 use lambdock_domain::{
     Architecture, Code, Configuration, Function, FunctionId, PublishedVersion, Reason, ReasonCode, State,
     Version,
@@ -150,7 +150,9 @@ impl Activation {
     /// Lets go of what versions had that are no more.
     pub async fn versions_deleted(&self, versions: &[PublishedVersion]) {
         for version in versions {
-            self.parts.pool.retire(&version.version.deployment);
+            for deployment in version.deployments() {
+                self.parts.pool.retire(deployment);
+            }
             for digest in version.archives() {
                 self.parts.discard(digest).await;
             }
@@ -196,7 +198,7 @@ impl Parts {
                 warn!(reason.code = reason.code.as_str(), reason = %reason.text, "cannot be prepared")
             }
         }
-        if state == State::Active {
+        if !matches!(state, State::Pending(_)) {
             sleep_until(begun + self.settings.get().update_time).await;
         }
         self.record(id, deployment.clone(), outcome).await;
@@ -206,12 +208,13 @@ impl Parts {
     /// lets go of what was served before.
     async fn record(&self, id: &FunctionId, deployment: DeploymentId, outcome: Result<Code, Reason>) {
         let written = self.store.change(id, move |changing| {
+            let mut left = Vec::new();
             for mut version in changing.unsettled_versions()? {
                 if version.is_preparing(&deployment) {
                     match &outcome {
                         Ok(code) => {
                             version.version.code = code.clone();
-                            version.prepared(new_id());
+                            left.extend(version.prepared(new_id()));
                         }
                         Err(reason) => version.preparation_failed(reason.clone(), new_id()),
                     }
@@ -220,7 +223,8 @@ impl Parts {
             }
             let function = &mut changing.function;
             let before = function.serving.clone();
-            let archives: Vec<_> = function.archives().cloned().collect();
+            let mut archives: Vec<_> = function.archives().cloned().collect();
+            archives.extend(left.iter().flat_map(Serving::archives).cloned());
             match outcome {
                 Ok(code) => {
                     function.learn(&deployment, code);
@@ -232,6 +236,8 @@ impl Parts {
             let replaced = before
                 .map(|before| before.deployment)
                 .filter(|before| serves.is_some_and(|now| now != before));
+            let replaced: Vec<_> =
+                replaced.into_iter().chain(left.into_iter().map(|left| left.deployment)).collect();
             let left: Vec<_> = archives
                 .into_iter()
                 .filter(|digest| function.archives().all(|kept| kept != digest))
@@ -240,8 +246,8 @@ impl Parts {
         });
         match written.await {
             Ok((replaced, left)) => {
-                if let Some(replaced) = replaced {
-                    self.pool.retire(&replaced);
+                for deployment in &replaced {
+                    self.pool.retire(deployment);
                 }
                 for digest in left {
                     self.discard(&digest).await;

@@ -32,7 +32,7 @@ pub mod versions;
 use std::sync::Arc;
 
 use lambdock_domain::function::{DeploymentId, Fresh};
-use lambdock_domain::{Error as DomainError, Scope};
+use lambdock_domain::{Error as DomainError, FunctionId, Scope};
 
 use crate::activation::Activation;
 use crate::adjustable::Adjustable;
@@ -76,6 +76,16 @@ pub struct Context {
     pub creation: Adjustable<Creation>,
     /// Host and port of URLs that clients are given.
     pub external_host: String,
+}
+
+impl Context {
+    /// Drops what was to be run of a function that is no more.
+    async fn forget(&self, function: &FunctionId) {
+        self.events.forget(function).await;
+        if let Err(error) = self.executions.forget_function(function).await {
+            tracing::error!(function.arn = %function.arn(), %error, "its executions are there again after a restart");
+        }
+    }
 }
 
 /// `LAMBDA_SYNCHRONOUS_CREATE`.
@@ -130,9 +140,6 @@ pub enum Error {
     /// We, the engine or the disk are at fault. The text is for the client and says what to do.
     #[error("{0}")]
     Service(String),
-    /// Part of AWS's API that is not there yet.
-    #[error("{0}")]
-    NotImplemented(String),
 }
 
 impl From<store::Error> for Error {
@@ -140,6 +147,11 @@ impl From<store::Error> for Error {
         tracing::error!(%error, "the store failed");
         Self::Service(error.to_string())
     }
+}
+
+/// Whether a request keeps the constraints of the model.
+fn valid(violations: Vec<Violation>) -> Result<(), Error> {
+    if violations.is_empty() { Ok(()) } else { Err(Error::Validation(violations)) }
 }
 
 /// Identifiers for one step of a function.

@@ -11,10 +11,10 @@ const NOTES: &[(Operation, &str)] = &[
         Operation::InvokeWithResponseStream,
         "Chunks pass through as the function writes them. Not for durable functions.",
     ),
-    (Operation::InvokeAsync, "As Event, with its own limit of payloads."),
+    (Operation::InvokeAsync, "As Event, with its own limit of payloads, 256 KB."),
     (
         Operation::CreateFunction,
-        "Code in the request, in S3, in a folder (`S3Bucket=hot-reload`) or in an image. `EphemeralStorage` and `FileSystemConfigs` are kept and shown, not enforced.",
+        "Code in the request, in S3, in a folder (`S3Bucket=hot-reload`) or in an image. `EphemeralStorage` and `FileSystemConfigs` are kept and shown, not enforced. Functions with `CapacityProviderConfig` have AWS's states, limits and defaults, and run in containers as all others do, one invocation at a time. `TenancyConfig` is ignored.",
     ),
     (Operation::UpdateFunctionCode, "As CreateFunction. Signatures of code are not checked."),
     (Operation::UpdateFunctionConfiguration, "As CreateFunction."),
@@ -24,10 +24,17 @@ const NOTES: &[(Operation, &str)] = &[
         Operation::PutProvisionedConcurrencyConfig,
         "Environments are started and initialised before it is READY.",
     ),
-    (Operation::PutFunctionScalingConfig, "Kept and shown."),
+    (
+        Operation::PutFunctionScalingConfig,
+        "Kept and shown, for versions on a capacity provider; nothing is scaled.",
+    ),
+    (
+        Operation::ListFunctionVersionsByCapacityProvider,
+        "`$LATEST` as well, by the names of functions and versions.",
+    ),
     (Operation::PutRuntimeManagementConfig, "Kept and shown; the runtime is that of the image."),
     (Operation::PutFunctionCodeSigningConfig, "Kept and shown; code is not checked."),
-    (Operation::CreateCapacityProvider, "Kept and shown, with its states; nothing runs on its instances."),
+    (Operation::CreateCapacityProvider, "Kept and shown, with its states; there are no instances."),
     (
         Operation::CreateEventSourceMapping,
         "The resource with its states; sources are looked for at an upstream that plays them. Nothing polls them yet.",
@@ -92,6 +99,59 @@ const DECISIONS: &[(&str, &str)] = &[
     (
         "A callback that is unknown, was answered or timed out",
         "CallbackTimeoutException, `The callback does not exist, has been answered, or has timed out.`",
+    ),
+    (
+        "A function on a capacity provider that is Pending, or Deleting",
+        "Created on the first; ResourceConflictException on the second, in words of our own.",
+    ),
+    (
+        "A capacity provider that functions use",
+        "DeleteCapacityProvider answers ResourceConflictException, as AWS says; the words are our own.",
+    ),
+    (
+        "`$LATEST.PUBLISHED` that is published for the first time",
+        "Pending, as numbered versions. Published again it is Active, and serves what it was until it is ready.",
+    ),
+    (
+        "`PublishTo` for a function without a capacity provider; `SnapStart` for one with",
+        "InvalidParameterValueException, in words of our own.",
+    ),
+    (
+        "Limits of functions on a capacity provider",
+        "5400 seconds, for synchronous invocations too, and 32768 MB. `MemorySize` may be less than 2048.",
+    ),
+    ("`ConfigSha256`", "Of `CapacityProviderConfig`, for functions that have one, as in LocalStack."),
+    (
+        "DeleteFunction on a capacity provider",
+        "Answers 202, but the function is gone when it does: there is no state Deleting.",
+    ),
+    (
+        "A function scaling configuration",
+        "Applied at once, so the applied one is the requested one; nothing is shown before the first, and a request without one takes it away. 0 environments deactivate nothing. A least number above the most is refused in words of our own.",
+    ),
+    (
+        "Code from which either `Runtime` or `Handler` is missing",
+        "AWS's words for where both are: `Runtime and Handler are mandatory parameters …`",
+    ),
+    (
+        "`SnapStart` with more ephemeral storage, file systems or provisioned concurrency",
+        "InvalidParameterValueException, `… is not supported for SnapStart enabled functions.`",
+    ),
+    (
+        "A stale `RevisionId` for RemovePermission",
+        "The words that name GetPolicy, as AddPermission has had since 2025; recorded in 2022 for both with those of GetFunction.",
+    ),
+    (
+        "Provisioned concurrency that moves with its alias",
+        "IN_PROGRESS with what the version before has ready, which serves until the new one is READY; then that has a new `RevisionId`. After any change READY gives the version a new one.",
+    ),
+    (
+        "Durable executions of a function that is deleted",
+        "Gone with it: those that run are stopped, and a function of the same name begins with none.",
+    ),
+    (
+        "POST and PUT of `/_localstack/health`",
+        "405: nobody on the network ends or restarts Lambdock, and it is told no other states.",
     ),
     ("`x-amzn-RequestId` of function URLs", "That of the invocation, as in the function's log."),
 ];

@@ -7,12 +7,14 @@ mod drive;
 pub mod envelope;
 mod journal;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lambdock_domain::durable::{Beginning, DurableConfig, End, Execution, Parent};
+use lambdock_domain::durable::{Beginning, DurableConfig, End, ErrorObject, Execution, Parent};
 use lambdock_domain::{FunctionId, Timestamp};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::sleep;
@@ -47,18 +49,54 @@ struct Shared {
 #[derive(Default)]
 struct Known {
     by_arn: HashMap<String, Arc<Entry>>,
-    by_name: HashMap<(FunctionId, String), Arc<Entry>>,
+    by_function: HashMap<FunctionId, OfFunction>,
 }
+
+/// Executions of one function.
+#[derive(Default)]
+struct OfFunction {
+    by_name: HashMap<String, Arc<Entry>>,
+    in_order: BTreeMap<Place, Arc<Entry>>,
+}
+
+/// Where an execution is among those of its function: when it began, and its ARN. It never changes.
+pub type Place = (Timestamp, String);
 
 impl Known {
     fn insert(&mut self, entry: &Arc<Entry>) {
         self.by_arn.insert(entry.arn.clone(), Arc::clone(entry));
-        self.by_name.insert(entry.key(), Arc::clone(entry));
+        let (function, name) = entry.key();
+        let of_function = self.by_function.entry(function).or_default();
+        of_function.by_name.insert(name, Arc::clone(entry));
+        of_function.in_order.insert(entry.place(), Arc::clone(entry));
     }
 
+    fn find(&self, (function, name): &(FunctionId, String)) -> Option<&Arc<Entry>> {
+        self.by_function.get(function)?.by_name.get(name)
+    }
+
+    /// Removes this very one: another may have come into its place.
     fn remove(&mut self, entry: &Entry) {
-        self.by_arn.remove(&entry.arn);
-        self.by_name.remove(&entry.key());
+        if self.by_arn.remove(&entry.arn).is_none() {
+            return;
+        }
+        let (function, name) = entry.key();
+        if let Some(of_function) = self.by_function.get_mut(&function) {
+            of_function.by_name.remove(&name);
+            of_function.in_order.remove(&entry.place());
+            if of_function.by_name.is_empty() {
+                self.by_function.remove(&function);
+            }
+        }
+    }
+
+    fn remove_function(&mut self, function: &FunctionId) -> Vec<Arc<Entry>> {
+        let removed = self.by_function.remove(function).unwrap_or_default();
+        let removed: Vec<_> = removed.in_order.into_values().collect();
+        for entry in &removed {
+            self.by_arn.remove(&entry.arn);
+        }
+        removed
     }
 }
 
@@ -69,13 +107,36 @@ pub struct Entry {
     /// Something has happened that its task does not know of.
     changed: Notify,
     ended: watch::Sender<bool>,
+    /// Nothing of it is to be kept any more. Set and read while the execution is held.
+    forgotten: AtomicBool,
 }
 
 impl Entry {
     fn new(execution: Execution) -> Arc<Self> {
         let head = execution.head();
         let (arn, ended) = (head.arn(), watch::Sender::new(head.end().is_some()));
-        Arc::new(Self { arn, execution: Mutex::new(execution), changed: Notify::new(), ended })
+        Arc::new(Self {
+            arn,
+            execution: Mutex::new(execution),
+            changed: Notify::new(),
+            ended,
+            forgotten: AtomicBool::new(false),
+        })
+    }
+
+    /// Where it is among the executions of its function.
+    pub fn place(&self) -> Place {
+        (self.look(|execution| execution.head().started), self.arn.clone())
+    }
+
+    /// Stops it, if it has not ended; nothing of it is kept from now on.
+    fn forget(&self) {
+        let mut execution = self.lock();
+        self.forgotten.store(true, Ordering::Relaxed);
+        execution.stop(Some(ErrorObject::message("The function was deleted.")), now());
+        drop(execution);
+        self.ended.send_replace(true);
+        self.changed.notify_one();
     }
 
     /// Its function and its name, which no other has.
@@ -175,16 +236,43 @@ impl Executions {
         self.shared.find(arn)
     }
 
-    /// All executions of a function, the first that began first.
-    pub fn of(&self, function: &FunctionId) -> Vec<Arc<Entry>> {
-        let known = self.shared.known();
-        let of_it = |entry: &&Arc<Entry>| entry.look(|execution| execution.head().function == *function);
-        let mut found: Vec<_> = known.by_arn.values().filter(of_it).cloned().collect();
-        drop(known);
-        found.sort_by_cached_key(|entry| {
-            (entry.look(|execution| execution.head().started), entry.arn.clone())
-        });
+    /// Executions of a function, the first that began first, those after `after`.
+    pub fn of(&self, function: &FunctionId, after: Option<&Place>) -> Vec<Arc<Entry>> {
+        self.between(function, (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded))
+    }
+
+    /// Executions of a function, the last that began first, those before `before`.
+    pub fn of_reversed(&self, function: &FunctionId, before: Option<&Place>) -> Vec<Arc<Entry>> {
+        let bounds = (Bound::Unbounded, before.map_or(Bound::Unbounded, Bound::Excluded));
+        let mut found = self.between(function, bounds);
+        found.reverse();
         found
+    }
+
+    fn between(&self, function: &FunctionId, bounds: (Bound<&Place>, Bound<&Place>)) -> Vec<Arc<Entry>> {
+        let known = self.shared.known();
+        let of_function = known.by_function.get(function);
+        let range = of_function.into_iter().flat_map(|found| found.in_order.range::<Place, _>(bounds));
+        range.map(|(_, entry)| Arc::clone(entry)).collect()
+    }
+
+    /// Forgets the executions of a function that is no more. Those that run are stopped; what of the function runs for
+    /// them ends by itself.
+    ///
+    /// # Errors
+    /// They would be there again after a restart.
+    pub async fn forget_function(&self, function: &FunctionId) -> Result<(), Error> {
+        let removed = self.shared.known().remove_function(function);
+        self.shared.forget(removed).await
+    }
+
+    /// Forgets all executions.
+    ///
+    /// # Errors
+    /// As of [`Executions::forget_function`].
+    pub async fn forget_all(&self) -> Result<(), Error> {
+        let known = std::mem::take(&mut *self.shared.known());
+        self.shared.forget(known.by_arn.into_values().collect()).await
     }
 
     /// Changes an execution. What has changed is kept when this returns, and its task knows.
@@ -220,7 +308,7 @@ impl Shared {
         let key = (function.clone(), name.clone());
         let entry = {
             let mut known = self.known();
-            if let Some(entry) = known.by_name.get(&key) {
+            if let Some(entry) = known.find(&key) {
                 let same =
                     entry.look(|execution| execution.input() == input && execution.head().version == version);
                 return if same { Ok(Arc::clone(entry)) } else { Err(StartError::Other) };
@@ -242,7 +330,7 @@ impl Shared {
         let (value, written) = {
             let mut execution = entry.lock();
             let value = step(&mut execution);
-            let written = self.take(&mut execution);
+            let written = self.take(entry, &mut execution);
             if execution.head().end().is_some() {
                 entry.ended.send_replace(true);
             }
@@ -258,8 +346,24 @@ impl Shared {
         Ok(value)
     }
 
+    async fn forget(&self, entries: Vec<Arc<Entry>>) -> Result<(), Error> {
+        let mut written = Vec::new();
+        for entry in entries {
+            entry.forget();
+            let journal = self.journal.as_ref();
+            written.extend(journal.map(|journal| journal.take(Change::Forget(entry.arn.clone()))));
+        }
+        for written in written {
+            written.await.unwrap_or(Err(Error::Closed))?;
+        }
+        Ok(())
+    }
+
     /// Hands on what has changed, in the order in which it has.
-    fn take(&self, execution: &mut Execution) -> Option<oneshot::Receiver<Result<(), Error>>> {
+    fn take(&self, entry: &Entry, execution: &mut Execution) -> Option<oneshot::Receiver<Result<(), Error>>> {
+        if entry.forgotten.load(Ordering::Relaxed) {
+            return None;
+        }
         let journal = self.journal.as_ref()?;
         Some(journal.take(Change::Save(Box::new(execution.take_unsaved()))))
     }

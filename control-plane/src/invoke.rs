@@ -35,6 +35,9 @@ use crate::store::{self, Store};
 /// The version that unqualified invocations run.
 pub const LATEST: &str = "$LATEST";
 
+/// The version that they run where there is one: of functions on a capacity provider.
+pub const LATEST_PUBLISHED: &str = "$LATEST.PUBLISHED";
+
 /// One invocation that a caller waits for.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -176,12 +179,12 @@ impl Invoker {
         &self.metrics
     }
 
-    /// What serves the function now under `qualifier`: `$LATEST`, a number or an alias. Where an alias names two
+    /// What serves the function now under `qualifier`: a version or an alias, or none of them. Where an alias names two
     /// versions, each call chooses between them anew.
     ///
     /// # Errors
     /// The function, version or alias is missing, or its state does not allow invocations.
-    pub async fn find(&self, id: &FunctionId, qualifier: &str) -> Result<Arc<Deployment>, Error> {
+    pub async fn find(&self, id: &FunctionId, qualifier: Option<&str>) -> Result<Arc<Deployment>, Error> {
         let deployer = self.deployer.clone();
         let deploy =
             move |id: &FunctionId, version: &str, serving: &Serving| deployer.deploy(id, version, serving);
@@ -264,10 +267,16 @@ impl Invoker {
         if entered.turns >= trace::TURNS && self.ends_loops(&request.function).await? {
             return Err(Error::Recursive);
         }
-        let invoked_arn = request.invoked_arn.clone();
+        // [LocalStack] What is invoked without a qualifier sees the version that was chosen for it.
+        let unqualified = qualifier(&request.invoked_arn).is_none();
+        let invoked_arn = if unqualified && deployment.version == LATEST_PUBLISHED {
+            deployment.function_arn.clone()
+        } else {
+            request.invoked_arn
+        };
         let invoke = Invoke {
             request_id: request.request_id,
-            invoked_function_arn: request.invoked_arn,
+            invoked_function_arn: invoked_arn.clone(),
             timeout_ms: deployment.assignment.timeout_ms,
             trace_id: Some(entered.header),
             client_context: request.client_context,

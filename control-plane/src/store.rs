@@ -8,7 +8,9 @@ mod attachments;
 mod capacity_providers;
 mod code_signing;
 mod event_source_mappings;
+mod functions;
 mod layers;
+mod providers;
 mod reset;
 mod resources;
 mod schema;
@@ -20,13 +22,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lambdock_domain::code::Digest;
-use lambdock_domain::code_signing::FunctionCodeSigning;
 use lambdock_domain::concurrency::Share;
-use lambdock_domain::{Function, FunctionId, PublishedVersion, Scope, Version};
-use rusqlite::{Connection, Transaction, params};
+use lambdock_domain::{Function, FunctionId};
+use rusqlite::{Connection, Transaction};
 
 pub use attachments::{Attached, Attachment};
 pub use event_source_mappings::MappingFilter;
+pub use functions::ListedVersion;
+pub use providers::OnProvider;
 pub use resources::Resources;
 pub use usage::Usage;
 pub use view::{FunctionChange, FunctionView};
@@ -55,17 +58,6 @@ pub enum Error {
     Closed,
 }
 
-/// Why a function could not be added.
-#[derive(Debug, thiserror::Error)]
-pub enum CreateError {
-    /// The name is taken.
-    #[error("the function exists")]
-    Exists,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] Error),
-}
-
 /// Why a function could not be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
@@ -78,12 +70,6 @@ pub enum ChangeError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] Error),
-}
-
-impl From<rusqlite::Error> for CreateError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Store(error.into())
-    }
 }
 
 impl From<rusqlite::Error> for ChangeError {
@@ -99,17 +85,6 @@ pub trait Observer: Send + Sync {
 
     /// What a function keeps of its account's concurrency may have changed. As [`Observer::changed`].
     fn concurrency(&self, share: &Share);
-}
-
-/// A version among those of all functions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedVersion {
-    /// Its function.
-    pub id: FunctionId,
-    /// `None`: `$LATEST`.
-    pub number: Option<u64>,
-    /// The version.
-    pub version: Version,
 }
 
 /// Handle to the store; clones share it.
@@ -139,46 +114,6 @@ impl Store {
     fn prepare(mut connection: Connection, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         schema::prepare(&mut connection)?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)), observer })
-    }
-
-    /// Adds a function, with the version that is published and the code signing configuration that is attached in
-    /// the same step.
-    ///
-    /// # Errors
-    /// The name is taken, or the store failed.
-    pub async fn create_function(
-        &self,
-        function: Function,
-        version: Option<PublishedVersion>,
-        code_signing: Option<FunctionCodeSigning>,
-    ) -> Result<(), CreateError> {
-        let observer = Arc::clone(&self.observer);
-        self.run(move |connection| {
-            let transaction = connection.transaction()?;
-            if FunctionView::new(&transaction, &function.id).function()?.is_some() {
-                return Err(CreateError::Exists);
-            }
-            write_function(&transaction, &function)?;
-            if let Some(version) = version {
-                view::write_version(&transaction, &function.id, &version)?;
-            }
-            if let Some(code_signing) = code_signing {
-                attachments::write(&transaction, &function.id, "$LATEST", &code_signing)?;
-            }
-            transaction.commit()?;
-            observer.changed(&function.id);
-            Ok(())
-        })
-        .await
-        .map_err(CreateError::Store)?
-    }
-
-    /// The function, if it exists.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn function(&self, id: &FunctionId) -> Result<Option<Function>, Error> {
-        self.read(id, |view| view.function()).await
     }
 
     /// What `read` makes of a function and what belongs to it, before anybody can change it.
@@ -212,7 +147,7 @@ impl Store {
             let value = change(&mut changing)?;
             let FunctionChange { function, touched, .. } = changing;
             if function != before {
-                write_function(&transaction, &function)?;
+                functions::write_function(&transaction, &function)?;
             }
             if touched || function != before {
                 let share = attachments::share(&transaction, &id)?;
@@ -244,121 +179,6 @@ impl Store {
             Ok((changing.function.clone(), value))
         })
         .await
-    }
-
-    /// Removes a function with its versions and aliases and returns what it was.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn delete_function(
-        &self,
-        id: &FunctionId,
-    ) -> Result<Option<(Function, Vec<PublishedVersion>)>, Error> {
-        let (id, observer) = (id.clone(), Arc::clone(&self.observer));
-        self.run(move |connection| {
-            let transaction = connection.transaction()?;
-            let Some(function) = FunctionView::new(&transaction, &id).function()? else { return Ok(None) };
-            let versions = view::remove_all(&transaction, &id)?;
-            let key = params![id.scope.account, id.scope.region, id.name];
-            transaction
-                .execute("DELETE FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3", key)?;
-            write_archive_uses(&transaction, &id.arn(), [])?;
-            attachments::remove_all(&transaction, &id)?;
-            transaction.commit()?;
-            observer.changed(&id);
-            observer.concurrency(&Share { function: id, reserved: None, provisioned: 0 });
-            Ok(Some((function, versions)))
-        })
-        .await?
-    }
-
-    /// Functions by name, at most `limit`, those after the name `after`.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn functions(
-        &self,
-        scope: &Scope,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Function>, Error> {
-        let (scope, after) = (scope.clone(), after.unwrap_or_default().to_owned());
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.run(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT document FROM functions WHERE account = ?1 AND region = ?2 AND name > ?3 ORDER BY name LIMIT ?4",
-            )?;
-            let rows = statement.query_map(params![scope.account, scope.region, after, limit], |row| {
-                row.get::<_, String>(0)
-            })?;
-            rows.map(|document| Ok(serde_json::from_str(&document?)?)).collect()
-        })
-        .await?
-    }
-
-    /// `$LATEST` of each function followed by its published versions, by name, at most `limit`, those after the
-    /// version `after` of a function; 0 is `$LATEST`.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn versions(
-        &self,
-        scope: &Scope,
-        after: Option<(&str, u64)>,
-        limit: usize,
-    ) -> Result<Vec<ListedVersion>, Error> {
-        let (name, number) = after.unwrap_or_default();
-        let (scope, name, number) =
-            (scope.clone(), name.to_owned(), i64::try_from(number).unwrap_or(i64::MAX));
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.run(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT name, 0 AS number, document FROM functions
-                 WHERE account = ?1 AND region = ?2 AND name > ?3
-                 UNION ALL
-                 SELECT function, number, document FROM versions
-                 WHERE account = ?1 AND region = ?2 AND (function, number) > (?3, ?4)
-                 ORDER BY 1, 2 LIMIT ?5",
-            )?;
-            let mut rows = statement.query(params![scope.account, scope.region, name, number, limit])?;
-            let mut listed = Vec::new();
-            while let Some(row) = rows.next()? {
-                let id = FunctionId { scope: scope.clone(), name: row.get(0)? };
-                let document: String = row.get(2)?;
-                listed.push(match row.get::<_, i64>(1)? {
-                    0 => {
-                        let function: Function = serde_json::from_str(&document)?;
-                        ListedVersion { id, number: None, version: function.latest }
-                    }
-                    _ => {
-                        let published: PublishedVersion = serde_json::from_str(&document)?;
-                        ListedVersion { id, number: Some(published.number), version: published.version }
-                    }
-                });
-            }
-            Ok(listed)
-        })
-        .await?
-    }
-
-    /// Functions whose last word is not said, or that of one of their versions: being prepared, or failed to be
-    /// created.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn unsettled_functions(&self) -> Result<Vec<FunctionId>, Error> {
-        self.run(|connection| {
-            let mut statement = connection.prepare(
-                "SELECT account, region, name FROM functions WHERE settled = 0
-                 UNION SELECT account, region, function FROM versions WHERE settled = 0",
-            )?;
-            let rows = statement.query_map([], |row| {
-                let scope = Scope { account: row.get(0)?, region: row.get(1)? };
-                Ok(FunctionId { scope, name: row.get(2)? })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-        .await?
     }
 
     /// Digests of all archives that some resource needs.
@@ -400,25 +220,6 @@ impl Store {
         .await
         .map_err(|_| Error::Closed)
     }
-}
-
-fn write_function(transaction: &Transaction<'_>, function: &Function) -> Result<(), Error> {
-    let id = &function.id;
-    let settled =
-        matches!(function.latest.state, lambdock_domain::State::Active) && !function.needs_preparation();
-    transaction
-        .prepare_cached(
-            "INSERT INTO functions (account, region, name, settled, document) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET settled = excluded.settled, document = excluded.document",
-        )?
-        .execute(params![
-            id.scope.account,
-            id.scope.region,
-            id.name,
-            settled,
-            serde_json::to_string(function)?
-        ])?;
-    write_archive_uses(transaction, &id.arn(), function.archives())
 }
 
 /// Writes down which archives `owner` uses, and that it uses no others.

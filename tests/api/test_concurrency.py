@@ -1,16 +1,18 @@
 """Reserved and provisioned concurrency, and GetAccountSettings."""
 
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 
 import pytest
 
 from harness.archives import PROBE, python
 from harness.clients import refused
-from harness.deployment import deploy
+from harness.deployment import create, deploy
 from harness.waiting import wait_until
 from harness.wire import FUNCTIONS, Refusal, send
 
 SCOPE = "arn:aws:lambda:us-east-1:000000000000:function"
+FULL = Refusal(400, "CodeStorageExceededException", "Code storage limit exceeded.")
 NO_CONFIG = Refusal(
     404,
     "ProvisionedConcurrencyConfigNotFoundException",
@@ -198,12 +200,25 @@ def test_what_is_provisioned_moves_with_its_alias(function):
     provision(one, "live")
     wait_provisioned(one, "live")
     one.configure(Description="second")
-    one.client.publish_version(FunctionName=one.name)
+    before = one.client.publish_version(FunctionName=one.name)["RevisionId"]
     one.client.update_alias(FunctionName=one.name, Name="live", FunctionVersion="2")
+    moving = provisioned(one, "live")
+    assert moving["Status"] == "IN_PROGRESS"
+    assert moving["AllocatedProvisionedConcurrentExecutions"] == 1
+    assert moving["AvailableProvisionedConcurrentExecutions"] == 1
     wait_provisioned(one, "live")
+    revision = one.client.get_function_configuration(FunctionName=one.name, Qualifier="2")["RevisionId"]
+    assert revision != before
     assert one.invoke(Qualifier="2").value() == "provisioned-concurrency"
     assert one.invoke(Qualifier="live").version == "2"
     wait_until(lambda: one.invoke(Qualifier="1").value() == "on-demand", 30, "version 1 has none any more")
+
+
+def test_a_version_with_snap_start_cannot_be_provisioned(function):
+    one = publish(function(SnapStart={"ApplyOn": "PublishedVersions"}))
+    message = "Provisioned Concurrency is not supported for SnapStart enabled functions."
+    assert refused(lambda: provision(one, "live")) == Refusal(400, "InvalidParameterValueException", message)
+    assert refused(lambda: provisioned(one, "live")) == NO_CONFIG
 
 
 def test_what_is_provisioned_is_all_that_is_left_of_a_reservation(function):
@@ -342,14 +357,33 @@ def test_code_of_an_account_has_a_quota(own_server):
     size = len(PROBE)
     server = own_server(LAMBDA_LIMITS_TOTAL_CODE_SIZE=3 * size)
     client = server.client()
-    full = Refusal(400, "CodeStorageExceededException", "Code storage limit exceeded.")
     one, other = deploy(server), deploy(server)
     client.publish_version(FunctionName=one.name)
-    assert refused(lambda: deploy(server)) == full
-    assert refused(lambda: client.publish_version(FunctionName=other.name)) == full
-    assert refused(lambda: client.update_function_code(FunctionName=other.name, ZipFile=PROBE)) == full
+    assert refused(lambda: deploy(server)) == FULL
+    assert refused(lambda: client.publish_version(FunctionName=other.name)) == FULL
+    other.replace_code(PROBE)
+    larger = python("def handler(event, context): return 'larger'" + "#" + Random(1).randbytes(2 * size).hex())
+    assert refused(lambda: client.update_function_code(FunctionName=other.name, ZipFile=larger)) == FULL
     assert client.publish_version(FunctionName=one.name)["Version"] == "1", "nothing new takes no room"
     assert client.get_account_settings()["AccountUsage"] == {"TotalCodeSize": 3 * size, "FunctionCount": 2}
     client.delete_function(FunctionName=one.name)
     client.publish_version(FunctionName=other.name)
     deploy(server)
+
+
+def test_requests_at_the_same_time_share_the_quota_of_code(own_server):
+    size = len(PROBE)
+    server = own_server(LAMBDA_LIMITS_TOTAL_CODE_SIZE=3 * size)
+    client = server.client()
+
+    def attempt(_) -> bool:
+        try:
+            create(server)
+        except client.exceptions.CodeStorageExceededException:
+            return True
+        return False
+
+    with ThreadPoolExecutor(8) as threads:
+        refusals = list(threads.map(attempt, range(8)))
+    assert refusals.count(False) == 3
+    assert client.get_account_settings()["AccountUsage"] == {"TotalCodeSize": 3 * size, "FunctionCount": 3}

@@ -187,6 +187,12 @@ def validating_server(tmp_path_factory):
 
 
 LONG_NAME = "n" * 65
+FILE_SYSTEMS = [
+    {
+        "Arn": "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0",
+        "LocalMountPath": "/mnt/files",
+    }
+]
 LONG_ARN = "arn:aws:lambda:us-east-1:000000000000:function:" + "n" * 100
 LONG_WRONG_ARN = "arn:aws:lambda:nowhere:000000000000:function:" + "n" * 100
 LENGTH_140 = "Member must have length less than or equal to 140"
@@ -215,6 +221,27 @@ X86_OR_ARM = "[Member must satisfy enum value set: [x86_64, arm64], Member must 
                 {"Code": None},
                 "ValidationException",
                 one("Value null at 'code' failed to satisfy constraint: Member must not be null"),
+            ),
+            *(
+                (
+                    f"no {' and no '.join(missing)}",
+                    dict.fromkeys(missing),
+                    "InvalidParameterValueException",
+                    "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+                )
+                for missing in (["Runtime"], ["Handler"], ["Runtime", "Handler"])
+            ),
+            *(
+                (
+                    f"snap start with {member}",
+                    {"SnapStart": {"ApplyOn": "PublishedVersions"}, member: value},
+                    "InvalidParameterValueException",
+                    f"{named} is not supported for SnapStart enabled functions.",
+                )
+                for member, value, named in [
+                    ("EphemeralStorage", {"Size": 513}, "EphemeralStorage of more than 512 MB"),
+                    ("FileSystemConfigs", FILE_SYSTEMS, "FileSystemConfigs"),
+                ]
             ),
             (
                 "unknown runtime",

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import requests
 
 from harness.archives import fixture, python
 from harness.clients import refused
@@ -17,9 +18,17 @@ OPTIONS = {"Handler": "app.handler", "Timeout": 30, "MemorySize": 512}
 class Durable:
     """A durable function."""
 
-    def __init__(self, server, folder: Path, execution_timeout: int = 60, archive: bytes | None = None):
+    def __init__(
+        self,
+        server,
+        folder: Path,
+        execution_timeout: int = 60,
+        archive: bytes | None = None,
+        name: str | None = None,
+    ):
         config = {"ExecutionTimeout": execution_timeout}
-        self.function = deploy(server, archive or fixture("durable-python"), DurableConfig=config, **OPTIONS)
+        archive = archive or fixture("durable-python")
+        self.function = deploy(server, archive, name=name, DurableConfig=config, **OPTIONS)
         self.client = self.function.client
         self.name = self.function.name
         self._notes = folder / self.name
@@ -283,11 +292,20 @@ def test_executions_are_listed_and_filtered(own):
     assert everything == [*ended, of_version, running]
     assert listed(ReverseOrder=True, PaginationConfig={"PageSize": 2}) == everything[::-1]
     assert listed(Statuses=["RUNNING"]) == [running]
-    assert listed(Statuses=["SUCCEEDED", "FAILED"], PaginationConfig={"PageSize": 2}) == [*ended, of_version]
+
+    page = own.client.list_durable_executions_by_function(FunctionName=own.name, ReverseOrder=True, MaxItems=2)
+    late = own.call("large", bytes=9).headers["x-amz-durable-execution-arn"]
+    rest = own.client.list_durable_executions_by_function(
+        FunctionName=own.name, ReverseOrder=True, Marker=page["NextMarker"]
+    )
+    both = [each["DurableExecutionArn"] for part in (page, rest) for each in part["DurableExecutions"]]
+    assert both == everything[::-1], "what begins between two pages shifts nothing"
+    ended.append(late)
+    assert listed(Statuses=["SUCCEEDED", "FAILED"], PaginationConfig={"PageSize": 2}) == [*ended[:-1], of_version, late]
     assert listed(DurableExecutionName="of-version") == [of_version]
     began = own.get(running)["StartTimestamp"]
     assert running not in listed(StartedBefore=began)
-    assert listed(StartedAfter=began) == []
+    assert listed(StartedAfter=began) == [late]
     own.client.stop_durable_execution(DurableExecutionArn=running)
 
 
@@ -323,6 +341,41 @@ def test_the_configuration_is_shown_and_may_change_but_not_come_later(server, ow
     assert "DurableConfig" not in plain.configuration()
     later = refused(lambda: plain.configure(DurableConfig={"ExecutionTimeout": 30}))
     assert (later.status, later.code) == (400, "InvalidParameterValueException")
+
+
+@pytest.mark.parametrize("how", ["deleted", "reset"])
+def test_executions_end_with_their_function(own_server, tmp_path, how):
+    folder = tmp_path / "witness"
+    folder.mkdir()
+    folder.chmod(0o777)
+    server = own_server(PERSISTENCE=1, LAMBDA_DOCKER_FLAGS=f"-v {folder}:/witness")
+    one = Durable(server, folder)
+    waiting = one.start("callback", name="waiting")
+    callback_id = one.callback_id()
+    done = one.call("steps", name="done", number=1).headers["x-amz-durable-execution-arn"]
+    gone = one.notes()
+    if how == "deleted":
+        one.client.delete_function(FunctionName=one.name)
+    else:
+        assert requests.post(f"{server.url}/_localstack/state/reset", timeout=10).ok
+
+    def nothing_is_left() -> None:
+        for arn in (waiting, done):
+            assert refused(lambda arn=arn: one.get(arn)).code == "ResourceNotFoundException"
+        answer = refused(
+            lambda: one.client.send_durable_execution_callback_success(CallbackId=callback_id, Result=b"1")
+        )
+        assert answer.code == "CallbackTimeoutException"
+
+    nothing_is_left()
+    server.restart()
+    nothing_is_left()
+    again = Durable(server, folder, name=one.name)
+    assert again.client.list_durable_executions_by_function(FunctionName=one.name)["DurableExecutions"] == []
+    anew = again.call("steps", name="done", number=1)
+    assert anew.value() == {"first": 2, "second": 4}
+    assert anew.headers["x-amz-durable-execution-arn"] != done
+    assert again.notes() == [*gone, "first", "second"]
 
 
 def test_executions_go_on_after_a_kill(own_server, tmp_path):

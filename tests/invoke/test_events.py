@@ -14,6 +14,7 @@ from harness.witness import WITNESSED, Witness
 BASE_SECONDS = 1
 SCOPE = "arn:aws:lambda:us-east-1:000000000000:function"
 LIMIT = 1_048_576
+ASYNC_LIMIT = 256 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,19 @@ def test_events_have_a_limit_of_their_own(one, witness, size):
         return
     message = f"{size} byte payload is too large for the Event invocation type (limit {LIMIT} bytes)"
     assert refused(lambda: later(one, payload=payload)) == Refusal(413, "RequestTooLargeException", message)
+
+
+@pytest.mark.parametrize("size", [ASYNC_LIMIT, ASYNC_LIMIT + 1])
+def test_invoke_async_takes_less(one, witness, size):
+    payload = b'{"x": "' + b"x" * (size - 9) + b'"}'
+    call = lambda: one.client.invoke_async(FunctionName=one.name, InvokeArgs=payload)  # noqa: E731
+    if size <= ASYNC_LIMIT:
+        assert call()["Status"] == 202
+        (run,) = witness.wait_for(one.name, 1)
+        assert len(run["event"]["x"]) == size - 9
+        return
+    message = f"{size} byte payload is too large for the Event invocation type (limit {ASYNC_LIMIT} bytes)"
+    assert refused(call) == Refusal(413, "RequestTooLargeException", message)
 
 
 def test_an_event_that_fails_is_run_twice_more_under_its_id(one, witness):

@@ -2,26 +2,60 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, FunctionId, Qualifier};
+use crate::{Error, FunctionId, Qualifier, VersionName};
 
-/// What an alias points to.
+/// A version. Aliases point to `$LATEST` and to numbers only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     /// `$LATEST`.
     Latest,
+    /// `$LATEST.PUBLISHED`.
+    LatestPublished,
     /// A published version.
     Number(u64),
 }
 
+impl From<VersionName> for Target {
+    fn from(name: VersionName) -> Self {
+        match name {
+            VersionName::LatestPublished => Self::LatestPublished,
+            VersionName::Number(number) => Self::Number(number),
+        }
+    }
+}
+
 impl Target {
-    /// What `text` names, if it can name a version.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// The published version, if it is one.
+    pub fn published(self) -> Option<VersionName> {
+        match self {
+            Self::Latest => None,
+            Self::LatestPublished => Some(VersionName::LatestPublished),
+            Self::Number(number) => Some(VersionName::Number(number)),
+        }
+    }
+
+    /// The number, if it has one.
+    pub fn number(self) -> Option<u64> {
+        match self {
+            Self::Latest | Self::LatestPublished => None,
+            Self::Number(number) => Some(number),
+        }
+    }
+
+    /// What `text` names, if it is a version.
+    pub fn listed(text: &str) -> Option<Self> {
         match Qualifier::parse(text) {
             Qualifier::Latest => Some(Self::Latest),
+            Qualifier::LatestPublished => Some(Self::LatestPublished),
             Qualifier::Number(number) => Some(Self::Number(number)),
-            Qualifier::LatestPublished | Qualifier::Alias(_) | Qualifier::Nothing(_) => None,
+            Qualifier::Alias(_) | Qualifier::Nothing(_) => None,
         }
+    }
+
+    /// What `text` names, if an alias can point to it.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::listed(text).filter(|target| *target != Self::LatestPublished)
     }
 }
 
@@ -29,6 +63,7 @@ impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Latest => f.write_str("$LATEST"),
+            Self::LatestPublished => f.write_str("$LATEST.PUBLISHED"),
             Self::Number(number) => number.fmt(f),
         }
     }
@@ -105,8 +140,9 @@ impl Alias {
     }
 
     /// Whether invocations of the alias can reach the version.
-    pub fn references(&self, number: u64) -> bool {
-        self.target == Target::Number(number) || self.routing.is_some_and(|routing| routing.version == number)
+    pub fn references(&self, version: VersionName) -> bool {
+        let routed = self.routing.map(|routing| VersionName::Number(routing.version));
+        self.target.published() == Some(version) || routed == Some(version)
     }
 
     /// The version that one invocation runs. `dice` is evenly spread over 0 up to, not including, 1.
@@ -178,6 +214,9 @@ mod tests {
     #[test]
     fn an_alias_references_both_of_its_versions() {
         let alias = alias(Target::Number(1), Some((2, 0.0)));
-        assert_eq!([1, 2, 3].map(|number| alias.references(number)), [true, true, false]);
+        assert_eq!(
+            [1, 2, 3].map(|number| alias.references(VersionName::Number(number))),
+            [true, true, false]
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Capacity providers: the instances on which Lambda runs functions in an account of the user's own.
 //!
-//! Here they are resources without instances: kept, shown, and gone when deleted. [AWS: Lambda Managed Instances]
+//! Here they are resources without instances: functions on them run in containers as all others do. [AWS: Lambda Managed Instances]
 
 use std::collections::BTreeMap;
 
@@ -181,6 +181,25 @@ impl CapacityProvider {
         Settled::Stays
     }
 
+    /// Whether functions may be created on it: it need not be Active yet.
+    ///
+    /// # Errors
+    /// It is about to be gone.
+    pub fn check_usable(&self) -> Result<(), Error> {
+        match self.state {
+            State::Pending | State::Active => Ok(()),
+            State::Deleting => self.check_active("used"),
+        }
+    }
+
+    /// Why it cannot be deleted while functions are on it. [AWS: DeleteCapacityProvider; the words are ours]
+    pub fn in_use(&self) -> Error {
+        Error::Conflict(format!(
+            "The capacity provider {} cannot be deleted while functions use it.",
+            self.arn()
+        ))
+    }
+
     fn check_active(&self, to_be: &str) -> Result<(), Error> {
         if self.state == State::Active {
             return Ok(());
@@ -228,6 +247,30 @@ impl Scaling {
             }
         };
         Err(Error::InvalidParameter(message.to_owned()))
+    }
+}
+
+/// `FunctionScalingConfig` of a version.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionScaling {
+    /// `MinExecutionEnvironments`.
+    pub min: Option<u32>,
+    /// `MaxExecutionEnvironments`.
+    pub max: Option<u32>,
+}
+
+impl FunctionScaling {
+    /// The same, if a version can scale so.
+    ///
+    /// # Errors
+    /// The least is more than the most.
+    pub fn checked(self) -> Result<Self, Error> {
+        match (self.min, self.max) {
+            (Some(min), Some(max)) if min > max => Err(Error::InvalidParameter(
+                "MinExecutionEnvironments must be less than or equal to MaxExecutionEnvironments.".to_owned(),
+            )),
+            _ => Ok(self),
+        }
     }
 }
 
@@ -309,6 +352,27 @@ mod tests {
         assert!(both.checked().is_err());
         let one = Instances { allowed: types(), ..Instances::default() }.checked().unwrap();
         assert_eq!(one.architectures, Some(vec!["x86_64".to_owned()]));
+    }
+
+    #[test]
+    fn functions_are_not_created_on_what_goes() {
+        let mut made = provider();
+        assert_eq!(made.check_usable(), Ok(()));
+        made.settle(Timestamp(2));
+        assert_eq!(made.check_usable(), Ok(()));
+        made.delete(Timestamp(3)).unwrap();
+        assert!(matches!(made.check_usable(), Err(Error::Conflict(_))));
+    }
+
+    #[test]
+    fn the_least_is_not_more_than_the_most() {
+        let scaling = |min, max| FunctionScaling { min, max }.checked();
+        assert!(scaling(Some(3), Some(2)).is_err());
+        for (min, max) in
+            [(Some(2), Some(2)), (Some(0), Some(0)), (None, Some(0)), (Some(9), None), (None, None)]
+        {
+            assert!(scaling(min, max).is_ok());
+        }
     }
 
     #[test]

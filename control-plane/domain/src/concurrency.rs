@@ -16,6 +16,37 @@ pub struct Provisioned {
     pub requested: u32,
     /// Of the last change.
     pub last_modified: Timestamp,
+    /// Whether it has been READY, or has FAILED, since it was last changed or moved.
+    #[serde(default = "is_settled")]
+    pub settled: bool,
+    /// The version whose environments serve until those of the alias's new version are ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moves_from: Option<u64>,
+}
+
+/// What was stored before this was told.
+fn is_settled() -> bool {
+    true
+}
+
+impl Provisioned {
+    /// A configuration that nothing has been done about.
+    pub fn new(requested: u32, last_modified: Timestamp) -> Self {
+        Self { requested, last_modified, settled: false, moves_from: None }
+    }
+
+    /// The same after its alias went from one version to another. What is ready is so where it first was.
+    #[must_use]
+    pub fn moved(self, from: Option<u64>, to: Option<u64>) -> Self {
+        let from = self.moves_from.or(from).filter(|from| Some(*from) != to);
+        Self { settled: false, moves_from: from, ..self }
+    }
+
+    /// The same once it is READY or has FAILED.
+    #[must_use]
+    pub fn settle(self) -> Self {
+        Self { settled: true, moves_from: None, ..self }
+    }
 }
 
 /// What one function keeps for itself.
@@ -141,6 +172,19 @@ mod tests {
             provisioned,
         };
         Budget::new(&limits, shares.iter().map(share).collect())
+    }
+
+    #[test]
+    fn what_moves_is_ready_where_it_first_was() {
+        let config = Provisioned::new(2, Timestamp(1)).settle();
+        let once = config.moved(Some(1), Some(2));
+        assert_eq!((once.settled, once.moves_from), (false, Some(1)));
+        let twice = once.clone().moved(Some(2), Some(3));
+        assert_eq!(twice.moves_from, Some(1));
+        assert_eq!(twice.moved(Some(3), Some(1)).moves_from, None, "back again");
+        assert_eq!(once.settle(), Provisioned { settled: true, ..Provisioned::new(2, Timestamp(1)) });
+        let stored = r#"{"requested":2,"last_modified":1}"#;
+        assert!(serde_json::from_str::<Provisioned>(stored).unwrap().settled, "as it was before");
     }
 
     fn refused(result: Result<(), Error>) -> String {

@@ -160,6 +160,38 @@ pub struct LayerUse {
     pub digest: Digest,
 }
 
+/// GiB of memory for each vCPU, from 2 to 8: never NaN, so that it equals itself.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GibPerVcpu(pub f64);
+
+impl Eq for GibPerVcpu {}
+
+/// `CapacityProviderConfig`: the function runs on instances of a capacity provider. Here it runs as all others do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagedInstances {
+    /// `CapacityProviderArn`.
+    pub provider: String,
+    /// `PerExecutionEnvironmentMaxConcurrency`, 1 to 1600.
+    pub max_concurrency: u32,
+    /// `ExecutionEnvironmentMemoryGiBPerVCpu`.
+    pub memory_per_vcpu: GibPerVcpu,
+}
+
+impl ManagedInstances {
+    /// `PerExecutionEnvironmentMaxConcurrency` where it is not given. [LocalStack]
+    pub const MAX_CONCURRENCY: u32 = 16;
+    /// `ExecutionEnvironmentMemoryGiBPerVCpu` where it is not given. [LocalStack]
+    pub const MEMORY_PER_VCPU: GibPerVcpu = GibPerVcpu(2.0);
+    /// `MemorySize` of functions that do not say, in MB. [LocalStack]
+    pub const MEMORY_MB: u32 = 2048;
+
+    /// The last part of the ARN.
+    pub fn provider_name(&self) -> &str {
+        self.provider.rsplit(':').next().unwrap_or_default()
+    }
+}
+
 /// Everything about a version that its owner chose, apart from the code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
@@ -173,9 +205,9 @@ pub struct Configuration {
     pub handler: Option<String>,
     /// Up to 256 characters.
     pub description: String,
-    /// `Timeout` in seconds, 1 to 900.
+    /// `Timeout` in seconds, 1 to 900; longer on a capacity provider.
     pub timeout_s: u32,
-    /// `MemorySize` in MB, 128 to 10240.
+    /// `MemorySize` in MB, 128 to 10240; more on a capacity provider.
     pub memory_mb: u32,
     /// `EphemeralStorage` in MB, 512 to 10240.
     pub ephemeral_storage_mb: u32,
@@ -206,6 +238,9 @@ pub struct Configuration {
     /// `DurableConfig`.
     #[serde(default)]
     pub durable: Option<DurableConfig>,
+    /// `CapacityProviderConfig`.
+    #[serde(default)]
+    pub managed: Option<ManagedInstances>,
 }
 
 #[cfg(test)]

@@ -56,6 +56,12 @@ pub enum Error {
     /// The account's code storage is used up.
     #[error("Code storage limit exceeded.")]
     CodeStorageExceeded,
+    /// A function of a capacity provider has no version that could run.
+    #[error(
+        "The function can't be invoked because no published version exists. For functions with capacity provider \
+         configuration, either publish a version to $LATEST.PUBLISHED, or specify a published version qualifier."
+    )]
+    NoPublishedVersion,
     /// Nobody has allowed it.
     #[error("{0}")]
     NotAuthorized(String),

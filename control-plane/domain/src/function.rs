@@ -6,6 +6,9 @@
 //!              └─failed─▶ Failed      └──update──▶ Active, InProgress ──failed─▶ Active, Failed
 //! ```
 //! While an update is prepared, and after one that failed, invocations run what was served before.
+//!
+//! `$LATEST` of a function on a capacity provider is never invoked, so nothing is prepared when it is created; where
+//! others are Active it is `ActiveNonInvocable`. What runs are its published versions.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +21,7 @@ use crate::{Code, Configuration, Error, FunctionId, Timestamp};
 #[expect(missing_docs, reason = "AWS's words")]
 pub enum ReasonCode {
     Creating,
+    Updating,
     InternalError,
     InvalidImage,
     ImageAccessDenied,
@@ -30,6 +34,7 @@ impl ReasonCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Creating => "Creating",
+            Self::Updating => "Updating",
             Self::InternalError => "InternalError",
             Self::InvalidImage => "InvalidImage",
             Self::ImageAccessDenied => "ImageAccessDenied",
@@ -53,6 +58,11 @@ impl Reason {
     pub(crate) fn creating() -> Self {
         Self { code: ReasonCode::Creating, text: "The function is being created.".to_owned() }
     }
+
+    /// What is said of `$LATEST.PUBLISHED` that is published again. [LocalStack]
+    pub(crate) fn updating() -> Self {
+        Self { code: ReasonCode::Updating, text: "The function is being updated.".to_owned() }
+    }
 }
 
 /// `State`.
@@ -63,6 +73,8 @@ pub enum State {
     Pending(Reason),
     /// Can be invoked.
     Active,
+    /// `$LATEST` on a capacity provider: as Active, but only what is published from it can be invoked.
+    ActiveNonInvocable,
     /// Could not be prepared.
     Failed(Reason),
 }
@@ -73,6 +85,7 @@ impl State {
         match self {
             Self::Pending(_) => "Pending",
             Self::Active => "Active",
+            Self::ActiveNonInvocable => "ActiveNonInvocable",
             Self::Failed(_) => "Failed",
         }
     }
@@ -81,8 +94,13 @@ impl State {
     pub fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Pending(reason) | Self::Failed(reason) => Some(reason),
-            Self::Active => None,
+            Self::Active | Self::ActiveNonInvocable => None,
         }
+    }
+
+    /// What `$LATEST` with this configuration is when nothing is left to be done.
+    fn ready(configuration: &Configuration) -> Self {
+        if configuration.managed.is_some() { Self::ActiveNonInvocable } else { Self::Active }
     }
 }
 
@@ -148,6 +166,17 @@ pub struct Version {
     pub last_update: Option<LastUpdate>,
 }
 
+impl Version {
+    /// The version, to be run as it is.
+    pub(crate) fn serving(&self) -> Serving {
+        Serving {
+            configuration: self.configuration.clone(),
+            code: self.code.clone(),
+            deployment: self.deployment.clone(),
+        }
+    }
+}
+
 /// What invocations run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Serving {
@@ -157,6 +186,13 @@ pub struct Serving {
     pub code: Code,
     /// Names both together.
     pub deployment: DeploymentId,
+}
+
+impl Serving {
+    /// Digests of the archives that it needs.
+    pub fn archives(&self) -> impl Iterator<Item = &crate::code::Digest> {
+        archives(&self.code, &self.configuration)
+    }
 }
 
 /// A function.
@@ -201,6 +237,17 @@ impl Function {
         Self { id, latest, serving: None, tags, next_version: first_version() }
     }
 
+    /// Ends the creation of a function whose `$LATEST` is not to be prepared, for nobody can invoke it. `false`: it is
+    /// to be prepared.
+    pub fn created_unprepared(&mut self) -> bool {
+        if self.latest.configuration.managed.is_none() {
+            return false;
+        }
+        self.latest.state = State::ActiveNonInvocable;
+        self.latest.last_update = Some(LastUpdate::Successful);
+        true
+    }
+
     /// Whether code and configuration may be changed or published now.
     ///
     /// # Errors
@@ -234,12 +281,12 @@ impl Function {
     ) -> Result<(), Error> {
         self.check_update(revision)?;
         self.latest = Version {
+            state: State::ready(&configuration),
             configuration,
             code,
             deployment: fresh.deployment,
             revision: fresh.revision,
             last_modified: now,
-            state: State::Active,
             last_update: Some(LastUpdate::InProgress(Reason::creating())),
         };
         Ok(())
@@ -277,14 +324,10 @@ impl Function {
         if !self.is_preparing(deployment) {
             return false;
         }
-        self.latest.state = State::Active;
+        self.latest.state = State::ready(&self.latest.configuration);
         self.latest.last_update = Some(LastUpdate::Successful);
         self.latest.revision = revision;
-        self.serving = Some(Serving {
-            configuration: self.latest.configuration.clone(),
-            code: self.latest.code.clone(),
-            deployment: deployment.clone(),
-        });
+        self.serving = (self.latest.state == State::Active).then(|| self.latest.serving());
         true
     }
 
@@ -320,28 +363,38 @@ impl Function {
         }
     }
 
-    /// What an invocation of `$LATEST` runs.
+    /// What an invocation of `$LATEST` runs. `published`: whether there is a `$LATEST.PUBLISHED`.
     ///
     /// # Errors
-    /// A conflict while the function is created or if that failed.
-    pub fn serving(&self) -> Result<&Serving, Error> {
+    /// A conflict while the function is created or if that failed; on a capacity provider, that only what is published
+    /// runs. [LocalStack: texts]
+    pub fn serving(&self, published: bool) -> Result<&Serving, Error> {
+        if self.latest.state == State::ActiveNonInvocable {
+            return Err(if published {
+                Error::InvalidParameter(
+                    "Functions configured with capacity provider configuration can't be invoked with $LATEST \
+                     qualifier. To invoke this function, specify a published version qualifier or $LATEST.PUBLISHED."
+                        .to_owned(),
+                )
+            } else {
+                Error::NoPublishedVersion
+            });
+        }
         self.check_state()?;
         self.serving.as_ref().ok_or_else(|| wrong_state("Pending"))
     }
 
     fn check_state(&self) -> Result<(), Error> {
         match &self.latest.state {
-            State::Active => Ok(()),
+            State::Active | State::ActiveNonInvocable => Ok(()),
             state @ (State::Pending(_) | State::Failed(_)) => Err(wrong_state(state.as_str())),
         }
     }
 
     /// Everything that must be kept for this function to run: digests of its archives.
     pub fn archives(&self) -> impl Iterator<Item = &crate::code::Digest> {
-        let serving = self.serving.iter();
-        std::iter::once((&self.latest.code, &self.latest.configuration))
-            .chain(serving.map(|serving| (&serving.code, &serving.configuration)))
-            .flat_map(|(code, configuration)| archives(code, configuration))
+        archives(&self.latest.code, &self.latest.configuration)
+            .chain(self.serving.iter().flat_map(Serving::archives))
     }
 }
 

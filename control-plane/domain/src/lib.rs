@@ -36,7 +36,7 @@ pub use function::{Function, LastUpdate, Reason, ReasonCode, State, Version};
 pub use layer::{LayerId, LayerVersion};
 pub use limits::Limits;
 pub use runtime::Runtime;
-pub use version::{Publication, PublishedVersion};
+pub use version::{Publication, PublishTo, PublishedVersion, VersionName};
 
 /// Milliseconds since the Unix epoch.
 #[derive(

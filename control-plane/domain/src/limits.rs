@@ -17,6 +17,8 @@ pub struct Limits {
     pub request_payload: u64,
     /// Event of an asynchronous invocation.
     pub event_payload: u64,
+    /// The same, of InvokeAsync. [AWS: InvokeAsync]
+    pub invoke_async_payload: u64,
     /// Answer of a function.
     pub response_payload: u64,
     /// Answer of a function that streams it to a caller who takes it so.
@@ -39,6 +41,7 @@ impl Default for Limits {
             environment: 4096,
             request_payload: 6_291_456,
             event_payload: 1_048_576,
+            invoke_async_payload: 262_144,
             response_payload: 6_291_556,
             streamed_response: 209_715_200,
             concurrent_executions: 1000,

@@ -84,6 +84,22 @@ impl Runtime {
         )
     }
 
+    /// Whether it runs on capacity providers. [AWS: Lambda Managed Instances, supported runtimes; LocalStack: the last]
+    pub fn supports_managed_instances(&self) -> bool {
+        matches!(
+            self.name,
+            "nodejs22.x"
+                | "nodejs24.x"
+                | "python3.13"
+                | "python3.14"
+                | "java21"
+                | "java25"
+                | "dotnet8"
+                | "dotnet10"
+                | "provided.al2023"
+        )
+    }
+
     /// The runtime with AWS's identifier `name`; case matters, as on AWS.
     pub fn find(name: &str) -> Option<&'static Self> {
         RUNTIMES.iter().find(|runtime| runtime.name == name)

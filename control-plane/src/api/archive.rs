@@ -8,7 +8,6 @@ use lambdock_domain::{Error as DomainError, Scope};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::mpsc;
 
-use super::functions::storage;
 use super::{Context, Error};
 use crate::code::{self, Fault, Lease, inspect};
 use crate::services::{self, Http};
@@ -126,13 +125,11 @@ pub(super) async fn fetch(context: &Context, scope: &Scope, object: &Object) -> 
         (Ok(()), Ok(draft)) => draft,
     };
     let unzipped = limits.code_size_unzipped;
-    let kept = on_disk(move || {
+    on_disk(move || {
         let unzipped = inspect(BufReader::new(draft.file()), unzipped).map_err(refused)?;
         Ok(Kept { lease: draft.keep().map_err(disk)?, unzipped })
     })
-    .await?;
-    storage::check(context, scope, kept.lease.size).await?;
-    Ok(kept)
+    .await
 }
 
 fn not_fetched(error: services::Error, object: &Object, limit: u64) -> Error {

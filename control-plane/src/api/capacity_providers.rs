@@ -1,4 +1,4 @@
-//! Capacity providers, on which no function runs here: they are resources without instances.
+//! Capacity providers: resources without instances, for functions on them run in containers as all others do.
 
 mod create_capacity_provider;
 mod delete_capacity_provider;
@@ -12,7 +12,7 @@ mod update_capacity_provider;
 
 pub use create_capacity_provider::create_capacity_provider;
 pub use delete_capacity_provider::delete_capacity_provider;
-pub(super) use find::found;
+pub(super) use find::{check_usable, found};
 pub use get_capacity_provider::get_capacity_provider;
 pub use list_capacity_providers::list_capacity_providers;
 pub use list_function_versions_by_capacity_provider::list_function_versions_by_capacity_provider;

@@ -26,16 +26,11 @@ pub use stop_durable_execution::stop_durable_execution;
 
 use crate::api::{Caller, Context, Error};
 use crate::durable::{self, Entry, envelope};
-use crate::wire::Violation;
 
 impl From<durable::Error> for Error {
     fn from(error: durable::Error) -> Self {
         Self::Service(error.to_string())
     }
-}
-
-fn valid(violations: Vec<Violation>) -> Result<(), Error> {
-    if violations.is_empty() { Ok(()) } else { Err(Error::Validation(violations)) }
 }
 
 /// The caller's execution with this ARN.

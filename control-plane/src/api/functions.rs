@@ -5,6 +5,7 @@ mod create_function;
 mod delete_function;
 mod get_function;
 mod get_function_configuration;
+mod limits;
 mod list_functions;
 pub mod show;
 mod source;
@@ -26,7 +27,7 @@ use lambdock_domain::configuration::VpcConfig;
 use lambdock_domain::{Function, PublishedVersion, Qualifier, Scope};
 
 use super::resolve::{Named, Reach, resolve};
-use super::{Caller, Context, Error};
+use super::{Caller, Context, Error, valid};
 use crate::store::{ChangeError, FunctionView};
 use crate::wire::{Violation, shapes};
 
@@ -41,9 +42,7 @@ pub(super) fn named(
     qualifier: Option<&str>,
     violations: Vec<Violation>,
 ) -> Result<Named, Error> {
-    resolve(&caller.scope, reach, name.unwrap_or_default(), qualifier, || {
-        if violations.is_empty() { Ok(()) } else { Err(Error::Validation(violations)) }
-    })
+    resolve(&caller.scope, reach, name.unwrap_or_default(), qualifier, || valid(violations))
 }
 
 /// A function, and the version that was asked for.
@@ -70,13 +69,13 @@ async fn found(context: &Context, named: &Named) -> Result<Found, Error> {
     let kind = named.kind();
     let found = context.store.read(&named.id, move |view| {
         let Some(function) = view.function()? else { return Ok(None) };
-        let published = match target(view, kind)? {
-            Some(Target::Latest) => None,
-            Some(Target::Number(number)) => match view.version(number)? {
+        let Some(target) = target(view, kind)? else { return Ok(None) };
+        let published = match target.published() {
+            Some(name) => match view.version(name)? {
                 Some(version) => Some(version),
                 None => return Ok(None),
             },
-            None => return Ok(None),
+            None => None,
         };
         Ok::<_, Error>(Some(Found { function, published }))
     });
@@ -88,9 +87,10 @@ async fn found(context: &Context, named: &Named) -> Result<Found, Error> {
 fn target(view: &FunctionView<'_>, kind: Qualifier) -> Result<Option<Target>, Error> {
     Ok(match kind {
         Qualifier::Latest => Some(Target::Latest),
+        Qualifier::LatestPublished => Some(Target::LatestPublished),
         Qualifier::Number(number) => Some(Target::Number(number)),
         Qualifier::Alias(name) => view.alias(&name)?.map(|alias| alias.target),
-        Qualifier::LatestPublished | Qualifier::Nothing(_) => None,
+        Qualifier::Nothing(_) => None,
     })
 }
 

@@ -1,12 +1,12 @@
 //! What a function name with a qualifier means to things that hang on functions, versions and aliases.
 
 use lambdock_domain::alias::Target as Runs;
-use lambdock_domain::{Error as DomainError, Function, Qualifier};
+use lambdock_domain::{Error as DomainError, Function, Qualifier, VersionName};
 
 use super::Error;
 use super::resolve::Named;
 use crate::invoke::LATEST;
-use crate::store::Resources;
+use crate::store::{self, FunctionView, Resources};
 
 /// What a qualifier names, which exists.
 pub struct Target {
@@ -37,15 +37,18 @@ pub fn look_up(resources: &Resources<'_>, named: &Named) -> Result<Lookup, Error
     let Some(function) = view.function()? else { return Ok(Lookup::NoFunction) };
     let found = match named.kind() {
         Qualifier::Latest => Some((Runs::Latest, function.latest.revision.clone())),
-        Qualifier::Number(number) => {
-            view.version(number)?.map(|published| (Runs::Number(number), published.version.revision))
-        }
+        Qualifier::Number(number) => published(&view, VersionName::Number(number))?,
+        Qualifier::LatestPublished => published(&view, VersionName::LatestPublished)?,
         Qualifier::Alias(name) => view.alias(&name)?.map(|alias| (alias.target, alias.revision)),
-        Qualifier::LatestPublished | Qualifier::Nothing(_) => None,
+        Qualifier::Nothing(_) => None,
     };
     Ok(found.map_or(Lookup::NoQualifier, |(runs, revision)| {
         Lookup::Found(Box::new(Target { function, runs, revision }))
     }))
+}
+
+fn published(view: &FunctionView<'_>, name: VersionName) -> Result<Option<(Runs, String)>, store::Error> {
+    Ok(view.version(name)?.map(|published| (name.into(), published.version.revision)))
 }
 
 /// What `named` names. [AWS: recorded, versions and aliases are missed in different words]

@@ -6,7 +6,7 @@ mod publish_version;
 pub use list_versions_by_function::list_versions_by_function;
 pub use publish_version::publish_version;
 
-use lambdock_domain::{Error as DomainError, Publication};
+use lambdock_domain::{Configuration, Error as DomainError, Publication, PublishTo};
 
 use super::{fresh, new_id};
 use crate::store::{self, FunctionChange};
@@ -17,28 +17,33 @@ use crate::store::{self, FunctionChange};
 /// The store failed.
 pub(super) fn publish(
     changing: &mut FunctionChange<'_>,
+    to: PublishTo,
     description: Option<String>,
 ) -> Result<Publication, store::Error> {
-    let last = match changing.function.last_number() {
-        Some(number) => changing.version(number)?,
+    let last = match changing.function.last_published(to) {
+        Some(name) => changing.version(name)?,
         None => None,
     };
-    let publication = changing.function.publish(last, description, fresh(), new_id());
+    let publication = changing.function.publish(to, last, description, fresh(), new_id());
     if let Publication::New(version) = &publication {
         changing.put_version(version)?;
     }
     Ok(publication)
 }
 
-/// `PublishTo` is for functions with a capacity provider: only they have a `$LATEST.PUBLISHED`.
+/// Where a version of a function with this configuration is published. [The words are ours]
 ///
 /// # Errors
-/// It was given.
-pub(super) fn check_publish_to(publish_to: Option<&str>) -> Result<(), DomainError> {
-    match publish_to {
+/// Only functions with a capacity provider have a `$LATEST.PUBLISHED`.
+pub(super) fn publish_to(
+    given: Option<&str>,
+    configuration: &Configuration,
+) -> Result<PublishTo, DomainError> {
+    match given {
+        None => Ok(PublishTo::Number),
+        Some(_) if configuration.managed.is_some() => Ok(PublishTo::LatestPublished),
         Some(place) => Err(DomainError::InvalidParameter(format!(
             "PublishTo {place} is only supported for functions with a capacity provider."
         ))),
-        None => Ok(()),
     }
 }

@@ -91,7 +91,7 @@ impl Shared {
             if execution.head().end().is_some() {
                 entry.ended.send_replace(true);
             }
-            (found, changed.then(|| self.take(&mut execution)).flatten())
+            (found, changed.then(|| self.take(entry, &mut execution)).flatten())
         };
         if let Some(written) = written
             && let Err(error) = written.await.unwrap_or(Err(Error::Closed))
@@ -146,7 +146,7 @@ enum Invoked {
 async fn invoke(shared: &Shared, target: Invocation) -> Invoked {
     let Invocation { function, qualifier, request_id, trace, event } = target;
     let arn = function.qualified_arn(&qualifier);
-    let deployment = match shared.invoker.find(&function, &qualifier).await {
+    let deployment = match shared.invoker.find(&function, Some(&qualifier)).await {
         Ok(deployment) => deployment,
         Err(invoke::Error::Missing) => return Invoked::Missing(missing(&arn)),
         Err(error) => return Invoked::Broken(ErrorObject::message(error.to_string())),
@@ -206,8 +206,7 @@ async fn chained_end(
     let (function, qualifier) = target(&caller, &chained.function)?;
     let event = chained.payload.unwrap_or_else(|| "{}".to_owned());
     loop {
-        let qualifier = qualifier.as_deref().unwrap_or(LATEST);
-        let found = shared.invoker.find(&function, qualifier).await;
+        let found = shared.invoker.find(&function, qualifier.as_deref()).await;
         if let Ok(deployment) = &found
             && let Some(config) = deployment.durable
         {
@@ -233,9 +232,11 @@ async fn chained_end(
                 Err(error) => Some(ChainedEnd::Failed(ErrorObject::message(error.to_string()))),
             };
         }
+        // Without a qualifier, the version that was chosen for it.
+        let version = found.map_or_else(|_| LATEST.to_owned(), |deployment| deployment.version.clone());
         let invocation = Invocation {
             function: function.clone(),
-            qualifier: qualifier.to_owned(),
+            qualifier: qualifier.clone().unwrap_or(version),
             request_id: new_id(),
             trace: trace.clone(),
             event: Bytes::from(event.clone()),

@@ -7,7 +7,7 @@ use lambdock_domain::durable::DurableConfig;
 use super::schedule::Failed;
 use super::work::Event;
 use crate::durable::{Executions, Start};
-use crate::invoke::{Answer, Error, Invoker, LATEST, LogType, Outcome, Request};
+use crate::invoke::{Answer, Error, Invoker, LogType, Outcome, Request};
 use crate::pool::{self, Deployment};
 
 /// How it went.
@@ -48,8 +48,7 @@ pub(super) async fn attempt(
     event: &Event,
     payload: Bytes,
 ) -> Attempt {
-    let qualifier = event.qualifier.as_deref().unwrap_or(LATEST);
-    let deployment = match invoker.find(&event.function, qualifier).await {
+    let deployment = match invoker.find(&event.function, event.qualifier.as_deref()).await {
         Ok(deployment) => deployment,
         Err(error) => return refused(error),
     };

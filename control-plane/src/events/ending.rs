@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lambdock_domain::event_invoke::EventInvokeConfig;
-use lambdock_domain::{FunctionId, FunctionReference, Qualifier, Scope, Timestamp};
+use lambdock_domain::{FunctionId, FunctionReference, Qualifier, Scope, Timestamp, VersionName};
 use tracing::{debug, info, warn};
 
 use super::attempt::{Attempt, attempt};
@@ -302,12 +302,17 @@ fn dead_letter(
 ) -> Result<Option<String>, store::Error> {
     let view = resources.view(function);
     let configuration = match Qualifier::parse(version) {
-        Qualifier::Number(number) => view.version(number)?.map(|version| version.version.configuration),
+        Qualifier::Number(number) => {
+            view.version(VersionName::Number(number))?.map(|version| version.version.configuration)
+        }
+        Qualifier::LatestPublished => {
+            view.version(VersionName::LatestPublished)?.map(|version| version.version.configuration)
+        }
         Qualifier::Alias(name) => match view.alias(&name)? {
             Some(alias) => return dead_letter(resources, function, &alias.target.to_string()),
             None => None,
         },
-        Qualifier::Latest | Qualifier::LatestPublished | Qualifier::Nothing(_) => {
+        Qualifier::Latest | Qualifier::Nothing(_) => {
             view.function()?.map(|function| function.latest.configuration)
         }
     };

@@ -537,9 +537,8 @@ impl Gateway {
             Operation::CreateFunction | Operation::UpdateFunctionCode | Operation::PublishLayerVersion => {
                 limits.create_function_request
             }
-            Operation::Invoke | Operation::InvokeAsync | Operation::InvokeWithResponseStream => {
-                limits.request_payload
-            }
+            Operation::Invoke | Operation::InvokeWithResponseStream => limits.request_payload,
+            Operation::InvokeAsync => limits.invoke_async_payload,
             Operation::CheckpointDurableExecution => CHECKPOINT,
             _ => ORDINARY_REQUEST,
         }
@@ -560,10 +559,10 @@ impl Gateway {
                     Operation::Invoke | Operation::InvokeAsync | Operation::InvokeWithResponseStream
                 ) =>
             {
-                let (kind, limit) = if is_event || operation == Operation::InvokeAsync {
-                    ("Event", limits.event_payload)
-                } else {
-                    ("RequestResponse", limit)
+                let (kind, limit) = match operation {
+                    Operation::InvokeAsync => ("Event", limit),
+                    _ if is_event => ("Event", limits.event_payload),
+                    _ => ("RequestResponse", limit),
                 };
                 let message = format!(
                     "{bytes} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
@@ -637,6 +636,7 @@ pub(super) fn refusal(error: Error) -> ServiceError {
                 Domain::PolicyRevisionMismatch | Domain::LayerPolicyRevisionMismatch => {
                     ErrorCode::PreconditionFailedException
                 }
+                Domain::NoPublishedVersion => ErrorCode::NoPublishedVersionException,
                 Domain::NotAuthorized(_) => ErrorCode::AccessDeniedException,
                 Domain::PolicyTooLong(_) => ErrorCode::PolicyLengthExceededException,
                 Domain::CodeSigningConfigNotFound(_) => ErrorCode::CodeSigningConfigNotFoundException,
@@ -675,6 +675,5 @@ pub(super) fn refusal(error: Error) -> ServiceError {
         Error::CallbackTimeout(message) => ServiceError::new(ErrorCode::CallbackTimeoutException, message),
         Error::Recursive(message) => ServiceError::new(ErrorCode::RecursiveInvocationException, message),
         Error::Service(message) => ServiceError::new(ErrorCode::ServiceException, message),
-        Error::NotImplemented(message) => not_implemented(&message),
     }
 }

@@ -45,8 +45,8 @@ const LAYER_ROOT: &str = "/opt";
 /// AWS's limit of the init phase of on-demand functions, in milliseconds. [AWS: Lambda execution environment]
 const ON_DEMAND_INIT_LIMIT_MS: u64 = 10_000;
 
-/// AWS's limit of the init phase before a snapshot, in milliseconds. [AWS: Lambda execution environment]
-const SNAP_START_INIT_LIMIT_MS: u64 = 130_000;
+/// AWS's limit of an init phase that nobody waits for, in milliseconds. [AWS: Lambda execution environment]
+const AHEAD_INIT_LIMIT_MS: u64 = 130_000;
 
 /// Where a container finds the control plane: its own loopback, from which the agent tunnels through the uplink, so
 /// neither names nor routes have to work.
@@ -66,8 +66,10 @@ pub fn assignment(id: &FunctionId, version: &str, serving: &Serving, settings: &
         memory_size_mb: configuration.memory_mb,
         timeout_ms: u64::from(configuration.timeout_s) * 1000,
         init_timeout_ms: Some(match initialization {
-            InitializationType::SnapStart => SNAP_START_INIT_LIMIT_MS,
-            _ => ON_DEMAND_INIT_LIMIT_MS,
+            InitializationType::OnDemand => ON_DEMAND_INIT_LIMIT_MS,
+            InitializationType::SnapStart
+            | InitializationType::ProvisionedConcurrency
+            | InitializationType::LambdaManagedInstances => AHEAD_INIT_LIMIT_MS,
         }),
         handler: configuration.handler.clone().unwrap_or_default(),
         initialization_type: initialization,
@@ -106,7 +108,9 @@ fn image(code: &Code) -> Option<&ImageDefaults> {
 /// Nothing is snapshotted: the environments of a version with SnapStart start as others do, but its runtime and the
 /// function are told what they would be told on AWS, so that their hooks run.
 fn initialization(configuration: &Configuration, version: &str) -> InitializationType {
-    if configuration.snap_start_on_published_versions && version != LATEST {
+    if configuration.managed.is_some() {
+        InitializationType::LambdaManagedInstances
+    } else if configuration.snap_start_on_published_versions && version != LATEST {
         InitializationType::SnapStart
     } else {
         InitializationType::OnDemand
@@ -166,6 +170,7 @@ fn environment(
     let memory = configuration.memory_mb.to_string();
     let port = settings.gateway_port.to_string();
     let endpoint = format!("http://{GATEWAY_HOST}:{port}");
+    let max_concurrency = configuration.managed.as_ref().map(|managed| managed.max_concurrency.to_string());
     let level = logging.application_level.map(|_| capitalised(configuration));
     let mut variables: Vec<(&str, &str)> = vec![
         ("AWS_DEFAULT_REGION", region),
@@ -195,6 +200,10 @@ fn environment(
     if logging.format == protocol::LogFormat::Json {
         variables.push(("AWS_LAMBDA_LOG_FORMAT", "JSON"));
         variables.extend(level.as_deref().map(|level| ("AWS_LAMBDA_LOG_LEVEL", level)));
+    }
+    // [LocalStack: the second as well]
+    if let Some(count) = &max_concurrency {
+        variables.extend([("AWS_LAMBDA_MAX_CONCURRENCY", count.as_str()), ("TZ", ":/etc/localtime")]);
     }
     if let Some(handler) = &configuration.handler {
         variables.push(("_HANDLER", handler));

@@ -10,8 +10,8 @@ use lambdock_domain::{Alias, FunctionId, Qualifier};
 
 use tokio::sync::Notify;
 
-use super::LATEST;
 use super::concurrency::Concurrency;
+use super::{LATEST, LATEST_PUBLISHED};
 use crate::pool::Deployment;
 use crate::store::{self, FunctionView, Observer, Store};
 
@@ -106,7 +106,7 @@ impl Directory {
         }
     }
 
-    /// What one invocation of the function under `qualifier` runs; `dice`, from 0 to 1, decides where an alias names
+    /// What one invocation of the function under `qualifier` runs, if it is invoked under one; `dice`, from 0 to 1, decides where an alias names
     /// two versions. `deploy` makes a deployment of a version that was not remembered.
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl Directory {
         self: &Arc<Self>,
         store: &Store,
         id: &FunctionId,
-        qualifier: &str,
+        qualifier: Option<&str>,
         dice: f64,
         deploy: F,
     ) -> Result<Arc<Deployment>, Error>
@@ -125,31 +125,33 @@ impl Directory {
         if let Some(deployment) = self.remembered(id, qualifier, dice) {
             return Ok(deployment);
         }
-        let (directory, of, qualifier) = (Arc::clone(self), id.clone(), qualifier.to_owned());
+        let (directory, of, qualifier) = (Arc::clone(self), id.clone(), qualifier.map(str::to_owned));
         store
             .read(id, move |view| {
-                let (alias, target) = target(view, &qualifier, dice)?;
+                let (alias, target) = target(view, qualifier.as_deref(), dice)?;
                 let (version, serving) = serving(view, target)?;
                 let deployment = Arc::new(deploy(&of, &version, &serving)?);
                 let mut functions = directory.functions.write().unwrap_or_else(PoisonError::into_inner);
                 let entries = functions.entry(of).or_default();
                 entries.insert(version, Entry::Version(Arc::clone(&deployment)));
                 if let Some(alias) = alias {
-                    entries.insert(qualifier, Entry::Alias(Arc::new(alias)));
+                    entries.insert(alias.name.clone(), Entry::Alias(Arc::new(alias)));
                 }
                 Ok(deployment)
             })
             .await
     }
 
-    fn remembered(&self, id: &FunctionId, qualifier: &str, dice: f64) -> Option<Arc<Deployment>> {
+    fn remembered(&self, id: &FunctionId, qualifier: Option<&str>, dice: f64) -> Option<Arc<Deployment>> {
         let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);
         let entries = functions.get(id)?;
-        let entry = match entries.get(qualifier)? {
-            Entry::Alias(alias) => match alias.pick(dice) {
-                Target::Latest => entries.get(LATEST)?,
-                Target::Number(number) => entries.get(&number.to_string())?,
-            },
+        let named = match qualifier {
+            Some(qualifier) => entries.get(qualifier)?,
+            // Functions that have the first never run the second.
+            None => entries.get(LATEST_PUBLISHED).or_else(|| entries.get(LATEST))?,
+        };
+        let entry = match named {
+            Entry::Alias(alias) => entries.get(&alias.pick(dice).to_string())?,
             version @ Entry::Version(_) => version,
         };
         match entry {
@@ -160,8 +162,17 @@ impl Directory {
     }
 }
 
-/// The version that `qualifier` leads to, and the alias if it is one.
-fn target(view: &FunctionView<'_>, qualifier: &str, dice: f64) -> Result<(Option<Alias>, Target), Error> {
+/// The version that `qualifier` leads to, and the alias if it is one. None leads to `$LATEST.PUBLISHED` where there is
+/// one. [LocalStack]
+fn target(
+    view: &FunctionView<'_>,
+    qualifier: Option<&str>,
+    dice: f64,
+) -> Result<(Option<Alias>, Target), Error> {
+    let Some(qualifier) = qualifier else {
+        let published = view.has(Target::LatestPublished)?;
+        return Ok((None, if published { Target::LatestPublished } else { Target::Latest }));
+    };
     match Qualifier::parse(qualifier) {
         Qualifier::Latest => Ok((None, Target::Latest)),
         Qualifier::Number(number) => Ok((None, Target::Number(number))),
@@ -170,20 +181,19 @@ fn target(view: &FunctionView<'_>, qualifier: &str, dice: f64) -> Result<(Option
             let target = alias.pick(dice);
             Ok((Some(alias), target))
         }
-        Qualifier::LatestPublished | Qualifier::Nothing(_) => Err(Error::Missing),
+        Qualifier::LatestPublished => Ok((None, Target::LatestPublished)),
+        Qualifier::Nothing(_) => Err(Error::Missing),
     }
 }
 
 /// The name of a version and what it runs.
 fn serving(view: &FunctionView<'_>, target: Target) -> Result<(String, Serving), Error> {
-    match target {
-        Target::Latest => {
+    let serving = match target.published() {
+        None => {
             let function = view.function()?.ok_or(Error::Missing)?;
-            Ok((LATEST.to_owned(), function.serving()?.clone()))
+            function.serving(view.has(Target::LatestPublished)?)?.clone()
         }
-        Target::Number(number) => {
-            let version = view.version(number)?.ok_or(Error::Missing)?;
-            Ok((number.to_string(), version.serving()?))
-        }
-    }
+        Some(name) => view.version(name)?.ok_or(Error::Missing)?.serving()?,
+    };
+    Ok((target.to_string(), serving))
 }

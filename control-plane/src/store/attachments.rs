@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use lambdock_domain::capacity_provider::FunctionScaling;
 use lambdock_domain::code_signing::FunctionCodeSigning;
 use lambdock_domain::concurrency::{Provisioned, Reserved, Share};
 use lambdock_domain::event_invoke::EventInvokeConfig;
@@ -13,7 +14,7 @@ use lambdock_domain::policy::Policy;
 use lambdock_domain::recursion::RecursiveLoop;
 use lambdock_domain::runtime_management::RuntimeManagement;
 use lambdock_domain::{FunctionId, Scope};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -67,6 +68,10 @@ impl Attachment for RuntimeManagement {
     const KIND: &'static str = "runtime_management";
 }
 
+impl Attachment for FunctionScaling {
+    const KIND: &'static str = "function_scaling";
+}
+
 impl Attachment for RecursiveLoop {
     const KIND: &'static str = "recursive_loop";
 }
@@ -88,17 +93,7 @@ impl Resources<'_> {
     /// # Errors
     /// The store failed.
     pub fn attached<T: Attachment>(&self, id: &FunctionId, qualifier: &str) -> Result<Option<T>, Error> {
-        let document: Option<String> = self
-            .transaction
-            .prepare_cached(
-                "SELECT document FROM attachments
-                 WHERE account = ?1 AND region = ?2 AND kind = ?3 AND function = ?4 AND qualifier = ?5",
-            )?
-            .query_row(params![id.scope.account, id.scope.region, T::KIND, id.name, qualifier], |row| {
-                row.get(0)
-            })
-            .optional()?;
-        Ok(document.map(|document| serde_json::from_str(&document)).transpose()?)
+        find(&self.transaction, id, qualifier)
     }
 
     /// Puts an attachment in place of the one of its kind, if there is one. The function must exist.
@@ -153,6 +148,31 @@ impl Resources<'_> {
         rows.map(|row| read(row?)).collect()
     }
 
+    /// What one kind has with this handle in an account and region, by function and qualifier, at most `limit`, those
+    /// after `after`.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn attached_by_after<T: Attachment>(
+        &self,
+        handle: &str,
+        scope: &Scope,
+        (function, qualifier): (&str, &str),
+        limit: usize,
+    ) -> Result<Vec<Attached<T>>, Error> {
+        let mut statement = self.transaction.prepare_cached(
+            "SELECT account, region, function, qualifier, document FROM attachments
+             WHERE kind = ?1 AND handle = ?2 AND account = ?3 AND region = ?4 AND (function, qualifier) > (?5, ?6)
+             ORDER BY function, qualifier LIMIT ?7",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement.query_map(
+            params![T::KIND, handle, scope.account, scope.region, function, qualifier, limit],
+            columns,
+        )?;
+        rows.map(|row| read(row?)).collect()
+    }
+
     /// Everything of one kind with this handle, whosever it is, by account, region and function.
     ///
     /// # Errors
@@ -194,6 +214,22 @@ impl Store {
         })
         .await?
     }
+}
+
+/// The attachment of one kind.
+pub(super) fn find<T: Attachment>(
+    connection: &Connection,
+    id: &FunctionId,
+    qualifier: &str,
+) -> Result<Option<T>, Error> {
+    let document: Option<String> = connection
+        .prepare_cached(
+            "SELECT document FROM attachments
+             WHERE account = ?1 AND region = ?2 AND kind = ?3 AND function = ?4 AND qualifier = ?5",
+        )?
+        .query_row(params![id.scope.account, id.scope.region, T::KIND, id.name, qualifier], |row| row.get(0))
+        .optional()?;
+    Ok(document.map(|document| serde_json::from_str(&document)).transpose()?)
 }
 
 /// Adds or replaces an attachment.

@@ -1,9 +1,19 @@
 //! Capacity providers, by their names.
 
 use lambdock_domain::{CapacityProvider, Scope};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Error, Resources, Store};
+use super::{Error, FunctionView, Resources, Store};
+
+impl FunctionView<'_> {
+    /// The capacity provider with this name in the account and region of the function.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn capacity_provider(&self, name: &str) -> Result<Option<CapacityProvider>, Error> {
+        read(self.connection, &self.id.scope, name)
+    }
+}
 
 impl Resources<'_> {
     /// The capacity provider with this name.
@@ -11,14 +21,7 @@ impl Resources<'_> {
     /// # Errors
     /// The store failed.
     pub fn capacity_provider(&self, scope: &Scope, name: &str) -> Result<Option<CapacityProvider>, Error> {
-        let document: Option<String> = self
-            .transaction
-            .prepare_cached(
-                "SELECT document FROM capacity_providers WHERE account = ?1 AND region = ?2 AND name = ?3",
-            )?
-            .query_row(params![scope.account, scope.region, name], |row| row.get(0))
-            .optional()?;
-        Ok(document.map(|document| serde_json::from_str(&document)).transpose()?)
+        read(&self.transaction, scope, name)
     }
 
     /// Adds a capacity provider or changes the one with its name.
@@ -51,18 +54,37 @@ impl Resources<'_> {
         Ok(())
     }
 
-    /// All capacity providers of an account and region, by name.
+    /// Capacity providers of an account and region by name, those after `after`, at most `limit` of those that `wanted`
+    /// wants.
     ///
     /// # Errors
     /// The store failed.
-    pub fn capacity_providers(&self, scope: &Scope) -> Result<Vec<CapacityProvider>, Error> {
+    pub fn capacity_providers(
+        &self,
+        scope: &Scope,
+        after: &str,
+        limit: usize,
+        wanted: impl Fn(&CapacityProvider) -> bool,
+    ) -> Result<Vec<CapacityProvider>, Error> {
         let mut statement = self.transaction.prepare_cached(
-            "SELECT document FROM capacity_providers WHERE account = ?1 AND region = ?2 ORDER BY name",
+            "SELECT document FROM capacity_providers
+             WHERE account = ?1 AND region = ?2 AND name > ?3 ORDER BY name",
         )?;
-        let rows =
-            statement.query_map(params![scope.account, scope.region], |row| row.get::<_, String>(0))?;
-        rows.map(|document| Ok(serde_json::from_str(&document?)?)).collect()
+        let rows = statement
+            .query_map(params![scope.account, scope.region, after], |row| row.get::<_, String>(0))?;
+        let providers = rows.map(|document| Ok(serde_json::from_str::<CapacityProvider>(&document?)?));
+        providers.filter(|provider| provider.as_ref().map_or(true, &wanted)).take(limit).collect()
     }
+}
+
+fn read(connection: &Connection, scope: &Scope, name: &str) -> Result<Option<CapacityProvider>, Error> {
+    let document: Option<String> = connection
+        .prepare_cached(
+            "SELECT document FROM capacity_providers WHERE account = ?1 AND region = ?2 AND name = ?3",
+        )?
+        .query_row(params![scope.account, scope.region, name], |row| row.get(0))
+        .optional()?;
+    Ok(document.map(|document| serde_json::from_str(&document)).transpose()?)
 }
 
 impl Store {

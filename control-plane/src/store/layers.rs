@@ -88,18 +88,37 @@ impl Resources<'_> {
         rows.map(|document| Ok(serde_json::from_str(&document?)?)).collect()
     }
 
-    /// All versions of all layers of an account and region, by the names of the layers, the newest of each first.
+    /// Layers of an account and region by name, those after `after`, at most `limit`: of each the newest version that
+    /// `wanted` wants.
     ///
     /// # Errors
     /// The store failed.
-    pub fn layers(&self, scope: &Scope) -> Result<Vec<LayerVersion>, Error> {
+    pub fn layers(
+        &self,
+        scope: &Scope,
+        after: &str,
+        limit: usize,
+        wanted: impl Fn(&LayerVersion) -> bool,
+    ) -> Result<Vec<LayerVersion>, Error> {
         let mut statement = self.transaction.prepare_cached(
-            "SELECT document FROM layer_versions
-             WHERE account = ?1 AND region = ?2 ORDER BY layer, number DESC",
+            "SELECT layer, document FROM layer_versions
+             WHERE account = ?1 AND region = ?2 AND layer > ?3 ORDER BY layer, number DESC",
         )?;
-        let rows =
-            statement.query_map(params![scope.account, scope.region], |row| row.get::<_, String>(0))?;
-        rows.map(|document| Ok(serde_json::from_str(&document?)?)).collect()
+        let mut rows = statement.query(params![scope.account, scope.region, after])?;
+        let mut newest: Vec<LayerVersion> = Vec::new();
+        while newest.len() < limit
+            && let Some(row) = rows.next()?
+        {
+            let layer: String = row.get(0)?;
+            if newest.last().is_some_and(|found| found.layer.name == layer) {
+                continue;
+            }
+            let version: LayerVersion = serde_json::from_str(&row.get::<_, String>(1)?)?;
+            if wanted(&version) {
+                newest.push(version);
+            }
+        }
+        Ok(newest)
     }
 }
 

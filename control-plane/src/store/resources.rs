@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lambdock_domain::{Function, FunctionId};
+use lambdock_domain::{Function, FunctionId, PublishedVersion};
 use rusqlite::Transaction;
 
 use super::{Error, FunctionView, Store, attachments};
@@ -55,6 +55,35 @@ impl Resources<'_> {
     /// The store failed.
     pub fn function(&self, id: &FunctionId) -> Result<Option<Function>, Error> {
         self.view(id).function()
+    }
+
+    /// Adds a function, with the version that is published in the same step. `false`: its name is taken.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn add_function(
+        &self,
+        function: &Function,
+        version: Option<&PublishedVersion>,
+    ) -> Result<bool, Error> {
+        if self.function(&function.id)?.is_some() {
+            return Ok(false);
+        }
+        self.touch(&function.id);
+        super::functions::write_function(&self.transaction, function)?;
+        if let Some(version) = version {
+            super::view::write_version(&self.transaction, &function.id, version)?;
+        }
+        Ok(true)
+    }
+
+    /// Replaces a version.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn put_version(&self, id: &FunctionId, version: &PublishedVersion) -> Result<(), Error> {
+        self.touch(id);
+        super::view::write_version(&self.transaction, id, version)
     }
 
     /// The function with its versions and aliases.

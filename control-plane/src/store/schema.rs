@@ -168,6 +168,15 @@ pub(super) const MIGRATIONS: &[&str] = &[
         WHERE account = OLD.account AND region = OLD.region;
     END;
 ",
+    "
+    -- $LATEST.PUBLISHED is number 0, and is written again with other code.
+    CREATE TRIGGER latest_published_changed AFTER UPDATE OF document ON versions WHEN NEW.number = 0 BEGIN
+        UPDATE usage SET code_size = code_size
+            + COALESCE(json_extract(NEW.document, '$.version.code.zip.size'), 0)
+            - COALESCE(json_extract(OLD.document, '$.version.code.zip.size'), 0)
+        WHERE account = NEW.account AND region = NEW.region;
+    END;
+",
 ];
 
 /// Statements that stay prepared: more than there are.

@@ -14,6 +14,18 @@ pub struct Usage {
     pub code_size: i64,
 }
 
+impl Usage {
+    /// The same with an archive of `after` bytes in the place of one of `before`.
+    #[must_use]
+    pub fn with(self, before: u64, after: u64) -> Self {
+        let signed = |size: u64| i64::try_from(size).unwrap_or(i64::MAX);
+        Self {
+            code_size: self.code_size.saturating_sub(signed(before)).saturating_add(signed(after)),
+            ..self
+        }
+    }
+}
+
 impl Resources<'_> {
     /// How much the account uses in the region.
     ///

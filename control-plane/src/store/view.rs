@@ -3,11 +3,11 @@
 use std::ops::Deref;
 
 use lambdock_domain::alias::Target;
-use lambdock_domain::{Alias, Function, FunctionId, PublishedVersion};
+use lambdock_domain::{Alias, Function, FunctionId, PublishedVersion, VersionName};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::de::DeserializeOwned;
 
-use super::Error;
+use super::{Attachment, Error};
 
 /// Reads what belongs to one function.
 pub struct FunctionView<'a> {
@@ -40,8 +40,8 @@ impl<'a> FunctionView<'a> {
     ///
     /// # Errors
     /// The store failed.
-    pub fn version(&self, number: u64) -> Result<Option<PublishedVersion>, Error> {
-        let Ok(number) = i64::try_from(number) else { return Ok(None) };
+    pub fn version(&self, name: VersionName) -> Result<Option<PublishedVersion>, Error> {
+        let number = column(name);
         let FunctionId { scope, name } = self.id;
         let document: Option<String> = self
             .connection
@@ -54,12 +54,12 @@ impl<'a> FunctionView<'a> {
         document.as_deref().map(read).transpose()
     }
 
-    /// Published versions by number, at most `limit`, those after `after`.
+    /// Published versions, `$LATEST.PUBLISHED` before the numbers, at most `limit`, those after `after`.
     ///
     /// # Errors
     /// The store failed.
-    pub fn versions(&self, after: u64, limit: usize) -> Result<Vec<PublishedVersion>, Error> {
-        let Ok(after) = i64::try_from(after) else { return Ok(Vec::new()) };
+    pub fn versions(&self, after: Option<VersionName>, limit: usize) -> Result<Vec<PublishedVersion>, Error> {
+        let after = after.map_or(LATEST, column);
         let FunctionId { scope, name } = self.id;
         let mut statement = self.connection.prepare_cached(
             "SELECT document FROM versions
@@ -125,14 +125,15 @@ impl<'a> FunctionView<'a> {
         aliases.filter(|alias| alias.as_ref().map_or(true, &wanted)).take(limit).collect()
     }
 
-    /// Whether an alias may point to it.
+    /// Whether it is there.
     ///
     /// # Errors
     /// The store failed.
     pub fn has(&self, target: Target) -> Result<bool, Error> {
         Ok(match target {
             Target::Latest => self.function()?.is_some(),
-            Target::Number(number) => self.version(number)?.is_some(),
+            Target::LatestPublished => self.version(VersionName::LatestPublished)?.is_some(),
+            Target::Number(number) => self.version(VersionName::Number(number))?.is_some(),
         })
     }
 }
@@ -180,14 +181,26 @@ impl<'a> FunctionChange<'a> {
             .prepare_cached(
                 "DELETE FROM versions WHERE account = ?1 AND region = ?2 AND function = ?3 AND number = ?4",
             )?
-            .execute(params![
-                id.scope.account,
-                id.scope.region,
-                id.name,
-                i64::try_from(version.number).unwrap_or(i64::MAX)
-            ])?;
-        super::attachments::remove(self.transaction, id, &version.number.to_string())?;
+            .execute(params![id.scope.account, id.scope.region, id.name, column(version.name)])?;
+        super::attachments::remove(self.transaction, id, &version.name.to_string())?;
         super::write_archive_uses(self.transaction, &owner(id, version), [])
+    }
+
+    /// What hangs on the function, a version or an alias of one kind.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn attached<T: Attachment>(&self, qualifier: &str) -> Result<Option<T>, Error> {
+        super::attachments::find(self.transaction, self.view.id, qualifier)
+    }
+
+    /// Puts something in place of what hangs there of its kind.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn attach<T: Attachment>(&mut self, qualifier: &str, value: &T) -> Result<(), Error> {
+        self.touched = true;
+        super::attachments::write(self.transaction, self.view.id, qualifier, value)
     }
 
     /// Adds or replaces an alias.
@@ -228,7 +241,6 @@ pub(super) fn write_version(
     id: &FunctionId,
     version: &PublishedVersion,
 ) -> Result<(), Error> {
-    let settled = matches!(version.version.state, lambdock_domain::State::Active);
     transaction
         .prepare_cached(
             "INSERT INTO versions (account, region, function, number, settled, document)
@@ -239,10 +251,11 @@ pub(super) fn write_version(
             id.scope.account,
             id.scope.region,
             id.name,
-            i64::try_from(version.number).unwrap_or(i64::MAX),
-            settled,
+            column(version.name),
+            version.is_settled(),
             serde_json::to_string(version)?
         ])?;
+    super::providers::write(transaction, id, &version.name.to_string(), &version.version.configuration)?;
     super::write_archive_uses(transaction, &owner(id, version), version.archives())
 }
 
@@ -251,7 +264,7 @@ pub(super) fn remove_all(
     transaction: &Transaction<'_>,
     id: &FunctionId,
 ) -> Result<Vec<PublishedVersion>, Error> {
-    let versions = FunctionView::new(transaction, id).versions(0, usize::MAX)?;
+    let versions = FunctionView::new(transaction, id).versions(None, usize::MAX)?;
     let FunctionId { scope, name } = id;
     for table in ["versions", "aliases"] {
         let statement = format!("DELETE FROM {table} WHERE account = ?1 AND region = ?2 AND function = ?3");
@@ -265,7 +278,15 @@ pub(super) fn remove_all(
 
 /// The name under which a version uses its archive.
 fn owner(id: &FunctionId, version: &PublishedVersion) -> String {
-    id.qualified_arn(&version.number.to_string())
+    id.qualified_arn(&version.name.to_string())
+}
+
+/// `$LATEST` where it is listed among published versions, which it comes before.
+pub(super) const LATEST: i64 = -1;
+
+/// The number of a version in its table, by which versions are in their order.
+pub(super) fn column(name: VersionName) -> i64 {
+    i64::try_from(u64::from(name)).unwrap_or(i64::MAX)
 }
 
 fn read<T: DeserializeOwned>(document: &str) -> Result<T, Error> {

@@ -69,6 +69,7 @@ pub(crate) fn shape(shape: &'static Shape) -> &'static Shape {
         "EventSourcePosition" => &EVENT_SOURCE_POSITION,
         "Timeout" => &TIMEOUT,
         "MemorySize" => &MEMORY_SIZE,
+        "CapacityProviderArn" => &CAPACITY_PROVIDER_ARN,
         _ => shape,
     }
 }
@@ -88,10 +89,20 @@ static RECURSIVE_LOOP: Shape = Shape::string("RecursiveLoop").values("[Terminate
 static EVENT_SOURCE_POSITION: Shape =
     Shape::string("EventSourcePosition").values("[LATEST, AT_TIMESTAMP, TRIM_HORIZON]");
 
-/// The model's limits are those of functions with a capacity provider, which have more time and memory; others keep
-/// to the quotas. [AWS: Lambda quotas]
-static TIMEOUT: Shape = Shape::integer("Timeout").min(1).max(900);
-static MEMORY_SIZE: Shape = Shape::integer("MemorySize").min(128).max(10240);
+/// Longest `Timeout`, in seconds. The model's limits are those of functions with a capacity provider, which have more
+/// time and memory; others keep to the quotas. [AWS: Lambda quotas]
+pub const TIMEOUT_LIMIT: i64 = 900;
+/// Largest `MemorySize`, in MB. The same.
+pub const MEMORY_LIMIT: i64 = 10_240;
+static TIMEOUT: Shape = Shape::integer("Timeout").min(1).max(TIMEOUT_LIMIT);
+static MEMORY_SIZE: Shape = Shape::integer("MemorySize").min(128).max(MEMORY_LIMIT);
+
+/// Regions of the European Sovereign Cloud, as below. [LocalStack]
+static CAPACITY_PROVIDER_ARN_PATTERN: Pattern = Pattern::new(
+    r"arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
+);
+static CAPACITY_PROVIDER_ARN: Shape =
+    Shape::string("CapacityProviderArn").min(1).max(140).pattern(&CAPACITY_PROVIDER_ARN_PATTERN);
 
 /// Regions of the European Sovereign Cloud are not in the model's patterns yet.
 static NAMESPACED_FUNCTION_NAME_PATTERN: Pattern = Pattern::new(

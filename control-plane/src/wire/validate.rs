@@ -27,6 +27,17 @@ enum Shown {
     Sensitive,
 }
 
+impl Violation {
+    /// A number above a limit that is not the model's.
+    pub fn too_large(path: &str, value: i64, limit: i64) -> Self {
+        Self {
+            path: path.to_owned(),
+            constraint: format!("Member must have value less than or equal to {limit}"),
+            value: Shown::Quoted(value.to_string()),
+        }
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {

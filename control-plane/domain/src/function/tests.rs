@@ -24,6 +24,7 @@ pub(crate) fn configuration() -> Configuration {
         image_config: ImageConfig::default(),
         snap_start_on_published_versions: false,
         durable: None,
+        managed: None,
         log_format: LogFormat::Text,
         log_group: "/aws/lambda/f".into(),
     }
@@ -69,7 +70,7 @@ fn a_new_function_is_pending_and_takes_neither_invocations_nor_updates() {
     let reason = function.latest.state.reason().unwrap();
     assert_eq!((reason.code.as_str(), reason.text.as_str()), ("Creating", "The function is being created."));
     let pending = Error::Conflict(format!("{WRONG_STATE}Pending"));
-    assert_eq!(function.serving().unwrap_err(), pending);
+    assert_eq!(function.serving(false).unwrap_err(), pending);
     assert_eq!(function.update(configuration(), zip("x"), None, Timestamp(2), fresh(2)), Err(pending));
 }
 
@@ -78,16 +79,16 @@ fn activation_gives_a_new_revision_and_serves() {
     let function = active();
     assert_eq!(function.latest.revision, "revision-a");
     assert_eq!(function.latest.last_update, Some(LastUpdate::Successful));
-    assert_eq!(function.serving().unwrap().code, zip("one"));
+    assert_eq!(function.serving(false).unwrap().code, zip("one"));
 }
 
 #[test]
 fn an_update_is_served_only_once_it_is_prepared() {
     let mut function = updating();
     assert_eq!(function.latest.state, State::Active);
-    assert_eq!(function.serving().unwrap().code, zip("one"));
+    assert_eq!(function.serving(false).unwrap().code, zip("one"));
     assert!(function.prepared(&deployment(2), "revision-b".into()));
-    assert_eq!(function.serving().unwrap().code, zip("two"));
+    assert_eq!(function.serving(false).unwrap().code, zip("two"));
     assert_eq!(function.latest.revision, "revision-b");
 }
 
@@ -98,7 +99,7 @@ fn an_update_that_fails_leaves_the_old_code_serving() {
     assert!(function.preparation_failed(&deployment(2), reason.clone(), "revision-b".into()));
     assert_eq!(function.latest.state, State::Active);
     assert_eq!(function.latest.last_update, Some(LastUpdate::Failed(reason)));
-    assert_eq!(function.serving().unwrap().code, zip("one"));
+    assert_eq!(function.serving(false).unwrap().code, zip("one"));
     assert!(function.check_update(None).is_ok(), "another update can mend it");
 }
 
@@ -107,7 +108,7 @@ fn a_creation_that_fails_is_told_to_whoever_invokes() {
     let mut function = created();
     let reason = Reason { code: ReasonCode::InternalError, text: "no engine".into() };
     assert!(function.preparation_failed(&deployment(1), reason, "revision-a".into()));
-    assert_eq!(function.serving().unwrap_err(), Error::Conflict(format!("{WRONG_STATE}Failed")));
+    assert_eq!(function.serving(false).unwrap_err(), Error::Conflict(format!("{WRONG_STATE}Failed")));
 }
 
 #[test]

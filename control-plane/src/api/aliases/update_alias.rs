@@ -1,4 +1,5 @@
 use lambdock_domain::Error as DomainError;
+use lambdock_domain::concurrency::Provisioned;
 
 use super::{check, routing, show, target};
 use crate::api::functions::{changed, named};
@@ -26,7 +27,12 @@ pub async fn update_alias(
             return Err(DomainError::RevisionMismatch.into());
         }
         if let Some(version) = &input.function_version {
-            alias.target = target(changing, &id, version)?;
+            let before = std::mem::replace(&mut alias.target, target(changing, &id, version)?);
+            if alias.target != before
+                && let Some(provisioned) = changing.attached::<Provisioned>(&name)?
+            {
+                changing.attach(&name, &provisioned.moved(before.number(), alias.target.number()))?;
+            }
         }
         if let Some(description) = input.description {
             alias.description = description;

@@ -4,7 +4,7 @@ use lambdock_domain::capacity_provider::{State, name_in};
 use lambdock_domain::{CapacityProvider, Error as DomainError, tags};
 
 use super::{read, show};
-use crate::api::{Caller, Context, Error, now};
+use crate::api::{Caller, Context, Error, now, valid};
 use crate::wire::{Violation, shapes};
 
 /// CreateCapacityProvider. The provider is Pending until its transition is over.
@@ -18,9 +18,7 @@ pub async fn create_capacity_provider(
     input: shapes::CreateCapacityProviderRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::CreateCapacityProviderResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let scope = caller.scope.clone();
     let given = input.capacity_provider_name.unwrap_or_default();
     let Some(name) = name_in(&given, &scope).map(str::to_owned) else {

@@ -1,5 +1,5 @@
 use super::{found, show};
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// GetCapacityProvider.
@@ -12,9 +12,7 @@ pub async fn get_capacity_provider(
     input: shapes::GetCapacityProviderRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::GetCapacityProviderResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let (scope, name) = (caller.scope.clone(), input.capacity_provider_name.unwrap_or_default());
     let provider = context.store.transact(move |resources| found(resources, &scope, &name)).await?;
     Ok(shapes::GetCapacityProviderResponse { capacity_provider: Some(show::provider(provider)) })

@@ -1,5 +1,5 @@
 use super::{found, read, show};
-use crate::api::{Caller, Context, Error, now};
+use crate::api::{Caller, Context, Error, now, valid};
 use crate::wire::{Violation, shapes};
 
 /// UpdateCapacityProvider: changes how it scales.
@@ -12,9 +12,7 @@ pub async fn update_capacity_provider(
     input: shapes::UpdateCapacityProviderRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::UpdateCapacityProviderResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let (scope, name) = (caller.scope.clone(), input.capacity_provider_name.unwrap_or_default());
     let scaling = read::scaling(input.capacity_provider_scaling_config);
     let provider = context

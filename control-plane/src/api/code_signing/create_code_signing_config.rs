@@ -4,7 +4,7 @@ use lambdock_domain::code_signing::{CodeSigningConfig, UntrustedArtifact};
 use lambdock_domain::tags;
 
 use super::show;
-use crate::api::{Caller, Context, Error, new_id, now};
+use crate::api::{Caller, Context, Error, new_id, now, valid};
 use crate::wire::{Violation, shapes};
 
 /// CreateCodeSigningConfig.
@@ -17,9 +17,7 @@ pub async fn create_code_signing_config(
     input: shapes::CreateCodeSigningConfigRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::CreateCodeSigningConfigResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let tags: BTreeMap<String, String> = input.tags.into_iter().flatten().collect();
     tags::check(&tags, context.rules.get().limits.tags)?;
     let publishers = input.allowed_publishers.and_then(|allowed| allowed.signing_profile_version_arns);

@@ -2,7 +2,7 @@ use lambdock_domain::Error as DomainError;
 use lambdock_domain::code_signing::FunctionCodeSigning;
 
 use super::find;
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// DeleteCodeSigningConfig: only if no function has it. [AWS: DeleteCodeSigningConfig]
@@ -15,9 +15,7 @@ pub async fn delete_code_signing_config(
     input: shapes::DeleteCodeSigningConfigRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::DeleteCodeSigningConfigResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let (scope, arn) = (caller.scope.clone(), input.code_signing_config_arn.unwrap_or_default());
     context
         .store

@@ -1,5 +1,5 @@
 use super::{find, show};
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// GetCodeSigningConfig.
@@ -12,9 +12,7 @@ pub async fn get_code_signing_config(
     input: shapes::GetCodeSigningConfigRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::GetCodeSigningConfigResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let (scope, arn) = (caller.scope.clone(), input.code_signing_config_arn.unwrap_or_default());
     let config = context.store.transact(move |resources| find::found(resources, &scope, &arn)).await?;
     Ok(shapes::GetCodeSigningConfigResponse { code_signing_config: Some(show::config(config)) })

@@ -1,6 +1,6 @@
 use super::show;
 use crate::api::page::{self, Page};
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// ListCodeSigningConfigs: in the order of their creation.
@@ -13,9 +13,7 @@ pub async fn list_code_signing_configs(
     input: shapes::ListCodeSigningConfigsRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::ListCodeSigningConfigsResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let page = Page::read(input.marker.as_deref(), input.max_items)?;
     let after = page.after.as_deref().map(str::parse).transpose();
     let after = after.map_err(|_| page::invalid(input.marker.as_deref().unwrap_or_default()))?;

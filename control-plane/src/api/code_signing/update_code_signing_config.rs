@@ -1,7 +1,7 @@
 use lambdock_domain::code_signing::UntrustedArtifact;
 
 use super::{find, show};
-use crate::api::{Caller, Context, Error, now};
+use crate::api::{Caller, Context, Error, now, valid};
 use crate::wire::{Violation, shapes};
 
 /// UpdateCodeSigningConfig: changes what is given.
@@ -14,9 +14,7 @@ pub async fn update_code_signing_config(
     input: shapes::UpdateCodeSigningConfigRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::UpdateCodeSigningConfigResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let scope = caller.scope.clone();
     let config = context
         .store

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use lambdock_domain::durable::{ErrorObject, Execution, NotWaiting};
 use lambdock_domain::{Error as DomainError, Timestamp};
 
-use super::{find, show, valid};
-use crate::api::{Caller, Context, Error, now};
+use super::{find, show};
+use crate::api::{Caller, Context, Error, now, valid};
 use crate::durable::{Entry, envelope};
 use crate::wire::{Violation, shapes};
 

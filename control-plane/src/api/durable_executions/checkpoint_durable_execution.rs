@@ -3,10 +3,10 @@ use std::collections::HashMap;
 use lambdock_domain::durable::{Action, CallbackOptions, ErrorObject, Kind, Target, Update};
 use lambdock_domain::{Error as DomainError, FunctionId, FunctionReference};
 
-use super::{find_with_token, invalid_token, show, valid};
-use crate::api::{Caller, Context, Error, now};
+use super::{find_with_token, invalid_token, show};
+use crate::api::{Caller, Context, Error, now, valid};
 use crate::durable::{UNQUALIFIED, envelope, missing, target};
-use crate::invoke::{self as run, LATEST};
+use crate::invoke as run;
 use crate::wire::{Violation, shapes};
 
 /// CheckpointDurableExecution.
@@ -94,7 +94,7 @@ async fn known_of(context: &Context, caller: &FunctionId, name: &str) -> Result<
     if reference.region.is_some_and(|region| region != caller.scope.region) {
         return refused("Cannot start a CHAINED_INVOKE on a function in another region.".to_owned());
     }
-    Ok(match context.invoker.find(&function, qualifier.as_deref().unwrap_or(LATEST)).await {
+    Ok(match context.invoker.find(&function, qualifier.as_deref()).await {
         Ok(deployment) if deployment.durable.is_some() && qualifier.is_none() => {
             Some(ErrorObject::typed("InvalidParameterValueException", UNQUALIFIED))
         }

@@ -1,7 +1,7 @@
 use lambdock_domain::durable::Execution;
 
-use super::{find, show, valid};
-use crate::api::{Caller, Context, Error};
+use super::{find, show};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// GetDurableExecution.

@@ -1,6 +1,6 @@
-use super::{find, show, valid};
+use super::{find, show};
 use crate::api::page::invalid;
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// Events of a page, unless the request says, and at most. [AWS: ItemCount]
@@ -18,11 +18,9 @@ pub async fn get_durable_execution_history(
 ) -> Result<shapes::GetDurableExecutionHistoryResponse, Error> {
     valid(violations)?;
     let entry = find(context, caller, input.durable_execution_arn.as_deref())?;
-    // Events that have been passed over, from the end that the list begins at.
-    let from = match input.marker.as_deref() {
-        Some(marker) => marker.parse::<usize>().map_err(|_| invalid(marker))?,
-        None => 0,
-    };
+    // The place of the first event of the page: events are added at the end only.
+    let from = input.marker.as_deref().map(|marker| marker.parse::<usize>().map_err(|_| invalid(marker)));
+    let from = from.transpose()?;
     let asked = input.max_items.and_then(|items| usize::try_from(items).ok()).filter(|items| *items > 0);
     let size = asked.unwrap_or(PAGE.0).min(PAGE.1);
     let data =
@@ -30,21 +28,23 @@ pub async fn get_durable_execution_history(
     let is_reversed = input.reverse_order == Some(true);
     Ok(entry.look(|execution| {
         let events = execution.events();
-        let place = |at: usize| if is_reversed { events.len() - 1 - at } else { at };
-        let end = events.len().min(from.saturating_add(size));
+        let places: Vec<usize> = if is_reversed {
+            (0..from.map_or(events.len(), |from| events.len().min(from.saturating_add(1)))).rev().collect()
+        } else {
+            (from.unwrap_or(0)..events.len()).collect()
+        };
         let child = |operation: &str| {
             let found = execution.operations().iter().find(|found| found.id == operation);
             found.and_then(|found| found.chained.as_ref()?.child.clone())
         };
-        let shown = (from..end).filter_map(|at| {
-            let place = place(at);
+        let shown = places.iter().take(size).filter_map(|&place| {
             let event = events.get(place)?;
             let child = event.operation.as_ref().and_then(|operation| child(&operation.id));
             Some(show::event(place, event, child, data))
         });
         shapes::GetDurableExecutionHistoryResponse {
             events: Some(shown.collect()),
-            next_marker: (end < events.len()).then(|| end.to_string()),
+            next_marker: places.get(size).map(ToString::to_string),
         }
     }))
 }

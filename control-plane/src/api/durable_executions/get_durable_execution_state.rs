@@ -1,6 +1,6 @@
-use super::{find_with_token, invalid_token, show, valid};
+use super::{find_with_token, invalid_token, show};
 use crate::api::page::invalid;
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// Operations of a page, unless the request says, and at most. [AWS: ItemCount]

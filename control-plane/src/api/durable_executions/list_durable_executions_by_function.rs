@@ -1,10 +1,12 @@
+use lambdock_domain::Timestamp;
 use lambdock_domain::durable::Head;
 
 use super::show;
 use crate::api::functions::named;
-use crate::api::page::Page;
+use crate::api::page::{self, Page};
 use crate::api::resolve::Reach;
 use crate::api::{Caller, Context, Error, qualified};
+use crate::durable::Place;
 use crate::wire::{Violation, shapes};
 
 /// Executions of a page, unless the request says, and at most. [AWS: ItemCount]
@@ -40,28 +42,51 @@ pub async fn list_durable_executions_by_function(
             && input.started_after.is_none_or(|after| started > after)
             && input.started_before.is_none_or(|before| started < before)
     };
-    let entries = context.executions.of(&named.id);
-    let mut found: Vec<_> = entries
-        .iter()
-        .enumerate()
-        .filter_map(|(at, entry)| {
-            entry.look(|execution| {
-                let head = execution.head();
-                is_asked_for(head)
-                    .then(|| (key(at, entries.len(), input.reverse_order), show::execution(head)))
-            })
-        })
-        .collect();
-    found.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let (found, next_marker) = page.part(found, |(key, _)| key.clone());
+    let after = match (&page.after, &input.marker) {
+        (Some(key), Some(marker)) => Some(place(key).ok_or_else(|| page::invalid(marker))?),
+        _ => None,
+    };
+    let entries = if input.reverse_order == Some(true) {
+        context.executions.of_reversed(&named.id, after.as_ref())
+    } else {
+        context.executions.of(&named.id, after.as_ref())
+    };
+    let found = entries.iter().filter_map(|entry| {
+        let shown = entry.look(|execution| {
+            let head = execution.head();
+            is_asked_for(head).then(|| show::execution(head))
+        });
+        shown.map(|shown| (entry.place(), shown))
+    });
+    let found = found.take(page.look_for()).collect();
+    let (found, next_marker) = page.cut(found, |(place, _)| key(place));
     Ok(shapes::ListDurableExecutionsByFunctionResponse {
         durable_executions: Some(found.into_iter().map(|(_, execution)| execution).collect()),
         next_marker,
     })
 }
 
-/// What the list is sorted by.
-fn key(at: usize, all: usize, reverse: Option<bool>) -> String {
-    let place = if reverse == Some(true) { all - at } else { at };
-    format!("{place:012}")
+/// A place in a marker, which stays right whatever begins or is forgotten meanwhile.
+fn key((started, arn): &Place) -> String {
+    format!("{}{SEPARATOR}{arn}", started.0)
+}
+
+fn place(key: &str) -> Option<Place> {
+    let (started, arn) = key.split_once(SEPARATOR)?;
+    Some((Timestamp(started.parse().ok()?), arn.to_owned()))
+}
+
+/// Between time and ARN in a marker; no time has it.
+const SEPARATOR: char = ':';
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_as_it_is_written() {
+        let one = (Timestamp(17), "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned());
+        assert_eq!(place(&key(&one)), Some(one));
+        assert_eq!((place("17"), place("x:arn")), (None, None));
+    }
 }

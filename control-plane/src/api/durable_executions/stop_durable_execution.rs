@@ -1,5 +1,5 @@
-use super::{find, show, valid};
-use crate::api::{Caller, Context, Error, now};
+use super::{find, show};
+use crate::api::{Caller, Context, Error, now, valid};
 use crate::wire::{Violation, shapes};
 
 /// StopDurableExecution. One that has ended stays as it is.

@@ -1,5 +1,5 @@
 use super::{find, show};
-use crate::api::{Caller, Context, Error, now};
+use crate::api::{Caller, Context, Error, now, valid};
 use crate::wire::{Violation, shapes};
 
 /// DeleteEventSourceMapping. The mapping is Deleting until its transition is over, then it is gone.
@@ -12,9 +12,7 @@ pub async fn delete_event_source_mapping(
     input: shapes::DeleteEventSourceMappingRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::EventSourceMappingConfiguration, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let (scope, uuid) = (caller.scope.clone(), input.uuid.unwrap_or_default());
     let mapping = context
         .store

@@ -1,6 +1,5 @@
 //! Mappings by their UUIDs, and the functions that they are to invoke.
 
-use lambdock_domain::alias::Target as Runs;
 use lambdock_domain::event_source_mapping::Target;
 use lambdock_domain::{Error as DomainError, EventSourceMapping, Scope};
 
@@ -49,10 +48,10 @@ pub(super) async fn timeout(context: &Context, named: Named) -> Result<u32, Erro
         .transact(move |resources| {
             let missing = || Error::from(DomainError::InvalidParameter("Function does not exist".to_owned()));
             let Lookup::Found(found) = look_up(resources, &named)? else { return Err(missing()) };
-            match found.runs {
-                Runs::Latest => Ok(found.function.latest.configuration.timeout_s),
-                Runs::Number(number) => {
-                    let version = resources.view(&named.id).version(number)?.ok_or_else(missing)?;
+            match found.runs.published() {
+                None => Ok(found.function.latest.configuration.timeout_s),
+                Some(name) => {
+                    let version = resources.view(&named.id).version(name)?.ok_or_else(missing)?;
                     Ok(version.version.configuration.timeout_s)
                 }
             }

@@ -1,5 +1,5 @@
 use super::{find, show};
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// GetEventSourceMapping.
@@ -12,9 +12,7 @@ pub async fn get_event_source_mapping(
     input: shapes::GetEventSourceMappingRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::EventSourceMappingConfiguration, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let (scope, uuid) = (caller.scope.clone(), input.uuid.unwrap_or_default());
     let mapping = context.store.transact(move |resources| find::found(resources, &scope, &uuid)).await?;
     Ok(show::mapping(mapping))

@@ -1,6 +1,6 @@
 use super::{find, show};
 use crate::api::page::{self, Page};
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::store::MappingFilter;
 use crate::wire::{Violation, shapes};
 
@@ -18,9 +18,7 @@ pub async fn list_event_source_mappings(
     input: shapes::ListEventSourceMappingsRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::ListEventSourceMappingsResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let function = match input.function_name.as_deref() {
         Some(name) => Some(find::target(caller, Some(name), Vec::new())?.1.arn()),
         None => None,

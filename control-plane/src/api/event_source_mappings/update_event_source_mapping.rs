@@ -2,7 +2,7 @@ use lambdock_domain::Error as DomainError;
 use lambdock_domain::event_source_mapping::Update;
 
 use super::{find, read, show};
-use crate::api::{Caller, Context, Error, now};
+use crate::api::{Caller, Context, Error, now, valid};
 use crate::event_sources::pattern;
 use crate::wire::{Violation, shapes};
 
@@ -17,9 +17,7 @@ pub async fn update_event_source_mapping(
     input: shapes::UpdateEventSourceMappingRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::EventSourceMappingConfiguration, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let (scope, uuid) = (caller.scope.clone(), input.uuid.clone().unwrap_or_default());
     let (wanted_scope, wanted) = (scope.clone(), uuid.clone());
     let before =

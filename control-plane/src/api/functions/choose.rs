@@ -1,7 +1,8 @@
 //! Pure: from what a client sends to a function's configuration.
 
 use lambdock_domain::configuration::{
-    Architecture, Configuration, FileSystemConfig, ImageConfig, LogFormat, TracingMode, VpcConfig,
+    Architecture, Configuration, FileSystemConfig, GibPerVcpu, ImageConfig, LogFormat, ManagedInstances,
+    TracingMode, VpcConfig,
 };
 use lambdock_domain::durable::DurableConfig;
 use lambdock_domain::runtime::Support;
@@ -55,10 +56,21 @@ pub fn create(
         _ => PackageType::Zip,
     };
     if package_type == PackageType::Zip {
-        check_runtime(input.runtime.as_deref(), rules.runtime_validation)?;
-        if input.handler.is_none() {
-            return Err(missing("Handler"));
+        match (&input.runtime, &input.handler) {
+            (Some(runtime), Some(_)) => check_runtime(runtime, rules.runtime_validation)?,
+            // [AWS: as users report it where both are missing]
+            _ => {
+                return Err(Error::InvalidParameter(
+                    "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+                        .to_owned(),
+                ));
+            }
         }
+    }
+    let managed = input.capacity_provider_config.as_ref().map(managed_instances);
+    if managed.is_some() {
+        check_managed_runtime(input.runtime.as_deref())?;
+        check_no_snap_start(input.snap_start.as_ref())?;
     }
     check_package(
         package_type,
@@ -73,8 +85,12 @@ pub fn create(
         handler: input.handler.clone(),
         description: input.description.clone().unwrap_or_default(),
         timeout_s: input.timeout.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(3),
-        memory_mb: input.memory_size.and_then(|mb| u32::try_from(mb).ok()).unwrap_or(128),
-        ephemeral_storage_mb: 512,
+        memory_mb: input.memory_size.and_then(|mb| u32::try_from(mb).ok()).unwrap_or(if managed.is_some() {
+            ManagedInstances::MEMORY_MB
+        } else {
+            128
+        }),
+        ephemeral_storage_mb: EPHEMERAL_STORAGE_MB,
         architecture: architecture(input.architectures.as_deref()).unwrap_or_default(),
         environment: None,
         kms_key_arn: None,
@@ -85,9 +101,10 @@ pub fn create(
         file_systems: Vec::new(),
         image_config: ImageConfig::default(),
         snap_start_on_published_versions: false,
-        log_format: LogFormat::Text,
+        log_format: if managed.is_some() { LogFormat::json() } else { LogFormat::Text },
         log_group: format!("/aws/lambda/{name}"),
         durable: input.durable_config.as_ref().map(|config| durable(config, None)).transpose()?,
+        managed,
     };
     Changes {
         environment: input.environment.as_ref(),
@@ -102,6 +119,7 @@ pub fn create(
     }
     .apply(&mut configuration)?;
     check_snap_start(&configuration)?;
+    check_managed_logs(&configuration)?;
     Ok(configuration)
 }
 
@@ -122,8 +140,8 @@ pub fn update(
         input.handler.as_deref(),
         input.image_config.as_ref(),
     )?;
-    if input.runtime.is_some() {
-        check_runtime(input.runtime.as_deref(), rules.runtime_validation)?;
+    if let Some(runtime) = &input.runtime {
+        check_runtime(runtime, rules.runtime_validation)?;
     }
     let mut configuration = before.clone();
     if let Some(runtime) = &input.runtime {
@@ -143,6 +161,21 @@ pub fn update(
     }
     if let Some(mb) = input.memory_size.and_then(|mb| u32::try_from(mb).ok()) {
         configuration.memory_mb = mb;
+    }
+    if let Some(config) = &input.capacity_provider_config {
+        // [LocalStack]
+        if before.managed.is_none() {
+            return Err(Error::InvalidParameter(
+                "CapacityProviderConfig isn't supported for Lambda Default functions.".to_owned(),
+            ));
+        }
+        configuration.managed = Some(managed_instances(config));
+    }
+    if configuration.managed.is_some() {
+        if input.runtime.is_some() {
+            check_managed_runtime(input.runtime.as_deref())?;
+        }
+        check_no_snap_start(input.snap_start.as_ref())?;
     }
     if let Some(config) = &input.durable_config {
         let Some(before) = before.durable else {
@@ -166,7 +199,53 @@ pub fn update(
     }
     .apply(&mut configuration)?;
     check_snap_start(&configuration)?;
+    check_managed_logs(&configuration)?;
     Ok(configuration)
+}
+
+/// What is not given is as AWS has it by default, in updates as well. [LocalStack]
+fn managed_instances(config: &shapes::CapacityProviderConfig) -> ManagedInstances {
+    // The model has it that both are there.
+    let config = config.lambda_managed_instances_capacity_provider_config.clone().unwrap_or_default();
+    let max_concurrency = config.per_execution_environment_max_concurrency;
+    ManagedInstances {
+        provider: config.capacity_provider_arn.unwrap_or_default(),
+        max_concurrency: max_concurrency
+            .and_then(|count| u32::try_from(count).ok())
+            .unwrap_or(ManagedInstances::MAX_CONCURRENCY),
+        memory_per_vcpu: config
+            .execution_environment_memory_gi_b_per_v_cpu
+            .map_or(ManagedInstances::MEMORY_PER_VCPU, GibPerVcpu),
+    }
+}
+
+/// Images may bring any runtime. [LocalStack: text]
+fn check_managed_runtime(runtime: Option<&str>) -> Result<(), Error> {
+    match runtime {
+        Some(name) if !Runtime::find(name).is_some_and(Runtime::supports_managed_instances) => {
+            Err(Error::InvalidParameter(format!(
+                "Runtime Enum {name} does not support specified feature: Lambda Managed Instances"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_no_snap_start(snap_start: Option<&shapes::SnapStart>) -> Result<(), Error> {
+    match snap_start.and_then(|snap_start| snap_start.apply_on.as_deref()) {
+        Some("PublishedVersions") => Err(Error::InvalidParameter(
+            "SnapStart isn't supported for Lambda Managed Instances functions.".to_owned(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// [LocalStack: text, the same as for levels without the format that has them]
+fn check_managed_logs(configuration: &Configuration) -> Result<(), Error> {
+    if configuration.managed.is_some() && configuration.log_format == LogFormat::Text {
+        return Err(Error::InvalidParameter(LEVELS_ARE_FOR_JSON.to_owned()));
+    }
+    Ok(())
 }
 
 /// A durable configuration; what is not given stays as it was `before`. The model holds the numbers in their ranges.
@@ -246,6 +325,9 @@ impl Changes<'_> {
     }
 }
 
+const LEVELS_ARE_FOR_JSON: &str = "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from \
+                                   your request or change the LogFormat to \"JSON\" and try again.";
+
 /// [AWS: recorded] Members that were not given stay; the JSON format comes with its levels and takes them along.
 ///
 /// # Errors
@@ -271,11 +353,7 @@ fn merge_logging(logging: &shapes::LoggingConfig, configuration: &mut Configurat
             }
         }
         LogFormat::Text if logging.application_log_level.is_some() || logging.system_log_level.is_some() => {
-            return Err(Error::InvalidParameter(
-                "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your request or \
-                 change the LogFormat to \"JSON\" and try again."
-                    .to_owned(),
-            ));
+            return Err(Error::InvalidParameter(LEVELS_ARE_FOR_JSON.to_owned()));
         }
         LogFormat::Text => {}
     }
@@ -350,8 +428,7 @@ fn is_reserved(name: &str) -> bool {
     NAMES.contains(&name)
 }
 
-fn check_runtime(runtime: Option<&str>, validation: RuntimeValidation) -> Result<(), Error> {
-    let Some(name) = runtime else { return Err(missing("Runtime")) };
+fn check_runtime(name: &str, validation: RuntimeValidation) -> Result<(), Error> {
     match Runtime::find(name) {
         None => Err(Error::InvalidParameter(format!(
             "Value {name} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: {} or be a \
@@ -388,19 +465,23 @@ fn check_package(
     Err(Error::InvalidParameter(message.to_owned()))
 }
 
-/// [LocalStack: text; AWS, of images: as users report it]
+/// [LocalStack: text of runtimes; AWS, of images: as users report it; AWS: Lambda SnapStart, what else is not supported]
 fn check_snap_start(configuration: &Configuration) -> Result<(), Error> {
-    let name = configuration.runtime.as_deref().unwrap_or("ContainerImage");
-    let supported = Runtime::find(name).is_some_and(Runtime::supports_snap_start);
-    if configuration.snap_start_on_published_versions && !supported {
-        return Err(Error::InvalidParameter(format!(
-            "{name} is not supported for SnapStart enabled functions."
-        )));
+    if !configuration.snap_start_on_published_versions {
+        return Ok(());
     }
-    Ok(())
+    let name = configuration.runtime.as_deref().unwrap_or("ContainerImage");
+    let unsupported = if !Runtime::find(name).is_some_and(Runtime::supports_snap_start) {
+        name
+    } else if configuration.ephemeral_storage_mb > EPHEMERAL_STORAGE_MB {
+        "EphemeralStorage of more than 512 MB"
+    } else if !configuration.file_systems.is_empty() {
+        "FileSystemConfigs"
+    } else {
+        return Ok(());
+    };
+    Err(Error::InvalidParameter(format!("{unsupported} is not supported for SnapStart enabled functions.")))
 }
 
-/// [AWS: CreateFunction of a zip without runtime or handler]
-fn missing(member: &str) -> Error {
-    Error::InvalidParameter(format!("{member} is mandatory for functions created with deployment packages."))
-}
+/// What every function has of it.
+const EPHEMERAL_STORAGE_MB: u32 = 512;

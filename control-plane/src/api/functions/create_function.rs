@@ -3,12 +3,14 @@ use std::time::Duration;
 
 use lambdock_domain::{Error as DomainError, Function, FunctionId, PackageType, layer, tags};
 
-use super::source::{self, Source};
-use super::{choose, found, named, network, show, storage};
+use super::source;
+use super::{choose, found, limits, named, network, show, storage};
 use crate::api::resolve::{Named, Reach};
-use crate::api::versions::check_publish_to;
-use crate::api::{Caller, Context, Creation, Error, code_signing, fresh, layers, new_id, now};
-use crate::store::CreateError;
+use crate::api::versions::publish_to;
+use crate::api::{
+    Caller, Context, Creation, Error, capacity_providers, code_signing, fresh, layers, new_id, now,
+};
+use crate::invoke::LATEST;
 use crate::wire::{Violation, shapes};
 
 /// Longest bare function name. [AWS: recorded]
@@ -18,7 +20,8 @@ const NAME_LIMIT: usize = 64;
 const SYNCHRONOUS_LIMIT: Duration = Duration::from_secs(10);
 
 /// CreateFunction: checks and keeps the code, answers with a function in state Pending, prepares it afterwards. With
-/// `Publish` the answer is about version 1, which becomes Active together with `$LATEST`.
+/// `Publish` the answer is about version 1, which becomes Active together with `$LATEST`. On a capacity provider only
+/// what is published is prepared.
 ///
 /// # Errors
 /// AWS's for names, code and configuration; a conflict if the name is taken.
@@ -28,11 +31,15 @@ pub async fn create_function(
     input: shapes::CreateFunctionRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::FunctionConfiguration, Error> {
+    let violations = match &input.capacity_provider_config {
+        Some(_) => limits::on_provider(violations, input.timeout, input.memory_size),
+        None => violations,
+    };
     let named = named(caller, Reach::OwnAccount, input.function_name.as_deref(), None, violations)?;
     let id = named.id;
     check_name(&id)?;
-    check_publish_to(input.publish_to.as_deref())?;
     let mut configuration = choose::create(&input, &id.name, &context.rules.get())?;
+    let publish_to = publish_to(input.publish_to.as_deref(), &configuration)?;
     let tags: BTreeMap<String, String> = input.tags.into_iter().flatten().collect();
     tags::check(&tags, context.rules.get().limits.tags)?;
     let layers = input.layers.clone().unwrap_or_default();
@@ -50,16 +57,7 @@ pub async fn create_function(
         Some(arn) => Some(code_signing::attachable(context, caller, arn).await?),
         None => None,
     };
-    let code = input.code.unwrap_or_default();
-    let source = Source {
-        zip_file: code.zip_file,
-        s3_bucket: code.s3_bucket,
-        s3_key: code.s3_key,
-        s3_object_version: code.s3_object_version,
-        image_uri: code.image_uri,
-        source_kms_key_arn: code.source_kms_key_arn,
-    };
-    storage::check(context, &id.scope, source.zip_file.as_ref().map_or(0, |zip| zip.len() as u64)).await?;
+    let source = input.code.unwrap_or_default();
     let (package_type, architecture) = (configuration.package_type, configuration.architecture);
     let taken_in = source::take(context, &id.scope, source, package_type, architecture).await?;
 
@@ -68,25 +66,36 @@ pub async fn create_function(
     let mut function = Function::create(id.clone(), configuration, taken_in.code, tags, now(), fresh());
     let deployment = function.latest.deployment.clone();
     let published = (input.publish == Some(true))
-        .then(|| function.publish(None, None, fresh(), new_id()).version().clone());
+        .then(|| function.publish(publish_to, None, None, fresh(), new_id()).version().clone());
     // [AWS: recorded] The version that was published is shown, but without its number in the ARN.
     let subject = match &published {
         Some(published) => show::Subject::published(&id, published),
         None => show::Subject::from(&function),
     };
-    let number = subject.number;
+    let name = subject.name;
     let shown = show::configuration(subject, id.arn(), show::Detail::Full);
-    match context.store.create_function(function, published, code_signing).await {
-        Ok(()) => {}
-        Err(CreateError::Exists) => return Err(taken(&id)),
-        Err(CreateError::Store(error)) => return Err(error.into()),
-    }
+    function.created_unprepared();
+    let limits = context.rules.get().limits.clone();
+    let kept = context.store.transact(move |resources| {
+        if let Some(managed) = &function.latest.configuration.managed {
+            let provider = resources.capacity_provider(&function.id.scope, managed.provider_name())?;
+            capacity_providers::check_usable(provider, managed)?;
+        }
+        if !resources.add_function(&function, published.as_ref())? {
+            return Err(taken(&function.id));
+        }
+        if let Some(code_signing) = &code_signing {
+            resources.attach(&function.id, LATEST, code_signing)?;
+        }
+        Ok(storage::check(&limits, resources.usage(&function.id.scope)?)?)
+    });
+    kept.await?;
     drop((taken_in.lease, attached.leases));
     let prepared = context.activation.prepare(id.clone(), deployment);
     if *context.creation.get() == Creation::Synchronous {
         // Preparation goes on if the time is up; the waiters of the SDKs see how it ends.
         let _ = tokio::time::timeout(SYNCHRONOUS_LIMIT, prepared).await;
-        let qualifier = number.map(|number| number.to_string());
+        let qualifier = name.published().map(|name| name.to_string());
         let now = found(context, &Named { id: id.clone(), qualifier }).await?;
         return Ok(show::configuration(now.subject(), id.arn(), show::Detail::Full));
     }

@@ -1,4 +1,4 @@
-use lambdock_domain::{Error as DomainError, Qualifier};
+use lambdock_domain::{Configuration, Error as DomainError, Qualifier, VersionName};
 
 use super::{changed, named};
 use crate::api::resolve::{Named, Reach};
@@ -18,7 +18,6 @@ pub async fn delete_function(
 ) -> Result<shapes::DeleteFunctionResponse, Error> {
     let (name, qualifier) = (input.function_name.as_deref(), input.qualifier.as_deref());
     let named = named(caller, Reach::AnyAccount, name, qualifier, violations)?;
-    let deleted = shapes::DeleteFunctionResponse { status_code: Some(204) };
     // [AWS: recorded] A qualifier is never part of the message.
     let not_found = || Error::from(DomainError::function_not_found(&named.id.arn()));
     if named.qualifier.is_some() {
@@ -32,36 +31,52 @@ pub async fn delete_function(
                 return Err(DomainError::InvalidParameter(message.to_owned()).into());
             }
             Qualifier::Number(number) => {
-                delete_version(context, &named, number).await?;
-                return Ok(deleted);
+                return delete_version(context, &named, VersionName::Number(number)).await;
             }
-            Qualifier::LatestPublished | Qualifier::Nothing(_) => return Err(not_found()),
+            Qualifier::LatestPublished => {
+                return delete_version(context, &named, VersionName::LatestPublished).await;
+            }
+            Qualifier::Nothing(_) => return Err(not_found()),
         }
     }
     let (function, versions) = context.store.delete_function(&named.id).await?.ok_or_else(not_found)?;
-    context.events.forget(&named.id).await;
+    context.forget(&named.id).await;
     context.activation.deleted(&function, &versions).await;
-    Ok(deleted)
+    Ok(deleted(&function.latest.configuration))
+}
+
+/// On a capacity provider AWS takes its time, and says so; here it is gone as well. [LocalStack: status]
+fn deleted(configuration: &Configuration) -> shapes::DeleteFunctionResponse {
+    let status = if configuration.managed.is_some() { 202 } else { 204 };
+    shapes::DeleteFunctionResponse { status_code: Some(status) }
 }
 
 /// A version that does not exist is gone already. [AWS: recorded]
-async fn delete_version(context: &Context, named: &Named, number: u64) -> Result<(), Error> {
-    let removed = context.store.change(&named.id, move |changing| {
-        let Some(version) = changing.version(number)? else { return Ok(None) };
-        let aliases = changing.aliases("", usize::MAX, |alias| alias.references(number))?;
-        if !aliases.is_empty() {
-            let names: Vec<&str> = aliases.iter().map(|alias| alias.name.as_str()).collect();
-            // [AWS: observed]
-            let message = format!(
-                "Unable to delete version because the following aliases reference it: [{}]",
-                names.join(", ")
-            );
-            return Err(DomainError::Conflict(message).into());
-        }
-        changing.remove_version(&version)?;
-        Ok(Some(version))
-    });
-    let removed = removed.await.map_err(|error| changed(error, &named.unqualified()))?;
+async fn delete_version(
+    context: &Context,
+    named: &Named,
+    name: VersionName,
+) -> Result<shapes::DeleteFunctionResponse, Error> {
+    let (removed, response) = context
+        .store
+        .change(&named.id, move |changing| {
+            let response = deleted(&changing.function.latest.configuration);
+            let Some(version) = changing.version(name)? else { return Ok((None, response)) };
+            let aliases = changing.aliases("", usize::MAX, |alias| alias.references(name))?;
+            if !aliases.is_empty() {
+                let names: Vec<&str> = aliases.iter().map(|alias| alias.name.as_str()).collect();
+                // [AWS: observed]
+                let message = format!(
+                    "Unable to delete version because the following aliases reference it: [{}]",
+                    names.join(", ")
+                );
+                return Err(DomainError::Conflict(message).into());
+            }
+            changing.remove_version(&version)?;
+            Ok((Some(version), response))
+        })
+        .await
+        .map_err(|error| changed(error, &named.unqualified()))?;
     context.activation.versions_deleted(removed.as_slice()).await;
-    Ok(())
+    Ok(response)
 }

@@ -1,8 +1,9 @@
 use lambdock_domain::Error as DomainError;
+use lambdock_domain::alias::Target;
 
 use super::super::page::{self, Page};
 use super::show;
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::store::ListedVersion;
 use crate::wire::{Violation, shapes};
 
@@ -17,9 +18,7 @@ pub async fn list_functions(
     input: shapes::ListFunctionsRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::ListFunctionsResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let page = Page::read(input.marker.as_deref(), input.max_items)?;
     if let Some(region) = &input.master_region {
         if input.function_version.is_none() {
@@ -57,16 +56,16 @@ async fn every_version(
     marker: Option<&str>,
 ) -> Result<shapes::ListFunctionsResponse, Error> {
     let after = page.after.as_deref().map(|key| {
-        let parts = key.split_once(SEPARATOR).and_then(|(name, number)| Some((name, number.parse().ok()?)));
+        let parts = key.split_once(SEPARATOR);
+        let parts = parts.and_then(|(function, version)| Some((function, Target::listed(version)?)));
         parts.ok_or_else(|| page::invalid(marker.unwrap_or_default()))
     });
     let found = context.store.versions(&caller.scope, after.transpose()?, page.look_for()).await?;
-    let (versions, next_marker) = page.cut(found, |ListedVersion { id, number, .. }| {
-        format!("{}{SEPARATOR}{}", id.name, number.unwrap_or(0))
-    });
-    let shown = versions.iter().map(|ListedVersion { id, number, version }| {
-        let subject = show::Subject { id, number: *number, version };
-        show::configuration(subject, id.qualified_arn(&subject.name()), show::Detail::Listed)
+    let (versions, next_marker) =
+        page.cut(found, |ListedVersion { id, name, .. }| format!("{}{SEPARATOR}{name}", id.name));
+    let shown = versions.iter().map(|ListedVersion { id, name, version }| {
+        let subject = show::Subject { id, name: *name, version };
+        show::configuration(subject, id.qualified_arn(&name.to_string()), show::Detail::Listed)
     });
     Ok(shapes::ListFunctionsResponse { functions: Some(shown.collect()), next_marker })
 }

@@ -3,12 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::tz::TimeZone;
+use lambdock_domain::alias::Target;
 use lambdock_domain::code::{Digest, repository};
-use lambdock_domain::configuration::{Configuration, LogFormat};
+use lambdock_domain::configuration::{Configuration, LogFormat, ManagedInstances};
 use lambdock_domain::{Code, Function, FunctionId, LastUpdate, PublishedVersion, State, Timestamp, Version};
+use sha2::{Digest as _, Sha256};
 
-use crate::runtime_version;
 use crate::wire::shapes;
+use crate::{hex, runtime_version};
 
 /// How much of a function is shown. [AWS: list operations leave the state out]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +26,8 @@ pub enum Detail {
 pub struct Subject<'a> {
     /// Its function.
     pub id: &'a FunctionId,
-    /// `None`: `$LATEST`.
-    pub number: Option<u64>,
+    /// Which one it is.
+    pub name: Target,
     /// The version.
     pub version: &'a Version,
 }
@@ -33,18 +35,13 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// A published version.
     pub fn published(id: &'a FunctionId, published: &'a PublishedVersion) -> Self {
-        Self { id, number: Some(published.number), version: &published.version }
-    }
-
-    /// `$LATEST` or the number.
-    pub fn name(&self) -> String {
-        self.number.map_or_else(|| "$LATEST".to_owned(), |number| number.to_string())
+        Self { id, name: published.name.into(), version: &published.version }
     }
 }
 
 impl<'a> From<&'a Function> for Subject<'a> {
     fn from(function: &'a Function) -> Self {
-        Self { id: &function.id, number: None, version: &function.latest }
+        Self { id: &function.id, name: Target::Latest, version: &function.latest }
     }
 }
 
@@ -59,8 +56,8 @@ pub fn configuration<'a>(
     let mut shown = shapes::FunctionConfiguration {
         function_name: Some(subject.id.name.clone()),
         function_arn: Some(arn),
-        version: Some(subject.name()),
-        snap_start: Some(snap_start(subject)),
+        version: Some(subject.name.to_string()),
+        snap_start: snap_start(subject),
         code_size: i64::try_from(code.size()).ok(),
         code_sha256: code_sha256(code),
         revision_id: Some(revision.clone()),
@@ -142,6 +139,8 @@ fn chosen(configuration: &Configuration) -> shapes::FunctionConfiguration {
             }
         }),
         logging_config: Some(logging(configuration)),
+        config_sha256: configuration.managed.as_ref().and_then(config_sha256),
+        capacity_provider_config: configuration.managed.as_ref().map(managed_instances),
         ..Default::default()
     }
 }
@@ -151,14 +150,36 @@ fn non_empty<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
     (!items.is_empty()).then_some(items)
 }
 
-fn snap_start(subject: Subject<'_>) -> shapes::SnapStartResponse {
+fn managed_instances(managed: &ManagedInstances) -> shapes::CapacityProviderConfig {
+    shapes::CapacityProviderConfig {
+        lambda_managed_instances_capacity_provider_config: Some(
+            shapes::LambdaManagedInstancesCapacityProviderConfig {
+                capacity_provider_arn: Some(managed.provider.clone()),
+                per_execution_environment_max_concurrency: Some(managed.max_concurrency.into()),
+                execution_environment_memory_gi_b_per_v_cpu: Some(managed.memory_per_vcpu.0),
+            },
+        ),
+    }
+}
+
+/// Changes with the configuration. [LocalStack: of what] What AWS hashes is not known.
+fn config_sha256(managed: &ManagedInstances) -> Option<String> {
+    let document = serde_json::to_vec(&managed_instances(managed)).ok()?;
+    Some(hex::encode(&Sha256::digest(document)))
+}
+
+/// None on a capacity provider. [LocalStack]
+fn snap_start(subject: Subject<'_>) -> Option<shapes::SnapStartResponse> {
+    if subject.version.configuration.managed.is_some() {
+        return None;
+    }
     let applies = subject.version.configuration.snap_start_on_published_versions;
     // `$LATEST` is never optimised, only the versions published from it, once they are Active.
-    let optimised = applies && subject.number.is_some() && subject.version.state == State::Active;
-    shapes::SnapStartResponse {
+    let optimised = applies && subject.name != Target::Latest && subject.version.state == State::Active;
+    Some(shapes::SnapStartResponse {
         apply_on: Some(if applies { "PublishedVersions" } else { "None" }.to_owned()),
         optimization_status: Some(if optimised { "On" } else { "Off" }.to_owned()),
-    }
+    })
 }
 
 fn logging(configuration: &Configuration) -> shapes::LoggingConfig {
@@ -190,11 +211,7 @@ pub fn code_sha256(code: &Code) -> Option<String> {
 
 /// Base64 of the SHA-256 that names an archive.
 pub fn archive_sha256(digest: &Digest) -> Option<String> {
-    let bytes: Option<Vec<u8>> = (0..digest.0.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(digest.0.get(at..at + 2)?, 16).ok())
-        .collect();
-    Some(BASE64.encode(bytes?))
+    Some(BASE64.encode(hex::decode(&digest.0)?))
 }
 
 /// `2019-07-17T23:10:15.832+0000`. [AWS: `LastModified` of functions]

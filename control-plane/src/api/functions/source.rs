@@ -8,23 +8,7 @@ use crate::api::{Context, Error};
 use crate::code::Lease;
 use crate::executor;
 use crate::hot_reload;
-
-/// What CreateFunction's `Code` and UpdateFunctionCode have in common.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Source {
-    /// `ZipFile`, decoded.
-    pub(super) zip_file: Option<bytes::Bytes>,
-    /// `S3Bucket`.
-    pub(super) s3_bucket: Option<String>,
-    /// `S3Key`.
-    pub(super) s3_key: Option<String>,
-    /// `S3ObjectVersion`.
-    pub(super) s3_object_version: Option<String>,
-    /// `ImageUri`.
-    pub(super) image_uri: Option<String>,
-    /// `SourceKMSKeyArn`.
-    pub(super) source_kms_key_arn: Option<String>,
-}
+use crate::wire::shapes;
 
 /// Code, and what keeps its archive until a function refers to it.
 pub(super) struct Taken {
@@ -41,7 +25,7 @@ pub(super) struct Taken {
 pub(super) async fn take(
     context: &Context,
     scope: &Scope,
-    source: Source,
+    source: shapes::FunctionCode,
     package_type: PackageType,
     architecture: Architecture,
 ) -> Result<Taken, Error> {

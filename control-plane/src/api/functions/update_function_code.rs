@@ -1,9 +1,9 @@
 use lambdock_domain::{Error as DomainError, PackageType, layer};
 
-use super::source::{self, Source};
+use super::source;
 use super::{changed, choose, named, show, storage};
 use crate::api::resolve::Reach;
-use crate::api::versions::{self, check_publish_to};
+use crate::api::versions::{self, publish_to};
 use crate::api::{Caller, Context, Error, fresh, now};
 use crate::wire::{Violation, shapes};
 
@@ -20,13 +20,13 @@ pub async fn update_function_code(
     violations: Vec<Violation>,
 ) -> Result<shapes::FunctionConfiguration, Error> {
     let named = named(caller, Reach::AnyAccount, input.function_name.as_deref(), None, violations)?;
-    check_publish_to(input.publish_to.as_deref())?;
     let function = context.store.function(&named.id).await?;
     let mut function = function.ok_or_else(|| named.not_found())?;
     let package_type = function.latest.configuration.package_type;
     check_source(&input, package_type)?;
     function.check_update(input.revision_id.as_deref())?;
-    let source = Source {
+    let publish_to = publish_to(input.publish_to.as_deref(), &function.latest.configuration)?;
+    let source = shapes::FunctionCode {
         zip_file: input.zip_file,
         s3_bucket: input.s3_bucket,
         s3_key: input.s3_key,
@@ -34,8 +34,6 @@ pub async fn update_function_code(
         image_uri: input.image_uri,
         source_kms_key_arn: input.source_kms_key_arn,
     };
-    storage::check(context, &named.id.scope, source.zip_file.as_ref().map_or(0, |zip| zip.len() as u64))
-        .await?;
     let architecture = choose::architecture(input.architectures.as_deref());
     let wanted = architecture.unwrap_or(function.latest.configuration.architecture);
     let taken = source::take(context, &named.id.scope, source, package_type, wanted).await?;
@@ -52,9 +50,14 @@ pub async fn update_function_code(
         return Ok(show::configuration(&function, named.id.arn(), show::Detail::Full));
     }
     let publish = input.publish == Some(true);
+    let limits = context.rules.get().limits.clone();
     let updated = context.store.change(&named.id, move |changing| {
+        let before = changing.function.latest.code.size();
         update(&mut changing.function)?;
-        let publication = publish.then(|| versions::publish(changing, None)).transpose()?;
+        let publication = publish.then(|| versions::publish(changing, publish_to, None)).transpose()?;
+        // The function itself is written, and counted, afterwards.
+        let usage = changing.usage()?.with(before, changing.function.latest.code.size());
+        storage::check(&limits, usage)?;
         Ok((changing.function.clone(), publication))
     });
     let (function, publication) = updated.await.map_err(|error| changed(error, &named))?;
@@ -62,7 +65,11 @@ pub async fn update_function_code(
     let shown = match &publication {
         Some(publication) => {
             let subject = show::Subject::published(&named.id, publication.version());
-            show::configuration(subject, named.id.qualified_arn(&subject.name()), show::Detail::Full)
+            show::configuration(
+                subject,
+                named.id.qualified_arn(&subject.name.to_string()),
+                show::Detail::Full,
+            )
         }
         None => show::configuration(&function, named.id.arn(), show::Detail::Full),
     };

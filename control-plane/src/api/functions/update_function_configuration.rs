@@ -1,8 +1,8 @@
 use lambdock_domain::layer;
 
-use super::{changed, choose, named, network, show};
+use super::{changed, choose, limits, named, network, show};
 use crate::api::resolve::Reach;
-use crate::api::{Caller, Context, Error, fresh, layers, now};
+use crate::api::{Caller, Context, Error, capacity_providers, fresh, layers, now};
 use crate::wire::{Violation, shapes};
 
 /// UpdateFunctionConfiguration: changes `$LATEST` at once and serves it once it is prepared.
@@ -15,6 +15,7 @@ pub async fn update_function_configuration(
     input: shapes::UpdateFunctionConfigurationRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::FunctionConfiguration, Error> {
+    let violations = of_its_kind(context, caller, &input, violations).await?;
     let named = named(caller, Reach::OwnAccount, input.function_name.as_deref(), None, violations)?;
     if input.vpc_config.is_some() || input.layers.is_some() {
         let function = context.store.function(&named.id).await?.ok_or_else(|| named.not_found())?;
@@ -33,15 +34,21 @@ pub async fn update_function_configuration(
         None => (None, Vec::new()),
     };
     let rules = context.rules.get();
-    let (function, ()) = context
+    let function = context
         .store
-        .change_function(&named.id, move |function| {
+        .change(&named.id, move |changing| {
+            let function = &changing.function;
             let mut configuration = choose::update(&input, &function.latest.configuration, &rules)?;
+            if let (Some(_), Some(managed)) = (&input.capacity_provider_config, &configuration.managed) {
+                let provider = changing.capacity_provider(managed.provider_name())?;
+                capacity_providers::check_usable(provider, managed)?;
+            }
             configuration.vpc = vpc.or(configuration.vpc);
             configuration.layers = layers.unwrap_or(configuration.layers);
             let code = function.latest.code.clone();
             layer::check_size(code.unzipped(), &configuration.layers, rules.limits.code_size_unzipped)?;
-            function.update(configuration, code, input.revision_id.as_deref(), now(), fresh())
+            changing.function.update(configuration, code, input.revision_id.as_deref(), now(), fresh())?;
+            Ok(changing.function.clone())
         })
         .await
         .map_err(|error| changed(error, &named))?;
@@ -49,4 +56,22 @@ pub async fn update_function_configuration(
     let shown = show::configuration(&function, named.id.arn(), show::Detail::Full);
     context.activation.prepare(function.id, function.latest.deployment);
     Ok(shown)
+}
+
+/// What is wrong with the request for a function of this kind: on a capacity provider it may have more.
+async fn of_its_kind(
+    context: &Context,
+    caller: &Caller,
+    input: &shapes::UpdateFunctionConfigurationRequest,
+    violations: Vec<Violation>,
+) -> Result<Vec<Violation>, Error> {
+    if !limits::may_be_allowed(&violations) {
+        return Ok(violations);
+    }
+    let named = named(caller, Reach::OwnAccount, input.function_name.as_deref(), None, Vec::new())?;
+    let function = context.store.function(&named.id).await?;
+    Ok(match function.and_then(|function| function.latest.configuration.managed) {
+        Some(_) => limits::on_provider(violations, input.timeout, input.memory_size),
+        None => violations,
+    })
 }

@@ -7,7 +7,7 @@ use lambdock_domain::Error as DomainError;
 
 use super::durable;
 use crate::api::resolve::{Named, Reach, resolve};
-use crate::api::{Caller, Context, Error, now};
+use crate::api::{Caller, Context, Error, now, valid};
 use crate::durable::UNQUALIFIED;
 use crate::events::Event;
 use crate::invoke::{self as run, LATEST, LogType, Outcome};
@@ -24,8 +24,10 @@ pub struct Invocation {
     pub trace_id: Option<String>,
 }
 
-/// What a function gets that is invoked without a payload. (LocalStack)
-pub(super) const EMPTY_EVENT: &[u8] = b"{}";
+/// The event of an invocation with this payload: an empty one is an empty object. (LocalStack)
+pub(super) fn or_empty(payload: Bytes) -> Bytes {
+    if payload.is_empty() { Bytes::from_static(b"{}") } else { payload }
+}
 
 /// Invoke.
 ///
@@ -39,11 +41,9 @@ pub async fn invoke(
 ) -> Result<shapes::InvocationResponse, Error> {
     let Invocation { input, payload, trace_id } = invocation;
     let (name, qualifier) = (input.function_name.as_deref().unwrap_or_default(), input.qualifier.as_deref());
-    let named = resolve(&caller.scope, Reach::AnyAccount, name, qualifier, || {
-        if violations.is_empty() { Ok(()) } else { Err(Error::Validation(violations)) }
-    })?;
+    let named = resolve(&caller.scope, Reach::AnyAccount, name, qualifier, || valid(violations))?;
     let deployment = serving(context, &named).await?;
-    let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
+    let payload = or_empty(payload);
     if let Some(config) = deployment.durable {
         let invocation = Invocation { input, payload, trace_id };
         return durable::invoke(context, &named, &deployment, config, invocation).await;
@@ -55,18 +55,15 @@ pub async fn invoke(
         )
         .into());
     }
-    match input.invocation_type.as_deref() {
-        Some("DryRun") => {
-            check(&payload, context.rules.get().limits.request_payload, "RequestResponse")?;
-            return Ok(shapes::InvocationResponse { status_code: Some(204), ..Default::default() });
-        }
-        Some("Event") => {
-            accept(context, caller, &named, &deployment, trace_id.as_deref(), payload).await?;
-            return Ok(shapes::InvocationResponse { status_code: Some(202), ..Default::default() });
-        }
-        _ => {}
+    if input.invocation_type.as_deref() == Some("Event") {
+        check(&payload, context.rules.get().limits.event_payload, "Event")?;
+        accept(context, caller, &named, &deployment, trace_id.as_deref(), payload).await?;
+        return Ok(shapes::InvocationResponse { status_code: Some(202), ..Default::default() });
     }
-    check(&payload, context.rules.get().limits.request_payload, "RequestResponse")?;
+    let payload = checked(context, payload)?;
+    if input.invocation_type.as_deref() == Some("DryRun") {
+        return Ok(shapes::InvocationResponse { status_code: Some(204), ..Default::default() });
+    }
     let log_type = log_type(input.log_type.as_deref());
     let request = run::Request {
         function: named.id.clone(),
@@ -94,7 +91,7 @@ pub async fn invoke(
     })
 }
 
-/// Takes an event: when this returns, it is not lost.
+/// Takes an event that was checked: when this returns, it is not lost.
 pub(super) async fn accept(
     context: &Context,
     caller: &Caller,
@@ -103,7 +100,6 @@ pub(super) async fn accept(
     trace_id: Option<&str>,
     payload: Bytes,
 ) -> Result<(), Error> {
-    check(&payload, context.rules.get().limits.event_payload, "Event")?;
     let event = Event {
         request_id: caller.request_id.clone(),
         function: named.id.clone(),
@@ -121,13 +117,13 @@ pub(super) async fn accept(
 /// # Errors
 /// It is missing, or its state does not allow invocations.
 pub(super) async fn serving(context: &Context, named: &Named) -> Result<Arc<Deployment>, Error> {
-    let qualifier = named.qualifier.as_deref().unwrap_or(LATEST);
-    match context.invoker.find(&named.id, qualifier).await {
+    match context.invoker.find(&named.id, named.qualifier.as_deref()).await {
         Ok(deployment) if deployment.durable.is_some() && named.qualifier.is_none() => {
             Err(DomainError::InvalidParameter(UNQUALIFIED.to_owned()).into())
         }
         Ok(deployment) => Ok(deployment),
         Err(run::Error::Missing) => {
+            let qualifier = named.qualifier.as_deref().unwrap_or(LATEST);
             Err(DomainError::function_not_found(&named.id.qualified_arn(qualifier)).into())
         }
         Err(run::Error::Refused(error)) => Err(error.into()),
@@ -142,7 +138,7 @@ pub(super) fn log_type(given: Option<&str>) -> LogType {
 
 /// The event of a synchronous invocation with this payload.
 pub(super) fn checked(context: &Context, payload: Bytes) -> Result<Bytes, Error> {
-    let payload = if payload.is_empty() { Bytes::from_static(EMPTY_EVENT) } else { payload };
+    let payload = or_empty(payload);
     check(&payload, context.rules.get().limits.request_payload, "RequestResponse")?;
     Ok(payload)
 }
@@ -158,6 +154,7 @@ pub(super) fn within_limit(event: &[u8], limit: u64, invocation_type: &str) -> R
     Ok(())
 }
 
+/// Refuses an event that is too large, or not JSON.
 pub(super) fn check(event: &[u8], limit: u64, invocation_type: &str) -> Result<(), Error> {
     within_limit(event, limit, invocation_type)?;
     let refused = |malformed| {

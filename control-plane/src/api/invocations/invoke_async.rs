@@ -1,9 +1,7 @@
-use bytes::Bytes;
-
 use super::durable;
-use super::invoke::{EMPTY_EVENT, accept, check, serving};
+use super::invoke::{accept, check, or_empty, serving};
 use crate::api::resolve::{Reach, resolve};
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// InvokeAsync, which Invoke with the type `Event` has replaced. `payload`: the event, as it came.
@@ -18,14 +16,11 @@ pub async fn invoke_async(
     violations: Vec<Violation>,
 ) -> Result<shapes::InvokeAsyncResponse, Error> {
     let name = input.function_name.as_deref().unwrap_or_default();
-    let named = resolve(&caller.scope, Reach::AnyAccount, name, None, || {
-        if violations.is_empty() { Ok(()) } else { Err(Error::Validation(violations)) }
-    })?;
+    let named = resolve(&caller.scope, Reach::AnyAccount, name, None, || valid(violations))?;
     let deployment = serving(context, &named).await?;
-    let payload = input.invoke_args.filter(|payload| !payload.is_empty());
-    let payload = payload.unwrap_or_else(|| Bytes::from_static(EMPTY_EVENT));
+    let payload = or_empty(input.invoke_args.unwrap_or_default());
+    check(&payload, context.rules.get().limits.invoke_async_payload, "Event")?;
     if let Some(config) = deployment.durable {
-        check(&payload, context.rules.get().limits.event_payload, "Event")?;
         durable::begin(context, &named, &deployment, (config, None), payload, trace_id.as_deref()).await?;
         return Ok(shapes::InvokeAsyncResponse { status: Some(202) });
     }

@@ -3,7 +3,7 @@ use lambdock_domain::Error as DomainError;
 
 use super::invoke::{checked, client_context, failure, log_type, serving};
 use crate::api::resolve::{Reach, resolve};
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::invoke::{self as run, Streamed};
 use crate::wire::{Violation, shapes};
 
@@ -37,9 +37,7 @@ pub async fn invoke_with_response_stream(
 ) -> Result<StreamingResponse, Error> {
     let StreamingInvocation { input, payload, trace_id } = invocation;
     let (name, qualifier) = (input.function_name.as_deref().unwrap_or_default(), input.qualifier.as_deref());
-    let named = resolve(&caller.scope, Reach::AnyAccount, name, qualifier, || {
-        if violations.is_empty() { Ok(()) } else { Err(Error::Validation(violations)) }
-    })?;
+    let named = resolve(&caller.scope, Reach::AnyAccount, name, qualifier, || valid(violations))?;
     let deployment = serving(context, &named).await?;
     let payload = checked(context, payload)?;
     if deployment.durable.is_some() {

@@ -1,8 +1,8 @@
-use lambdock_domain::policy::{Permission, Policy, SIZE_LIMIT};
+use lambdock_domain::policy::Permission;
 use lambdock_domain::{Error as DomainError, LayerId};
 
 use super::find;
-use crate::api::{Caller, Context, Error, new_id};
+use crate::api::{Caller, Context, Error, permissions, valid};
 use crate::wire::{Violation, shapes};
 
 /// AddLayerVersionPermission: one statement more in the policy of a layer version.
@@ -15,9 +15,7 @@ pub async fn add_layer_version_permission(
     input: shapes::AddLayerVersionPermissionRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::AddLayerVersionPermissionResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let number = find::number(input.version_number)?;
     let scope = caller.scope.clone();
     let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &scope);
@@ -39,11 +37,7 @@ pub async fn add_layer_version_permission(
             if given.is_some_and(|given| before.as_ref().is_none_or(|policy| policy.revision != given)) {
                 return Err(DomainError::LayerPolicyRevisionMismatch.into());
             }
-            let policy = Policy::with(before, statement, new_id())?;
-            let size = serde_json::to_string(&policy.document()).map_err(crate::store::Error::from)?.len();
-            if size > SIZE_LIMIT {
-                return Err(DomainError::PolicyTooLong(size).into());
-            }
+            let policy = permissions::extended(before, statement)?;
             let revision = policy.revision.clone();
             version.policy = Some(policy);
             resources.put_layer_version(&version)?;

@@ -1,7 +1,7 @@
 use lambdock_domain::{Error as DomainError, LayerId};
 
 use super::find;
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// DeleteLayerVersion. Functions that use the version keep it; deleting what is not there is no error. [AWS: recorded]
@@ -14,9 +14,7 @@ pub async fn delete_layer_version(
     input: shapes::DeleteLayerVersionRequest,
     violations: Vec<Violation>,
 ) -> Result<(), Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let number = find::number(input.version_number)?;
     let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &caller.scope);
     if layer.scope.account != caller.scope.account {

@@ -1,7 +1,7 @@
 use lambdock_domain::LayerId;
 
 use super::{find, show};
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// GetLayerVersion.
@@ -14,9 +14,7 @@ pub async fn get_layer_version(
     input: shapes::GetLayerVersionRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::GetLayerVersionResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let number = find::number(input.version_number)?;
     let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &caller.scope);
     let version = find::visible(context, caller, layer, number).await?;

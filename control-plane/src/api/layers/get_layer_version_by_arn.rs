@@ -2,7 +2,7 @@ use lambdock_domain::Error as DomainError;
 use lambdock_domain::layer::parse_version_arn;
 
 use super::{find, show};
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// GetLayerVersionByArn.
@@ -15,9 +15,7 @@ pub async fn get_layer_version_by_arn(
     input: shapes::GetLayerVersionByArnRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::GetLayerVersionResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let parsed = parse_version_arn(&input.arn.unwrap_or_default());
     let (layer, number) = parsed.ok_or_else(DomainError::resource_not_found)?;
     let version = find::visible(context, caller, layer, number).await?;

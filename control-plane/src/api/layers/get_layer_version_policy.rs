@@ -1,7 +1,7 @@
 use lambdock_domain::LayerId;
 
 use super::find;
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// GetLayerVersionPolicy: who else may use a layer version, as JSON in a string.
@@ -14,9 +14,7 @@ pub async fn get_layer_version_policy(
     input: shapes::GetLayerVersionPolicyRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::GetLayerVersionPolicyResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let number = find::number(input.version_number)?;
     let scope = caller.scope.clone();
     let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &scope);

@@ -2,7 +2,7 @@ use lambdock_domain::{LayerId, LayerVersion};
 
 use super::show;
 use crate::api::page::Page;
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// ListLayerVersions: the newest first, those that suit a runtime or an architecture, or all. A layer that is not there
@@ -16,9 +16,7 @@ pub async fn list_layer_versions(
     input: shapes::ListLayerVersionsRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::ListLayerVersionsResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let page = Page::read(input.marker.as_deref(), input.max_items)?;
     let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &caller.scope);
     let versions =

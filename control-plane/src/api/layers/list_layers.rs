@@ -2,7 +2,7 @@ use lambdock_domain::LayerVersion;
 
 use super::show;
 use crate::api::page::Page;
-use crate::api::{Caller, Context, Error};
+use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
 
 /// ListLayers: each layer with its newest version, or its newest that suits a runtime or an architecture. A layer
@@ -16,21 +16,19 @@ pub async fn list_layers(
     input: shapes::ListLayersRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::ListLayersResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let page = Page::read(input.marker.as_deref(), input.max_items)?;
     let scope = caller.scope.clone();
-    let versions = context.store.transact(move |resources| Ok::<_, Error>(resources.layers(&scope)?)).await?;
-    let (runtime, architecture) = (input.compatible_runtime, input.compatible_architecture);
-    let mut newest: Vec<LayerVersion> = Vec::new();
-    for version in versions {
-        let is_first = newest.last().is_none_or(|before| before.layer != version.layer);
-        if is_first && version.suits(runtime.as_deref(), architecture.as_deref()) {
-            newest.push(version);
-        }
-    }
-    let (layers, next_marker) = page.part(newest, |version| version.layer.name.clone());
+    let (after, limit) = (page.after.clone().unwrap_or_default(), page.look_for());
+    let newest = context
+        .store
+        .transact(move |resources| {
+            let (runtime, architecture) = (&input.compatible_runtime, &input.compatible_architecture);
+            let wanted = |version: &LayerVersion| version.suits(runtime.as_deref(), architecture.as_deref());
+            Ok::<_, Error>(resources.layers(&scope, &after, limit, wanted)?)
+        })
+        .await?;
+    let (layers, next_marker) = page.cut(newest, |version| version.layer.name.clone());
     let shown = layers.iter().map(|version| shapes::LayersListItem {
         layer_name: Some(version.layer.name.clone()),
         layer_arn: Some(version.layer.arn()),

@@ -3,7 +3,7 @@ use lambdock_domain::{Error as DomainError, LayerId, LayerVersion};
 use super::show;
 use crate::api::archive::{self, Object};
 use crate::api::functions::storage;
-use crate::api::{Caller, Context, Error, now};
+use crate::api::{Caller, Context, Error, now, valid};
 use crate::wire::{Violation, shapes};
 
 /// PublishLayerVersion: the next version of a layer, which exists from its first on.
@@ -16,19 +16,14 @@ pub async fn publish_layer_version(
     input: shapes::PublishLayerVersionRequest,
     violations: Vec<Violation>,
 ) -> Result<shapes::PublishLayerVersionResponse, Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &caller.scope);
     if layer.scope != caller.scope {
         return Err(DomainError::ForeignAccount.into());
     }
     let content = input.content.unwrap_or_default();
     let kept = match (content.zip_file, content.s3_bucket, content.s3_key) {
-        (Some(zip), _, _) => {
-            storage::check(context, &layer.scope, zip.len() as u64).await?;
-            archive::keep(context, zip).await?
-        }
+        (Some(zip), _, _) => archive::keep(context, zip).await?,
         (None, Some(bucket), Some(key)) => {
             let object = Object { bucket, key, version: content.s3_object_version };
             archive::fetch(context, &layer.scope, &object).await?
@@ -49,11 +44,13 @@ pub async fn publish_layer_version(
         license: input.license_info,
         policy: None,
     };
+    let limits = context.rules.get().limits.clone();
     let version = context
         .store
         .transact(move |resources| {
             version.number = resources.next_layer_number(&version.layer)?;
             resources.put_layer_version(&version)?;
+            storage::check(&limits, resources.usage(&version.layer.scope)?)?;
             Ok::<_, Error>(version)
         })
         .await?;

@@ -1,7 +1,7 @@
 use lambdock_domain::{Error as DomainError, LayerId};
 
 use super::find;
-use crate::api::{Caller, Context, Error, new_id};
+use crate::api::{Caller, Context, Error, new_id, valid};
 use crate::wire::{Violation, shapes};
 
 /// RemoveLayerVersionPermission: one statement less. The policy goes with the last one.
@@ -14,9 +14,7 @@ pub async fn remove_layer_version_permission(
     input: shapes::RemoveLayerVersionPermissionRequest,
     violations: Vec<Violation>,
 ) -> Result<(), Error> {
-    if !violations.is_empty() {
-        return Err(Error::Validation(violations));
-    }
+    valid(violations)?;
     let number = find::number(input.version_number)?;
     let scope = caller.scope.clone();
     let layer = LayerId::read(&input.layer_name.unwrap_or_default(), &scope);

@@ -1,9 +1,9 @@
-use lambdock_domain::policy::{Permission, Policy, SIZE_LIMIT};
+use lambdock_domain::policy::{Permission, Policy};
 use lambdock_domain::{Error as DomainError, Qualifier};
 
 use crate::api::functions::named;
 use crate::api::resolve::Reach;
-use crate::api::{Caller, Context, Error, new_id, qualified};
+use crate::api::{Caller, Context, Error, permissions, qualified};
 use crate::wire::{Violation, shapes};
 
 /// AddPermission: one statement more in the policy of a function, a version or an alias.
@@ -47,11 +47,7 @@ pub async fn add_permission(
             if given.is_some_and(|given| given != *revision) {
                 return Err(DomainError::PolicyRevisionMismatch.into());
             }
-            let policy = Policy::with(before, statement, new_id())?;
-            let size = serde_json::to_string(&policy.document()).map_err(crate::store::Error::from)?.len();
-            if size > SIZE_LIMIT {
-                return Err(DomainError::PolicyTooLong(size).into());
-            }
+            let policy = permissions::extended(before, statement)?;
             resources.attach(&named.id, qualified::key(&named), &policy)?;
             Ok::<_, Error>(text)
         })

@@ -1,7 +1,7 @@
 //! A version is provisioned once: by itself or by one alias.
 
 use lambdock_domain::concurrency::Provisioned;
-use lambdock_domain::{Error as DomainError, Qualifier};
+use lambdock_domain::{Error as DomainError, Qualifier, VersionName};
 
 use crate::api::Error;
 use crate::api::resolve::Named;
@@ -18,9 +18,10 @@ pub(super) fn check(resources: &Resources<'_>, named: &Named, number: u64) -> Re
         }
         let same = match Qualifier::parse(&other.qualifier) {
             Qualifier::Number(other) => other == number,
-            Qualifier::Alias(alias) => {
-                resources.view(&named.id).alias(&alias)?.is_some_and(|alias| alias.references(number))
-            }
+            Qualifier::Alias(alias) => resources
+                .view(&named.id)
+                .alias(&alias)?
+                .is_some_and(|alias| alias.references(VersionName::Number(number))),
             Qualifier::Latest | Qualifier::LatestPublished | Qualifier::Nothing(_) => false,
         };
         if same {

@@ -1,7 +1,8 @@
 use lambdock_domain::Error as DomainError;
 use lambdock_domain::concurrency::Provisioned;
 
-use super::{show, target};
+use super::show::Standing;
+use super::target;
 use crate::api::functions::named;
 use crate::api::resolve::Reach;
 use crate::api::{Caller, Context, Error, qualified};
@@ -19,14 +20,14 @@ pub async fn get_provisioned_concurrency_config(
 ) -> Result<shapes::GetProvisionedConcurrencyConfigResponse, Error> {
     let (name, qualifier) = (input.function_name.as_deref(), input.qualifier.as_deref());
     let named = named(caller, Reach::AnyAccount, name, qualifier, violations)?;
-    let (config, deployment) = context
+    let standing = context
         .store
         .transact(move |resources| {
             let version = target::version(resources, &named, target::NOT_PUBLISHED)?;
             let config = resources.attached::<Provisioned>(&named.id, qualified::key(&named))?;
             let config = config.ok_or(DomainError::ProvisionedConcurrencyConfigNotFound)?;
-            Ok::<_, Error>((config, version.deployment))
+            Ok::<_, Error>(Standing::of(&resources.view(&named.id), config, version.deployment)?)
         })
         .await?;
-    Ok(show::config(context, &deployment, &config))
+    Ok(standing.look(context).into())
 }

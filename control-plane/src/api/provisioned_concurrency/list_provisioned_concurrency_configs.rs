@@ -1,6 +1,7 @@
 use lambdock_domain::concurrency::Provisioned;
 
-use super::{show, target};
+use super::show::Standing;
+use super::target;
 use crate::api::functions::named;
 use crate::api::page::Page;
 use crate::api::resolve::{Named, Reach};
@@ -19,7 +20,7 @@ pub async fn list_provisioned_concurrency_configs(
 ) -> Result<shapes::ListProvisionedConcurrencyConfigsResponse, Error> {
     let named = named(caller, Reach::AnyAccount, input.function_name.as_deref(), None, violations)?;
     let page = Page::read(input.marker.as_deref(), input.max_items)?;
-    let configs = context
+    let (function, configs) = context
         .store
         .transact(move |resources| {
             let function = qualified::function(resources, &named)?;
@@ -27,23 +28,16 @@ pub async fn list_provisioned_concurrency_configs(
             for config in resources.attached_to::<Provisioned>(&function.id)? {
                 let target = Named { id: function.id.clone(), qualifier: Some(config.qualifier.clone()) };
                 let version = target::version(resources, &target, target::NOT_PUBLISHED)?;
-                configs.push((config, version.deployment));
+                let view = resources.view(&function.id);
+                configs.push((config.qualifier, Standing::of(&view, config.value, version.deployment)?));
             }
-            Ok::<_, Error>(configs)
+            Ok::<_, Error>((function.id, configs))
         })
         .await?;
-    let (configs, next_marker) = page.part(configs, |(config, _)| config.qualifier.clone());
-    let shown = configs.into_iter().map(|(config, deployment)| {
-        let shown = show::config(context, &deployment, &config.value);
-        shapes::ProvisionedConcurrencyConfigListItem {
-            function_arn: Some(config.function.qualified_arn(&config.qualifier)),
-            requested_provisioned_concurrent_executions: shown.requested_provisioned_concurrent_executions,
-            available_provisioned_concurrent_executions: shown.available_provisioned_concurrent_executions,
-            allocated_provisioned_concurrent_executions: shown.allocated_provisioned_concurrent_executions,
-            status: shown.status,
-            status_reason: shown.status_reason,
-            last_modified: shown.last_modified,
-        }
+    let (configs, next_marker) = page.part(configs, |(qualifier, _)| qualifier.clone());
+    let shown = configs.into_iter().map(|(qualifier, standing)| {
+        let function_arn = Some(function.qualified_arn(&qualifier));
+        shapes::ProvisionedConcurrencyConfigListItem { function_arn, ..standing.look(context).into() }
     });
     Ok(shapes::ListProvisionedConcurrencyConfigsResponse {
         provisioned_concurrency_configs: Some(shown.collect()),

@@ -1,7 +1,8 @@
-use lambdock_domain::Timestamp;
 use lambdock_domain::concurrency::Provisioned;
+use lambdock_domain::{Error as DomainError, Timestamp};
 
-use super::{conflict, show, target};
+use super::show::Standing;
+use super::{conflict, target};
 use crate::api::concurrency::budget;
 use crate::api::functions::named;
 use crate::api::resolve::Reach;
@@ -24,10 +25,13 @@ pub async fn put_provisioned_concurrency_config(
     let asked = input.provisioned_concurrent_executions.unwrap_or_default();
     // More than an account can have is refused below for what it is.
     let requested = u32::try_from(asked).unwrap_or(u32::MAX);
-    let (config, deployment) = context
+    let standing = context
         .store
         .transact(move |resources| {
             let version = target::version(resources, &named, target::CANNOT_BE_APPLIED)?;
+            if version.snap_start {
+                return Err(DomainError::InvalidParameter(NOT_WITH_SNAP_START.to_owned()).into());
+            }
             conflict::check(resources, &named, version.number)?;
             let key = qualified::key(&named);
             let before = resources.attached::<Provisioned>(&named.id, key)?;
@@ -35,18 +39,13 @@ pub async fn put_provisioned_concurrency_config(
             budget(resources, &named.id.scope, &limits)?.check_provisioned(&named.id, requested)?;
             // An order is told from the one before by its time.
             let earliest = before.map_or(Timestamp(0), |before| Timestamp(before.last_modified.0 + 1));
-            let config = Provisioned { requested, last_modified: now().max(earliest) };
+            let config = Provisioned::new(requested, now().max(earliest));
             resources.attach(&named.id, key, &config)?;
-            Ok::<_, Error>((config, version.deployment))
+            Ok::<_, Error>(Standing { config, deployment: version.deployment, before: None })
         })
         .await?;
-    let shown = show::config(context, &deployment, &config);
-    Ok(shapes::PutProvisionedConcurrencyConfigResponse {
-        requested_provisioned_concurrent_executions: shown.requested_provisioned_concurrent_executions,
-        available_provisioned_concurrent_executions: shown.available_provisioned_concurrent_executions,
-        allocated_provisioned_concurrent_executions: shown.allocated_provisioned_concurrent_executions,
-        status: shown.status,
-        status_reason: shown.status_reason,
-        last_modified: shown.last_modified,
-    })
+    Ok(standing.look(context).into())
 }
+
+/// [AWS: Lambda SnapStart, that it is refused; the words are ours]
+const NOT_WITH_SNAP_START: &str = "Provisioned Concurrency is not supported for SnapStart enabled functions.";

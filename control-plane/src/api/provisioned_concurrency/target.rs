@@ -1,8 +1,8 @@
 //! Versions that can be provisioned.
 
-use lambdock_domain::Error as DomainError;
 use lambdock_domain::alias::Target;
 use lambdock_domain::function::DeploymentId;
+use lambdock_domain::{Error as DomainError, VersionName};
 
 use crate::api::resolve::Named;
 use crate::api::{Error, qualified};
@@ -12,6 +12,7 @@ use crate::store::Resources;
 pub(super) struct Version {
     pub(super) number: u64,
     pub(super) deployment: DeploymentId,
+    pub(super) snap_start: bool,
 }
 
 /// The published version that `named` names. `unpublished`: what is said of `$LATEST`.
@@ -24,11 +25,12 @@ pub(super) fn version(resources: &Resources<'_>, named: &Named, unpublished: &st
         return Err(unpublished().into());
     }
     match qualified::found(resources, named)?.runs {
-        Target::Latest => Err(unpublished().into()),
+        Target::Latest | Target::LatestPublished => Err(unpublished().into()),
         Target::Number(number) => {
-            let version = resources.view(&named.id).version(number)?;
+            let version = resources.view(&named.id).version(VersionName::Number(number))?;
             let version = version.ok_or_else(|| qualified::missing(named))?;
-            Ok(Version { number, deployment: version.version.deployment })
+            let snap_start = version.version.configuration.snap_start_on_published_versions;
+            Ok(Version { number, deployment: version.version.deployment, snap_start })
         }
     }
 }

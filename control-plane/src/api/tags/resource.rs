@@ -9,7 +9,7 @@ use lambdock_domain::{Error as DomainError, EventSourceMapping, FunctionId, Last
 use crate::api::capacity_providers::found;
 use crate::api::functions::named;
 use crate::api::resolve::Reach;
-use crate::api::{Caller, Context, Error, new_id};
+use crate::api::{Caller, Context, Error, new_id, valid};
 use crate::store::{ChangeError, Resources};
 use crate::wire::Violation;
 
@@ -28,7 +28,7 @@ pub(super) enum Resource {
         scope: Scope,
         arn: String,
     },
-    /// Of a kind that nothing is of yet.
+    /// A layer: the pattern has them, but nothing can be tagged there.
     Unknown(DomainError),
 }
 
@@ -42,13 +42,11 @@ impl Resource {
         arn: Option<&str>,
         violations: Vec<Violation>,
     ) -> Result<Self, Error> {
-        if !violations.is_empty() {
-            return Err(Error::Validation(violations));
-        }
+        valid(violations)?;
         let arn = arn.unwrap_or_default();
         match arn.split(':').nth(5) {
             Some("function") => {
-                let named = named(caller, Reach::AnyAccount, Some(arn), None, violations)?;
+                let named = named(caller, Reach::AnyAccount, Some(arn), None, Vec::new())?;
                 if named.qualifier.is_some() {
                     let message = "Tags on function aliases and versions are not supported. Please specify a function ARN.";
                     return Err(DomainError::InvalidParameter(message.to_owned()).into());

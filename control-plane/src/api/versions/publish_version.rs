@@ -1,12 +1,12 @@
-use lambdock_domain::{Code, Error as DomainError, Publication, State};
+use lambdock_domain::{Code, Error as DomainError, Publication};
 
-use super::{check_publish_to, publish};
+use super::{publish, publish_to};
 use crate::api::functions::{changed, named, show, storage};
 use crate::api::resolve::Reach;
 use crate::api::{Caller, Context, Error};
 use crate::wire::{Violation, shapes};
 
-/// PublishVersion: freezes `$LATEST` under the next number; without an update since the last version it shows that
+/// PublishVersion: freezes `$LATEST` under the next number, or as `$LATEST.PUBLISHED`; without an update since the last version it shows that
 /// one again, as it is.
 ///
 /// # Errors
@@ -18,24 +18,26 @@ pub async fn publish_version(
     violations: Vec<Violation>,
 ) -> Result<shapes::FunctionConfiguration, Error> {
     let named = named(caller, Reach::AnyAccount, input.function_name.as_deref(), None, violations)?;
-    check_publish_to(input.publish_to.as_deref())?;
     let limits = context.rules.get().limits.clone();
     let published = context.store.change(&named.id, move |changing| {
         changing.function.check_update(input.revision_id.as_deref())?;
         if let Some(expected) = &input.code_sha256 {
             check_code(expected, &changing.function.latest.code)?;
         }
-        let publication = publish(changing, input.description)?;
+        let to = publish_to(input.publish_to.as_deref(), &changing.function.latest.configuration)?;
+        let publication = publish(changing, to, input.description)?;
         if let Publication::New(_) = publication {
-            storage::within(&limits, changing.usage()?, 0)?;
+            storage::check(&limits, changing.usage()?)?;
         }
         Ok(publication)
     });
     let publication = published.await.map_err(|error| changed(error, &named.unqualified()))?;
     let version = publication.version();
-    let arn = named.id.qualified_arn(&version.number.to_string());
+    let arn = named.id.qualified_arn(&version.name.to_string());
     let shown = show::configuration(show::Subject::published(&named.id, version), arn, show::Detail::Full);
-    if let (Publication::New(version), State::Pending(_)) = (&publication, &version.version.state) {
+    if let Publication::New(version) = &publication
+        && version.needs_preparation()
+    {
         context.activation.prepare(named.id, version.version.deployment.clone());
     }
     Ok(shown)

@@ -21,13 +21,14 @@ fn name(at: usize) -> String {
 }
 
 async fn add(store: &Store, name: &str) {
-    store.create_function(function(name, name), None, None).await.unwrap();
+    assert!(super::add(store, function(name, name), None).await.unwrap());
     let changing = id(name);
     let changed = store.change(&changing, |changing| {
         for number in 0..3 {
             let fresh = fresh(&format!("{}-{number}", changing.function.id.name));
             changing.function.latest.deployment = fresh.deployment.clone();
-            let published = changing.function.publish(None, None, fresh, "r".into()).version().clone();
+            let published =
+                changing.function.publish(PublishTo::Number, None, None, fresh, "r".into()).version().clone();
             changing.put_version(&published)?;
         }
         let (live, target) = ("live".to_owned(), Target::Number(1));
@@ -82,7 +83,12 @@ async fn a_function_is_found_as_fast_among_many() {
     check("read", |store| async move {
         let one = id("f-0010");
         let found = store.read::<_, Error, _>(&one, |view| {
-            Ok((view.function()?, view.version(2)?, view.alias("live")?, view.versions(1, 10)?))
+            Ok((
+                view.function()?,
+                view.version(VersionName::Number(2))?,
+                view.alias("live")?,
+                view.versions(Some(VersionName::Number(1)), 10)?,
+            ))
         });
         assert!(found.await.unwrap().0.is_some());
         let reserved = store.transact::<_, Error>(move |resources| {
@@ -102,7 +108,7 @@ async fn a_page_is_listed_as_fast_among_many() {
     })
     .await;
     check("page of versions", |store| async move {
-        let page = store.versions(&scope(), Some(("f-0004", 1)), 10).await.unwrap();
+        let page = store.versions(&scope(), Some(("f-0004", Target::Number(1))), 10).await.unwrap();
         assert_eq!(page.len(), 10);
     })
     .await;
@@ -123,7 +129,7 @@ async fn a_function_is_added_changed_and_removed_as_fast_among_many() {
     check("remove a version and an alias", |store| async move {
         let one = id("f-0004");
         let removed = store.change(&one, |changing| {
-            let version = changing.version(2)?.unwrap();
+            let version = changing.version(VersionName::Number(2))?.unwrap();
             changing.remove_version(&version)?;
             Ok(changing.remove_alias("live")?)
         });

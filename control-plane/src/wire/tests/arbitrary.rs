@@ -58,7 +58,7 @@ fn every_recorded_shape_stands_in_for_one_of_the_model() {
             }
         });
     }
-    assert_eq!(replaced.len(), 16, "{replaced:?}");
+    assert_eq!(replaced.len(), 17, "{replaced:?}");
 }
 
 fn decode_as_some(labels: &wire::Labels, query: &str, body: Bytes) {
