@@ -58,7 +58,7 @@ use api::{About, Api, Footing, Traffic};
 use config::Config;
 use credentials::Credentials;
 use driver::{Driver, Ending, Runtime};
-use lifecycle::{Machine, Reload, Settings};
+use lifecycle::{Asks, Machine, Reload, Settings};
 use localstack::Options;
 use log::{debug, error, info, warn};
 use output::journal::Journal;
@@ -278,6 +278,12 @@ async fn serve(
         environment,
         extensions: extensions.unwrap_or_default(),
         reload,
+        asks: match assignment.initialization_type {
+            InitializationType::LambdaManagedInstances => Asks::ForSeveral,
+            InitializationType::OnDemand
+            | InitializationType::ProvisionedConcurrency
+            | InitializationType::SnapStart => Asks::ForOne,
+        },
     });
     let driver = Driver::new(machine, assignment, runtime, sender, permit, traffic, journal)
         .map_err(system("cannot catch SIGCHLD"))?;

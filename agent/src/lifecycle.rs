@@ -11,7 +11,7 @@ mod runtime_state;
 
 pub use effect::{Effect, Finish, InitEnd, Reply, RuntimeDone};
 pub use event::{BodyEnd, CallId, ErrorBody, Event, Point, ResponseHead, ResponseMode, When};
-pub use machine::{Machine, Reason, Reload, Settings};
+pub use machine::{Asks, Machine, Reason, Reload, Settings};
 
 #[cfg(test)]
 mod tests;

@@ -35,6 +35,19 @@ pub struct Settings {
     pub extensions: Vec<String>,
     /// When changed code is loaded.
     pub reload: Reload,
+    /// How many events the runtime asks for at the same time.
+    pub asks: Asks,
+}
+
+/// How many events a runtime asks for at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Asks {
+    /// One. Who asks again while it has an event has lost it.
+    #[default]
+    ForOne,
+    /// As many as its function may serve at once, on managed instances. Here it is given one at a time, and the others
+    /// that ask wait.
+    ForSeveral,
 }
 
 /// When changed code is loaded.

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use lambdock_protocol::{Initialized, Invoke, Mode, ResponseEnd, ResponseStart, Status};
 
 use super::{
-    BodyEnd, CallId, Effect, ErrorBody, Event, Finish, InitEnd, Machine, Point, Reload, Reply, ResponseHead,
-    ResponseMode, Settings,
+    Asks, BodyEnd, CallId, Effect, ErrorBody, Event, Finish, InitEnd, Machine, Point, Reload, Reply,
+    ResponseHead, ResponseMode, Settings,
 };
 use crate::report::{Ended, Failure};
 use crate::telemetry::schema::Phase as InitPhase;

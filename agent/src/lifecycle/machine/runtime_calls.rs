@@ -7,7 +7,7 @@ use lambdock_protocol::{Mode, ResponseEnd, ResponseStart, Status};
 
 use super::ending::{Reason, Then};
 use super::invocation::{Response, Stage};
-use super::{Machine, Phase, RuntimeState};
+use super::{Asks, Machine, Phase, RuntimeState};
 use crate::lifecycle::{BodyEnd, CallId, Effect, ErrorBody, Reply, ResponseHead, ResponseMode};
 use crate::report::{Ended, Failure};
 
@@ -19,6 +19,9 @@ impl Machine {
                 Some(RuntimeState::Started | RuntimeState::Restoring),
             ) => {
                 self.runtime_initialized(call, now, effects);
+            }
+            (Phase::Invocation(_), Some(RuntimeState::Running)) if self.settings.asks == Asks::ForSeveral => {
+                self.parked.push_back(call);
             }
             // The same event again: the runtime may have lost the first answer. [AWS: runtime interface emulator]
             (Phase::Invocation(invocation), Some(RuntimeState::Running)) => {
@@ -313,6 +316,7 @@ mod tests {
             environment: "e".into(),
             extensions: vec![],
             reload: Reload::Eager,
+            asks: Asks::ForOne,
         });
         let event = Bytes::from(vec![b'1'; 10]);
         let invoke = Invoke {

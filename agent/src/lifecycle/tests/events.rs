@@ -49,6 +49,24 @@ fn next_twice_gives_the_same_event_twice() {
 }
 
 #[test]
+fn a_runtime_that_asks_for_several_events_is_given_each_once() {
+    let mut life = Life::born();
+    life.machine = Machine::new(Settings { asks: Asks::ForSeveral, ..settings() });
+    life.happens(Event::Assigned);
+    life.asks_next();
+    life.invoked("r1");
+    let (second, effects) = life.asks_next();
+    assert_eq!(effects, [], "it waits for the next event");
+    life.answers("r1");
+    life.asks_next();
+    let effects = life.invoked("r2");
+    let Some(Effect::Answer(call, Reply::Event { invoke, .. })) = effects.last() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((*call, invoke.request_id.as_str()), (second, "r2"));
+}
+
+#[test]
 fn an_event_whose_receiver_is_gone_goes_to_the_next_that_waits() {
     let mut life = Life::ready();
     let (second, _) = life.asks_next();

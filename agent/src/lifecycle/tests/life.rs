@@ -15,6 +15,7 @@ pub(super) fn settings() -> Settings {
         environment: ENVIRONMENT.into(),
         extensions: Vec::new(),
         reload: Reload::Eager,
+        asks: Asks::ForOne,
     }
 }
 

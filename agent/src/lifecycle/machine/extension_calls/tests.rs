@@ -4,7 +4,7 @@ use bytes::Bytes;
 use lambdock_protocol::Invoke;
 
 use super::*;
-use crate::lifecycle::{BodyEnd, Event, Machine, Reload, ResponseHead, ResponseMode, Settings};
+use crate::lifecycle::{Asks, BodyEnd, Event, Machine, Reload, ResponseHead, ResponseMode, Settings};
 
 /// A machine, a clock, and what followed last.
 struct Play {
@@ -25,6 +25,7 @@ impl Play {
             environment: "e".into(),
             extensions: extensions.iter().map(|name| (*name).to_owned()).collect(),
             reload: Reload::Eager,
+            asks: Asks::ForOne,
         };
         let mut play =
             Self { machine: Machine::new(settings), now: Instant::now(), calls: 0, effects: vec![] };
