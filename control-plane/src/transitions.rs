@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, error, info_span};
 
-use crate::api::now;
+use crate::ambient::now;
 use crate::store::{self, Store};
 
 /// Ends transitions in the background. Clones are the same.

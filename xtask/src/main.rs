@@ -11,6 +11,8 @@ mod host;
 mod images;
 mod process;
 mod progress;
+#[cfg(test)]
+mod rooms;
 mod suite;
 mod workspace;
 

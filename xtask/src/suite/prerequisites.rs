@@ -1,9 +1,9 @@
 //! What the tests need of the machine, looked for before anything is built: nobody should wait for minutes to be told
 //! that something is missing.
 
-use std::{env, process::Command};
+use std::{env, fs, path::Path, process::Command};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::Options;
 use crate::{
@@ -53,7 +53,8 @@ pub(super) fn require(workspace: &Workspace, options: &Options) -> Result<()> {
     if !options.no_images {
         images::require(workspace)?;
     }
-    wish("tests of compose files", compose)
+    wish("tests of compose files", compose)?;
+    wish("tests of the init for arm64", emulation)
 }
 
 fn require_virtual_environments() -> Result<()> {
@@ -71,6 +72,31 @@ fn compose() -> Result<()> {
         return Ok(());
     }
     host::require(&[Tool { program: "docker-compose", packages: &["docker-compose"] }], PURPOSE)
+}
+
+/// The kernel's table of interpreters for programs of other machines, and the one that runs arm64's.
+const INTERPRETERS: &str = "/proc/sys/fs/binfmt_misc";
+const ARM64: &str = "qemu-aarch64";
+
+/// Programs for arm64 start as if this machine were one, in containers too.
+fn emulation() -> Result<()> {
+    let table = Path::new(INTERPRETERS);
+    if env::consts::ARCH == "aarch64" || table.join(ARM64).exists() {
+        return Ok(());
+    }
+    let qemu = Tool { program: "qemu-aarch64-static", packages: &["qemu-user-static"] };
+    host::require(&[qemu], PURPOSE)?;
+    if !table.join("register").exists() {
+        Command::new("mount").args(["-t", "binfmt_misc", "binfmt_misc", INTERPRETERS]).output_text()?;
+    }
+    // What an init system does with this file; installing the package has done it where one runs.
+    if !table.join(ARM64).exists() {
+        let entry = Path::new("/usr/lib/binfmt.d").join(ARM64).with_extension("conf");
+        fs::read(&entry)
+            .and_then(|line| fs::write(table.join("register"), line))
+            .with_context(|| format!("cannot register {ARM64}"))?;
+    }
+    Ok(())
 }
 
 /// What some tests need, which are skipped without; but not in CI, where nobody would notice.
