@@ -39,6 +39,8 @@ pub(crate) const WARM_SMALL: Budget = Budget::TimesPeerAtMost(1.0);
 pub(crate) const WARM_LARGE: Budget = Budget::TimesPeerAtMost(0.4);
 /// A cold invoke, against a container of the same image started cold under the emulator.
 pub(crate) const COLD: Budget = Budget::TimesPeerAtMost(0.7);
+/// The second container of a function with much code, against the first, for which it was unpacked.
+pub(crate) const COLD_SHARED: Budget = Budget::TimesPeerAtMost(0.8);
 /// A cold invoke for which a container stands by, without the boot of the runtime, in ms.
 pub(crate) const COLD_STANDBY: Budget = Budget::AtMost(30.0);
 /// Invokes per second of 16 clients, against the emulator's with the one client it can serve.
