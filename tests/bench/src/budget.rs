@@ -45,6 +45,8 @@ pub(crate) const WARM_SMALL_BESIDE_LOCALSTACK: Budget = Budget::TimesFasterThanP
 pub(crate) const WARM_SMALL_BESIDE_PEERS: Budget = Budget::TimesFasterThanPeer(3.0);
 /// A cold invoke, against a container of the same image started cold under the emulator.
 pub(crate) const COLD: Budget = Budget::TimesPeerAtMost(0.7);
+/// The second container of a function with much code, against the first, for which it was unpacked.
+pub(crate) const COLD_SHARED: Budget = Budget::TimesPeerAtMost(0.8);
 /// A cold invoke for which a container stands by, without the boot of the runtime, in ms.
 pub(crate) const COLD_STANDBY: Budget = Budget::AtMost(30.0);
 /// Invokes per second of 16 clients, against the emulator's with the one client it can serve.

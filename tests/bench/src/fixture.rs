@@ -2,14 +2,14 @@
 
 use std::{
     fs::{self, Permissions},
-    io::Cursor,
+    io::{Cursor, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
 };
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
-use zip::ZipArchive;
+use zip::{ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 /// A function of the test suite: an archive, and how to run it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,29 @@ impl Fixture {
         let path = folder.join(self.archive);
         fs::read(&path)
             .with_context(|| format!("{} is missing: build it with `cargo xtask bench`", path.display()))
+    }
+
+    /// The archive with so many more files of so many bytes, half of which can be compressed. Each `seed` makes another.
+    pub(crate) fn enlarged(
+        &self,
+        archive: &[u8],
+        (files, size): (usize, usize),
+        seed: u32,
+    ) -> Result<Vec<u8>> {
+        let mut archive = ZipWriter::new_append(Cursor::new(archive.to_vec())).context(self.archive)?;
+        // What looks like chance, and is the same each time. [Knuth: MMIX]
+        let mut state = u64::from(seed);
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state.to_be_bytes()[0]
+        };
+        for number in 0..files {
+            let content: Vec<u8> = (0..size).map(|at| if at % 2 == 0 { next() } else { b'x' }).collect();
+            let name = format!("package-{}/module-{number}", number / 50);
+            archive.start_file(name, SimpleFileOptions::default())?;
+            archive.write_all(&content)?;
+        }
+        Ok(archive.finish()?.into_inner())
     }
 
     /// A folder with the archive's files, which every user may read.

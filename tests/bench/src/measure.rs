@@ -42,6 +42,7 @@ pub(crate) fn rows(options: &Options, engine: &Engine, run: &str) -> Result<Vec<
     rows.extend(on(&launcher, &[], |lambdock| warm_rows(&stage, lambdock))?);
     rows.extend(agent::rows(options, engine)?);
     rows.extend(on(&launcher, &cold::SETTINGS, |lambdock| cold::rows(&stage, lambdock))?);
+    rows.extend(on(&launcher, &cold::SETTINGS, |lambdock| cold::shared_rows(&stage, lambdock))?);
     rows.extend(on(&launcher, &cold::STANDBY_SETTINGS, |lambdock| cold::standby_rows(&stage, lambdock))?);
     rows.extend(on(&launcher, &burst::SETTINGS, |lambdock| burst::rows(&stage, lambdock))?);
     rows.extend(on(&launcher, &events::SETTINGS, |lambdock| events::rows(&stage, lambdock))?);
@@ -108,6 +109,10 @@ impl<'a> Stage<'a> {
         Ok(Self { effort: options.effort(), engine, peers: &options.peers, run, archives, setups })
     }
 
+    fn archive(&self, fixture: Fixture) -> Result<&Vec<u8>> {
+        self.archives.get(fixture.title).context("every function has an archive")
+    }
+
     fn setup(&self, fixture: Fixture) -> Result<&Setup> {
         self.setups.get(fixture.title).context("every function is set up for the emulator")
     }
@@ -133,7 +138,7 @@ impl<'a> Stage<'a> {
         suffix: &str,
         memory_mib: u32,
     ) -> Result<Function> {
-        let archive = self.archives.get(fixture.title).context("every function has an archive")?;
+        let archive = self.archive(fixture)?;
         let name = format!("bench-{}-{}{suffix}", self.run, fixture.runtime.replace('.', "-"));
         api.create(&name, &fixture, archive, memory_mib)
     }

@@ -13,7 +13,7 @@ use crate::{
     budget,
     cold_start::Phases,
     emulator,
-    fixture::{self, Fixture, RUST, event},
+    fixture::{self, Fixture, PYTHON, RUST, event},
     invocation::Caller,
     lambda_api::Function,
     lambdock::Lambdock,
@@ -93,6 +93,30 @@ fn settle(lambdock: &Lambdock<'_>) -> Result<()> {
     // Its init still has to dial in, which nothing outside tells.
     thread::sleep(Duration::from_secs(1));
     Ok(())
+}
+
+/// Files of the archive that is large, and bytes of each.
+const MANY: (usize, usize) = (2000, 25_000);
+
+/// What the second container of a function with much code takes, beside the first one.
+pub(super) fn shared_rows(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result<Vec<Row>> {
+    let (mut firsts, mut seconds) = (Samples::default(), Samples::default());
+    for round in 0..=stage.effort.cold {
+        progress(&format!("Cold invoke, 50 MB of code, {round}"));
+        // Nobody has unpacked this one yet.
+        let archive = PYTHON.enlarged(stage.archive(PYTHON)?, MANY, round)?;
+        let function =
+            lambdock.api().create(&format!("bench-{}-large-{round}", stage.run), &PYTHON, &archive)?;
+        for samples in [&mut firsts, &mut seconds] {
+            settle(lambdock)?;
+            let answer = Caller::new(function.invocation(event(100))).call().context("Lambdock")?;
+            if round > 0 {
+                samples.push(milliseconds(answer.took));
+            }
+        }
+    }
+    let row = Row::new("Cold invoke, 50 MB of code in 2,000 files, second container", "ms", seconds.median());
+    Ok(vec![row.beside("first container", firsts.median()).within(budget::COLD_SHARED)])
 }
 
 /// Totals beside everybody's, split by phase for Lambdock and as far as the emulator's can be told.
