@@ -322,7 +322,7 @@ async fn what_control_planes_left_that_never_come_back_is_removed_once_it_is_nob
     let living = docker(&["run", "--detach", "--entrypoint=sleep", &instance, IMAGE, "100"]);
     let nobodys = ended(&[]);
     let other = Docker::new(settings("another-one"));
-    other.remove_leftovers(&|_| false).await.unwrap();
+    other.remove_leftovers(&|_| false, &|_| false).await.unwrap();
     assert_eq!(containers(&gone).len(), 5, "somebody may still look at them");
     // Others that use this engine have looked at what they have lost by then.
     let other = other.with_business(Duration::from_secs(5));
@@ -336,7 +336,7 @@ async fn what_control_planes_left_that_never_come_back_is_removed_once_it_is_nob
 async fn eventually_removed(docker: &Docker, instance: &str, those: &[&String]) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        docker.remove_leftovers(&|_| false).await.unwrap();
+        docker.remove_leftovers(&|_| false, &|_| false).await.unwrap();
         let left = containers(instance);
         if those.iter().all(|one| !left.contains(one)) {
             return;

@@ -105,8 +105,12 @@ pub(super) fn shared_rows(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result<
         progress(&format!("Cold invoke, 50 MB of code, {round}"));
         // Nobody has unpacked this one yet.
         let archive = PYTHON.enlarged(stage.archive(PYTHON)?, MANY, round)?;
-        let function =
-            lambdock.api().create(&format!("bench-{}-large-{round}", stage.run), &PYTHON, &archive)?;
+        let function = lambdock.api().create(
+            &format!("bench-{}-large-{round}", stage.run),
+            &PYTHON,
+            &archive,
+            fixture::MEMORY_MIB,
+        )?;
         for samples in [&mut firsts, &mut seconds] {
             settle(lambdock)?;
             let answer = Caller::new(function.invocation(event(100))).call().context("Lambdock")?;
