@@ -11,7 +11,7 @@ use lambdock_domain::{
     Version,
 };
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
 
@@ -29,6 +29,9 @@ pub struct Activation {
     parts: Arc<Parts>,
     tasks: TaskTracker,
 }
+
+/// Time between two looks whether an archive is needed still.
+const LOOKS: Duration = Duration::from_secs(1);
 
 struct Parts {
     store: Store,
@@ -172,7 +175,7 @@ impl Activation {
 }
 
 impl Parts {
-    async fn prepare(&self, id: &FunctionId, deployment: &DeploymentId) {
+    async fn prepare(self: &Arc<Self>, id: &FunctionId, deployment: &DeploymentId) {
         let wanted = deployment.clone();
         let found = self.store.read(id, move |view| {
             let Some(function) = view.function()? else { return Ok(None) };
@@ -206,7 +209,12 @@ impl Parts {
 
     /// Writes down how the preparation of `deployment` ended, for `$LATEST` and for versions published from it, and
     /// lets go of what was served before.
-    async fn record(&self, id: &FunctionId, deployment: DeploymentId, outcome: Result<Code, Reason>) {
+    async fn record(
+        self: &Arc<Self>,
+        id: &FunctionId,
+        deployment: DeploymentId,
+        outcome: Result<Code, Reason>,
+    ) {
         let written = self.store.change(id, move |changing| {
             let mut left = Vec::new();
             for mut version in changing.unsettled_versions()? {
@@ -356,7 +364,23 @@ impl Parts {
         })
     }
 
-    async fn discard(&self, digest: &lambdock_domain::code::Digest) {
+    /// Removes an archive that nobody needs, once environments that are starting with it have it: invocations that
+    /// came before an update or a deletion finish on the old code.
+    async fn discard(self: &Arc<Self>, digest: &lambdock_domain::code::Digest) {
+        if !self.pool.is_starting_with(&digest.0) {
+            return self.remove_unused(digest).await;
+        }
+        let (parts, digest) = (Arc::clone(self), digest.clone());
+        // If the process ends before, the next one does it.
+        tokio::spawn(async move {
+            while parts.pool.is_starting_with(&digest.0) {
+                sleep(LOOKS).await;
+            }
+            parts.remove_unused(&digest).await;
+        });
+    }
+
+    async fn remove_unused(&self, digest: &lambdock_domain::code::Digest) {
         match self.store.archive_is_in_use(digest).await {
             Ok(true) => {}
             Ok(false) => {

@@ -367,6 +367,17 @@ impl Pool {
         groups.iter().flat_map(|group| group.environments()).collect()
     }
 
+    /// Whether an environment is starting that is yet to get the archive, as far as anybody knows.
+    pub fn is_starting_with(&self, digest: &str) -> bool {
+        let has = |group: &Arc<Group>| {
+            group.deployment().assignment.archives.iter().any(|archive| archive.digest == digest)
+        };
+        let groups = self.shared.groups().all();
+        let mut environments =
+            groups.iter().filter(|group| has(group)).flat_map(|group| group.environments());
+        environments.any(|environment| environment.phase == Phase::Starting)
+    }
+
     /// Goes by these settings from now on, but for how many start in parallel and stand by.
     pub fn adjust(&self, settings: Settings) {
         self.shared.settings.set(settings);
@@ -499,13 +510,11 @@ impl Shared {
             let mut groups = self.groups_mut();
             let Groups { families, retired } = &mut *groups;
             let gone = families.extract_if(|id, family| retired.contains_key(id) && family.is_empty());
-            // Not any: all of them are to go.
-            let shared = gone.filter(|(_, gone)| !self.contents(gone.common.deployment()).is_empty()).count();
-            if shared > 0 {
-                self.swept.notify_one();
-            }
+            let gone: Vec<_> = gone.map(|(_, family)| Arc::clone(family.common.deployment())).collect();
             families.values_mut().for_each(Family::tidy);
             retired.retain(|id, since| families.contains_key(id) || since.elapsed() < RETIRED_FOR);
+            drop(groups);
+            gone.iter().for_each(|deployment| self.unused(deployment));
         }
     }
 
@@ -598,6 +607,14 @@ impl Shared {
             contents::shared(&deployment.assignment.archives)
         } else {
             Vec::new()
+        }
+    }
+
+    /// A deployment or one of its containers is gone: what has been unpacked for it is of no use once both are.
+    fn unused(&self, deployment: &Deployment) {
+        let is_gone = !self.groups().families.contains_key(&deployment.id);
+        if is_gone && !self.contents(deployment).is_empty() {
+            self.swept.notify_one();
         }
     }
 

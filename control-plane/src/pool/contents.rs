@@ -1,8 +1,8 @@
 //! Pure: which code and layers are unpacked once for all environments of a function, and which are sent to each.
 //!
-//! To send an archive and unpack it takes a container some 15 ms for each megabyte; to mount a volume takes an engine
-//! some 10 ms. A container that stands by runs already, so nothing can be mounted in it any more: it saves the start of
-//! a container, which takes as long as to unpack some 16 MB.
+//! Measured on two busy cores: what a container is sent takes it 0.6 s for an archive of 3 MB with 240 files, 6 s for
+//! one of 25 MB with 2,000. A container that stands by runs already, so nothing can be mounted in it any more; it saves
+//! 0.2 s against one that is started with a volume. So it is worth its while for little code only.
 
 use lambdock_protocol::Archive;
 
@@ -11,8 +11,8 @@ use crate::executor::Content;
 /// Archives of one folder that are worth a volume, in bytes.
 const WORTH_A_VOLUME: u64 = 1 << 20;
 
-/// Archives of one function that are worth the start of a container, in bytes.
-const WORTH_A_START: u64 = 16 << 20;
+/// Archives of one function that are worth the start of a container, in bytes. The first start with them takes longer.
+const WORTH_A_START: u64 = 4 << 20;
 
 /// What is unpacked for all.
 pub(super) fn shared(archives: &[Archive]) -> Vec<Content> {
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn much_code_is_not_sent_to_containers_that_stand_by() {
-        assert!(!outweigh_a_start(&[archive("a", 15 * MB, "/var/task")]));
-        assert!(outweigh_a_start(&[archive("l", 10 * MB, "/opt"), archive("a", 6 * MB, "/var/task")]));
+        assert!(!outweigh_a_start(&[archive("a", 3 * MB, "/var/task")]));
+        assert!(outweigh_a_start(&[archive("l", MB, "/opt"), archive("a", 3 * MB, "/var/task")]));
     }
 }

@@ -73,6 +73,7 @@ impl Life {
         let info = Arc::new(self.describe());
         if let Some(settled) = self.settled(&info).await {
             self.serve(settled, end).await;
+            self.shared.unused(self.group.deployment());
         }
     }
 

@@ -424,8 +424,8 @@ const KEEP: Duration = Duration::from_secs(600);
 /// For environments that are not ready in time.
 const BRIEF: Duration = Duration::from_millis(300);
 
-async fn start(pool: &Pool, deployment: &Arc<Deployment>, payload: &'static str) -> Result<Running, Error> {
-    let invoke = Invoke {
+fn an_invoke() -> Invoke {
+    Invoke {
         request_id: uuid::Uuid::new_v4().to_string(),
         invoked_function_arn: "arn".into(),
         timeout_ms: 3000,
@@ -434,8 +434,11 @@ async fn start(pool: &Pool, deployment: &Arc<Deployment>, payload: &'static str)
         cognito_identity: None,
         tenant_id: None,
         content_type: None,
-    };
-    pool.invoke(deployment, invoke, Bytes::from_static(payload.as_bytes()), Arc::new(|_| {})).await
+    }
+}
+
+async fn start(pool: &Pool, deployment: &Arc<Deployment>, payload: &'static str) -> Result<Running, Error> {
+    pool.invoke(deployment, an_invoke(), Bytes::from_static(payload.as_bytes()), Arc::new(|_| {})).await
 }
 
 /// The answer, which is the id of the environment; returns as soon as there is one, like a caller.
@@ -838,7 +841,7 @@ async fn code_volumes_can_be_turned_off() {
 
 #[tokio::test]
 async fn much_code_gets_a_container_of_its_own_and_little_one_that_stands_by() {
-    for (code_mb, digests, started) in [(2, &["layer", "code"][..], 2), (20, &[], 2)] {
+    for (code_mb, digests, started) in [(1, &["layer", "code"][..], 2), (20, &[], 2)] {
         let sandboxes = Sandboxes::new(Fare::Well);
         let pool = pool_with(&sandboxes, KEEP, 1);
         let deployment = deployment_of(2, code_mb);
@@ -849,4 +852,51 @@ async fn much_code_gets_a_container_of_its_own_and_little_one_that_stands_by() {
         eventually(|| sandboxes.started() == started && pool.shared.standbys.are_ready(1)).await;
         pool.shutdown(Duration::from_secs(5)).await;
     }
+}
+
+#[tokio::test]
+async fn archives_are_needed_while_environments_start() {
+    let sandboxes = Sandboxes::new(Fare::Silent);
+    let pool = pool(&sandboxes, KEEP);
+    let deployment = deployment_of(0, 0);
+    let (failed, needed) = tokio::join!(start(&pool, &deployment, ""), async {
+        eventually(|| sandboxes.started() == 1).await;
+        ["layer", "code", "other"].map(|digest| pool.is_starting_with(digest))
+    });
+    assert!(failed.is_err());
+    assert_eq!(needed, [true, true, false]);
+    eventually(|| !pool.is_starting_with("code")).await;
+}
+
+#[tokio::test]
+async fn tenants_have_environments_of_their_own_and_go_with_their_deployment() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, KEEP);
+    let deployment = deployment("d");
+    let run = async |tenant: &str| {
+        let invoke = Invoke { tenant_id: Some(tenant.to_owned()), ..an_invoke() };
+        let mut running = pool.invoke(&deployment, invoke, Bytes::new()).await.unwrap();
+        let answered = answer(&mut running).await.unwrap();
+        while !matches!(running.next().await, Some(InvocationEvent::ResponseEnd(..)) | None) {}
+        answered
+    };
+    let (blue, green) = (run("blue").await, run("green").await);
+    assert_ne!(blue, green);
+    assert_eq!((run("blue").await, run("green").await), (blue, green));
+    assert_eq!(pool.environments(&deployment.id).len(), 2);
+    pool.retire(&deployment.id);
+    sandboxes.none_is_left().await;
+}
+
+#[tokio::test]
+async fn tenants_without_environments_are_forgotten() {
+    let sandboxes = Sandboxes::new(Fare::Well);
+    let pool = pool(&sandboxes, Duration::from_millis(60));
+    let deployment = deployment("d");
+    let invoke = Invoke { tenant_id: Some("blue".into()), ..an_invoke() };
+    drop(pool.invoke(&deployment, invoke, Bytes::new()).await.unwrap());
+    let tenants = || pool.shared.groups().families[&deployment.id].tenants.len();
+    assert_eq!(tenants(), 1);
+    eventually(|| tenants() == 0).await;
+    sandboxes.none_is_left().await;
 }
