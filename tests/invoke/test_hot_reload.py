@@ -1,5 +1,6 @@
 """Changed code is loaded while the container stays."""
 
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,15 @@ from harness.waiting import wait_until
 def watching(tmp_path, own_server) -> Callable[..., tuple[Function, Path]]:
     """A function that watches a folder of the machine."""
 
-    def make(strategy: str = "", **options):
+    def make(strategy: str = "", debounce_ms: int = 500, **options):
         code = tmp_path / "code"
         code.mkdir()
         (code / "greeting").write_text("hello")
-        variables = [f"-e LOCALSTACK_HOT_RELOADING_PATHS=/code -e LOCALSTACK_FILE_WATCHER_STRATEGY={strategy}"]
+        variables = [
+            "-e LOCALSTACK_HOT_RELOADING_PATHS=/code",
+            f"-e LOCALSTACK_FILE_WATCHER_STRATEGY={strategy}",
+            f"-e LAMBDOCK_HOT_RELOADING_DEBOUNCE_MS={debounce_ms}",
+        ]
         server = own_server(LAMBDA_DOCKER_FLAGS=" ".join([f"-v {code}:/code:ro", *variables]))
         return deploy(server, Timeout=20, **options), code
 
@@ -61,10 +66,41 @@ def test_an_invocation_under_way_is_finished_first(watching):
     wait_until(lambda: one.run(PID).value()[0] != pid, what="a new process answers")
 
 
+# The process, and the code that it was started with.
+BORN = """
+import builtins, os
+if not hasattr(builtins, "greeting"):
+    builtins.greeting = open("/code/greeting").read()
+return [os.getpid(), int(builtins.greeting)]
+"""
+
+
 def test_no_invocation_is_lost_while_code_changes_all_the_time(watching):
-    one, code = watching()
-    pids = set()
-    for round_ in range(60):
-        (code / "greeting").write_text(f"{round_}")
-        pids.add(one.run(PID).value()[0])
-    wait_until(lambda: one.run(PID).value()[0] not in pids, what="a new process answers")
+    one, code = watching(debounce_ms=5)
+    over = threading.Event()
+    versions = itertools.count(1)
+
+    def save() -> None:
+        (code / ".greeting").write_text(str(next(versions)))
+        (code / ".greeting").rename(code / "greeting")
+
+    def keep_saving() -> None:
+        while not over.wait(0.1):
+            save()
+
+    save()
+    saving = threading.Thread(target=keep_saving)
+    saving.start()
+    answers: list[tuple[int, int]] = []
+
+    try:
+        while len(set(answers)) < 6 and len(answers) < 2000:
+            answers.append(tuple(one.run(BORN).value()))
+    finally:
+        over.set()
+        saving.join()
+    assert len(set(answers)) == 6, "code is not loaded while there are invocations"
+    greetings = [greeting for _, greeting in answers]
+    assert greetings == sorted(greetings), "old code is back"
+    last = int((code / "greeting").read_text())
+    wait_until(lambda: one.run(BORN).value()[1] == last, what="the last is served")
