@@ -17,7 +17,7 @@ const NOTES: &[(Operation, &str)] = &[
     (Operation::InvokeAsync, "As Event, with its own limit of payloads, 256 KB."),
     (
         Operation::CreateFunction,
-        "Code in the request, in S3, in a folder (`S3Bucket=hot-reload`) or in an image. `EphemeralStorage` and `FileSystemConfigs` are kept and shown, not enforced. Functions with `CapacityProviderConfig` have AWS's states, limits and defaults, and run in containers as all others do, one invocation at a time. `TenancyConfig` is ignored.",
+        "Code in the request, in S3, in a folder (`S3Bucket=hot-reload`) or in an image. `EphemeralStorage` and `FileSystemConfigs` are kept and shown, not enforced. Functions with `CapacityProviderConfig` have AWS's states, limits and defaults, and run in containers as all others do, one invocation at a time.",
     ),
     (Operation::UpdateFunctionCode, "As CreateFunction. Signatures of code are not checked."),
     (Operation::UpdateFunctionConfiguration, "As CreateFunction."),
@@ -165,6 +165,30 @@ const DECISIONS: &[(&str, &str)] = &[
     (
         "POST and PUT of `/_localstack/health`",
         "405: nobody on the network ends or restarts Lambdock, and it is told no other states.",
+    ),
+    (
+        "`Max Memory Used`",
+        "The most that the function's processes had resident during the invocation, measured anew for each. It exceeds `MemorySize` only where nothing limits the container's memory.",
+    ),
+    (
+        "Functions with SnapStart",
+        "There are no snapshots. What a runtime does between `restore/next` and its first `next` is told as `platform.restoreStart`, `restoreRuntimeDone` and `restoreReport`, and as `Restore Duration`, besides the init phase that it is part of.",
+    ),
+    (
+        "`Lambda-Runtime-Function-XRay-Error-Cause`",
+        "Taken and left out: segments of functions are theirs alone, and the platform makes none that it could be part of.",
+    ),
+    (
+        "Code that changes in the init phase (hot reload)",
+        "The phase begins anew; the first one is reported with the status `failure`.",
+    ),
+    (
+        "A client that does not read its streamed answer",
+        "Holds up what the function writes, but neither its time-out nor the end of its container.",
+    ),
+    (
+        "A durable function with `TenancyConfig`",
+        "Can be made, but its executions have no tenant, so it is refused when it is invoked.",
     ),
     ("`x-amzn-RequestId` of function URLs", "That of the invocation, as in the function's log."),
 ];

@@ -875,7 +875,7 @@ async fn tenants_have_environments_of_their_own_and_go_with_their_deployment() {
     let deployment = deployment("d");
     let run = async |tenant: &str| {
         let invoke = Invoke { tenant_id: Some(tenant.to_owned()), ..an_invoke() };
-        let mut running = pool.invoke(&deployment, invoke, Bytes::new()).await.unwrap();
+        let mut running = pool.invoke(&deployment, invoke, Bytes::new(), Arc::new(|_| {})).await.unwrap();
         let answered = answer(&mut running).await.unwrap();
         while !matches!(running.next().await, Some(InvocationEvent::ResponseEnd(..)) | None) {}
         answered
@@ -894,7 +894,7 @@ async fn tenants_without_environments_are_forgotten() {
     let pool = pool(&sandboxes, Duration::from_millis(60));
     let deployment = deployment("d");
     let invoke = Invoke { tenant_id: Some("blue".into()), ..an_invoke() };
-    drop(pool.invoke(&deployment, invoke, Bytes::new()).await.unwrap());
+    drop(pool.invoke(&deployment, invoke, Bytes::new(), Arc::new(|_| {})).await.unwrap());
     let tenants = || pool.shared.groups().families[&deployment.id].tenants.len();
     assert_eq!(tenants(), 1);
     eventually(|| tenants() == 0).await;
