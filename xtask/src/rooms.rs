@@ -12,7 +12,7 @@ use crate::{fingerprint, workspace::Workspace};
 type Directions = BTreeMap<String, BTreeSet<String>>;
 
 /// What needs not be drawn: composed of everything, or used by everybody.
-const NOT_DRAWN: &[&str] = &["main", "lib", "app", "adjustable", "ambient", "chunks"];
+const NOT_DRAWN: &[&str] = &["main", "lib", "app", "adjustable", "ambient", "chunks", "hex"];
 
 /// The lines `room → room, room` of the document. Words in brackets explain.
 fn drawn(document: &str, rooms: &BTreeSet<String>) -> Directions {
