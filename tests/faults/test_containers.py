@@ -135,6 +135,8 @@ def test_a_container_that_falls_silent_is_given_up(function, cut):
     refusal = caller.outcome(60)
     assert (refusal.status, refusal.code) == (500, "ServiceException"), refusal
     assert_replaced(one, container)
+    # Nobody else is put into the network that was cut.
+    assert function().run("return 'reached'").value() == "reached"
 
 
 def test_everything_killed_at_once_comes_back(own_server):

@@ -142,7 +142,8 @@ impl Life {
     }
 
     async fn give_up(&self, unsettled: Unsettled) -> Option<Settled> {
-        let Unsettled { cause, presence, container } = unsettled;
+        let Unsettled { cause, mut presence, container } = unsettled;
+        presence.doubt_network();
         warn!(error = %cause, "an environment did not start");
         self.group.lost(&self.shared, self.id, cause);
         self.shared.remove(&container).await;
@@ -272,6 +273,7 @@ impl Life {
                         break Ok("the environment was stopped");
                     }
                     End::Overdue => {
+                        presence.doubt_network();
                         warn!(container.id = %container, "an environment did not finish in time and is ended");
                         break Ok("the environment did not finish in time and was ended");
                     }
@@ -290,6 +292,7 @@ impl Life {
                 reader.close(reason);
             }
             Err(reason) => {
+                presence.doubt_network();
                 let ended = self.shared.post_mortem(&container).await;
                 warn!(container.id = %container, reason, ended, "an environment was lost");
                 reader.close(&format!("{reason}: {ended}"));

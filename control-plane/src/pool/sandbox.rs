@@ -82,6 +82,13 @@ impl Presence {
         let registration = shared.uplink.register(id);
         Self { shared: Arc::clone(shared), id, registration, died, network: None }
     }
+
+    /// Something is wrong, and it may be the network: nobody else is to have the same.
+    pub(super) fn doubt_network(&mut self) {
+        if let Some(loan) = &mut self.network {
+            loan.fitness = Fitness::Doubtful;
+        }
+    }
 }
 
 impl Drop for Presence {
@@ -94,6 +101,16 @@ impl Drop for Presence {
 struct Loan {
     shared: Arc<Shared>,
     sandbox: Option<Sandbox>,
+    fitness: Fitness,
+}
+
+/// Whether a network that was lent can be lent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fitness {
+    /// It has served well.
+    Fit,
+    /// Who was in it was not heard of, or no longer.
+    Doubtful,
 }
 
 impl Loan {
@@ -102,7 +119,7 @@ impl Loan {
         if let Some(lender) = shared.alive().get_mut(&sandbox.presence.id) {
             lender.borrower = Some(borrower);
         }
-        Self { shared: Arc::clone(shared), sandbox: Some(sandbox) }
+        Self { shared: Arc::clone(shared), sandbox: Some(sandbox), fitness: Fitness::Fit }
     }
 
     fn container(&self) -> Option<ContainerId> {
@@ -116,7 +133,7 @@ impl Drop for Loan {
             if let Some(lender) = self.shared.alive().get_mut(&sandbox.presence.id) {
                 lender.borrower = None;
             }
-            self.shared.standbys.give_back(sandbox);
+            self.shared.standbys.give_back(sandbox, self.fitness);
         }
     }
 }
@@ -192,6 +209,7 @@ impl Sandbox {
                 ahead: wanted.function.is_none(),
             }),
             Err(obstacle) => {
+                presence.doubt_network();
                 fail(obstacle.into_error(shared, &container, &mut presence.died).await);
                 shared.remove(&container).await;
                 None

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tracing::debug;
 
-use super::sandbox::{Sandbox, Wanted};
+use super::sandbox::{Fitness, Sandbox, Wanted};
 use super::starts::{Lane, Need};
 use super::{Error, Shared};
 use crate::executor::{EnvironmentId, ImageRequest};
@@ -117,10 +117,14 @@ impl Standbys {
     }
 
     /// Takes back a sandbox whose network nobody is in any more.
-    pub(super) fn give_back(&self, mut sandbox: Sandbox) {
+    pub(super) fn give_back(&self, mut sandbox: Sandbox, fitness: Fitness) {
         let mut inner = self.inner();
         inner.networks_lent -= 1;
-        if inner.is_tight || sandbox.is_dead() || sandbox.begun < inner.renewed {
+        if fitness == Fitness::Doubtful
+            || inner.is_tight
+            || sandbox.is_dead()
+            || sandbox.begun < inner.renewed
+        {
             inner.dead.push(sandbox);
         } else {
             inner.networks.push(sandbox);
