@@ -64,6 +64,24 @@ pub(super) struct Wanted {
     pub(super) need: Need,
 }
 
+impl Wanted {
+    /// One that is started before it is known whose it will be.
+    pub(super) fn ahead(id: EnvironmentId, image: ImageRequest, memory_size_mb: u32) -> Self {
+        Self {
+            id,
+            function: None,
+            image,
+            memory_size_mb,
+            mounts: Vec::new(),
+            deadline: None,
+            unpacked: Vec::new(),
+            borrows: false,
+            lane: Lane::Standby,
+            need: Need::Ahead,
+        }
+    }
+}
+
 /// An environment in the books: the uplink admits it, and its death is heard of. It is there from before its container
 /// exists until after that is gone.
 pub(super) struct Presence {

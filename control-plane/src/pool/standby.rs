@@ -16,7 +16,6 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::sandbox::{Fitness, Sandbox, Wanted};
-use super::starts::{Lane, Need};
 use super::{Error, Shared};
 use crate::executor::{EnvironmentId, ImageRequest};
 
@@ -240,18 +239,7 @@ impl Standbys {
     async fn carry_out(&self, step: Step<EnvironmentId>, shared: &Arc<Shared>) {
         match step {
             Step::Start { key, image, memory_size_mb } => {
-                let wanted = Wanted {
-                    id: key,
-                    function: None,
-                    image,
-                    memory_size_mb,
-                    mounts: Vec::new(),
-                    deadline: None,
-                    unpacked: Vec::new(),
-                    borrows: false,
-                    lane: Lane::Standby,
-                    need: Need::Ahead,
-                };
+                let wanted = Wanted::ahead(key, image, memory_size_mb);
                 let failed = |cause: Error| debug!(%cause, "no sandbox stands by for this image");
                 let started = Sandbox::start(shared, wanted, failed).await;
                 let mut inner = self.inner();
@@ -277,19 +265,7 @@ impl Standbys {
         }
         // Any image will do; the one that was used last is there.
         let image = shelves.last_expected()?.clone();
-        let id = EnvironmentId::random();
-        Some(Wanted {
-            id,
-            function: None,
-            image,
-            memory_size_mb: NETWORK_MEMORY_MB,
-            mounts: Vec::new(),
-            deadline: None,
-            unpacked: Vec::new(),
-            borrows: false,
-            lane: Lane::Standby,
-            need: Need::Ahead,
-        })
+        Some(Wanted::ahead(EnvironmentId::random(), image, NETWORK_MEMORY_MB))
     }
 
     async fn make_network(&self, wanted: Wanted, shared: &Arc<Shared>) {
