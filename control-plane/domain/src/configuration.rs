@@ -209,11 +209,11 @@ pub struct ManagedInstances {
 }
 
 impl ManagedInstances {
-    /// `PerExecutionEnvironmentMaxConcurrency` where it is not given. [LocalStack]
+    /// `PerExecutionEnvironmentMaxConcurrency` where it is not given, as LocalStack has it.
     pub const MAX_CONCURRENCY: u32 = 16;
-    /// `ExecutionEnvironmentMemoryGiBPerVCpu` where it is not given. [LocalStack]
+    /// `ExecutionEnvironmentMemoryGiBPerVCpu` where it is not given, as LocalStack has it.
     pub const MEMORY_PER_VCPU: GibPerVcpu = GibPerVcpu(2.0);
-    /// `MemorySize` of functions that do not say, in MB. [LocalStack]
+    /// `MemorySize` of functions that do not say, in MB, as LocalStack has it.
     pub const MEMORY_MB: u32 = 2048;
 
     /// The last part of the ARN.

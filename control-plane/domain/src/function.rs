@@ -59,7 +59,7 @@ impl Reason {
         Self { code: ReasonCode::Creating, text: "The function is being created.".to_owned() }
     }
 
-    /// What is said of `$LATEST.PUBLISHED` that is published again. [LocalStack]
+    /// What is said of `$LATEST.PUBLISHED` that is published again, as LocalStack words it.
     pub(crate) fn updating() -> Self {
         Self { code: ReasonCode::Updating, text: "The function is being updated.".to_owned() }
     }

@@ -163,7 +163,7 @@ impl Directory {
 }
 
 /// The version that `qualifier` leads to, and the alias if it is one. None leads to `$LATEST.PUBLISHED` where there is
-/// one. [LocalStack]
+/// one. As LocalStack has it.
 fn target(
     view: &FunctionView<'_>,
     qualifier: Option<&str>,

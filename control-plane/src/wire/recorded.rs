@@ -97,7 +97,7 @@ pub const MEMORY_LIMIT: i64 = 10_240;
 static TIMEOUT: Shape = Shape::integer("Timeout").min(1).max(TIMEOUT_LIMIT);
 static MEMORY_SIZE: Shape = Shape::integer("MemorySize").min(128).max(MEMORY_LIMIT);
 
-/// Regions of the European Sovereign Cloud, as below. [LocalStack]
+/// Regions of the European Sovereign Cloud, as below, as LocalStack has it.
 static CAPACITY_PROVIDER_ARN_PATTERN: Pattern = Pattern::new(
     r"arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
 );

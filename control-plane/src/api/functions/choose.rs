@@ -205,7 +205,7 @@ pub fn update(
     Ok(configuration)
 }
 
-/// What is not given is as AWS has it by default, in updates as well. [LocalStack]
+/// What is not given is as AWS has it by default, in updates as well, as LocalStack has it.
 fn managed_instances(config: &shapes::CapacityProviderConfig) -> ManagedInstances {
     // The model has it that both are there.
     let config = config.lambda_managed_instances_capacity_provider_config.clone().unwrap_or_default();

@@ -170,7 +170,7 @@ fn config_sha256(managed: &ManagedInstances) -> Option<String> {
     Some(hex::encode(&Sha256::digest(document)))
 }
 
-/// None on a capacity provider. [LocalStack]
+/// None on a capacity provider. As LocalStack has it.
 fn snap_start(subject: Subject<'_>) -> Option<shapes::SnapStartResponse> {
     if subject.version.configuration.managed.is_some() {
         return None;
