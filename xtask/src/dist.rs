@@ -5,6 +5,7 @@ use std::{
     io::{self, IsTerminal},
     path::Path,
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result, bail};
@@ -47,21 +48,25 @@ pub(crate) fn build(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// Builds the init for both architectures.
 pub(crate) fn build_inits(workspace: &Workspace) -> Result<()> {
-    for architecture in INIT_ARCHITECTURES {
-        let target = musl_target(architecture);
-        step(&format!("build init for {architecture}"), || {
-            require_target(&target)?;
-            cargo(workspace)
-                .arg("build")
-                .args(voice())
-                .args(["--profile", "init", "--package", "lambdock-init", "--target", &target])
-                .run()?;
-            let built = workspace.target().join(&target).join("init/lambdock-init");
-            publish(&built, &init_path(workspace, architecture))
-        })?;
-        check_size(&init_path(workspace, architecture), INIT_BYTES)?;
-    }
-    Ok(())
+    let targets = INIT_ARCHITECTURES.map(musl_target);
+    step("build the init for both architectures", || {
+        let mut build = cargo(workspace);
+        build.arg("build").args(voice()).args(["--profile", "init", "--package", "lambdock-init"]);
+        for target in &targets {
+            require_target(target)?;
+            build.args(["--target", target]);
+        }
+        // In one go: the last step of each is the work of one core for half a minute.
+        build.run()?;
+        for (architecture, target) in INIT_ARCHITECTURES.iter().zip(&targets) {
+            let built = workspace.target().join(target).join("init/lambdock-init");
+            publish(&built, &init_path(workspace, architecture))?;
+        }
+        Ok(())
+    })?;
+    INIT_ARCHITECTURES
+        .iter()
+        .try_for_each(|architecture| check_size(&init_path(workspace, architecture), INIT_BYTES))
 }
 
 fn build_lambdock(workspace: &Workspace) -> Result<()> {
@@ -119,6 +124,9 @@ pub(crate) fn musl_target(architecture: &str) -> String {
 
 /// Makes sure that Rust's standard library for a target is installed.
 pub(crate) fn require_target(target: &str) -> Result<()> {
+    /// Held while one is looked for: two threads may want the same.
+    static ADDING: Mutex<()> = Mutex::new(());
+    let _adding = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
     let library =
         Command::new("rustc").args(["--print", "target-libdir", "--target", target]).output_text()?;
     if Path::new(&library).is_dir() {

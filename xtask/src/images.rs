@@ -32,7 +32,7 @@ use self::{
 use crate::{
     engine, host,
     process::Run,
-    progress::{say, step},
+    progress::{part, say, step},
     workspace::Workspace,
 };
 
@@ -161,7 +161,8 @@ fn build_in_parallel(shared: &Shared<'_>, mut jobs: Vec<Job>) -> Result<()> {
     let work = || -> Result<()> {
         while let Some(job) = next() {
             let tag = job.recipe.tag();
-            step(&format!("build image {tag}"), || build_one(shared, &job))
+            part(&format!("build image {tag}"), || build_one(shared, &job))
+                .0
                 .map_err(|error| error.context(format!("image {tag}")))?;
         }
         Ok(())

@@ -1,34 +1,40 @@
 //! Says what is going on and how long it took, on standard error.
 
 use std::{
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    cell::Cell,
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
 use anyhow::Result;
 
-/// Steps that are under way. What begins inside another, on whichever thread, is a part of that one.
-static DEPTH: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// Whether a step is under way on this thread: what begins then is a part of it.
+    static UNDER_WAY: Cell<bool> = const { Cell::new(false) };
+}
 
-/// Steps that were no parts of others, in their order.
+/// Steps that were no parts of others, in the order in which they ended.
 static DONE: Mutex<Vec<(String, Duration)>> = Mutex::new(Vec::new());
 
 /// Announces a step, does it, and says how long it took.
 pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    say(&format!("… {what}"));
-    let start = Instant::now();
-    let outermost = DEPTH.fetch_add(1, Ordering::Relaxed) == 0;
-    let result = work();
-    DEPTH.fetch_sub(1, Ordering::Relaxed);
-    let (mark, took) = (if result.is_ok() { "✓" } else { "✗" }, start.elapsed());
-    say(&format!("{mark} {what} ({:.1} s)", took.as_secs_f64()));
+    let outermost = !UNDER_WAY.replace(true);
+    let (result, took) = part(what, work);
+    UNDER_WAY.set(!outermost);
     if outermost && let Ok(mut done) = DONE.lock() {
         done.push((what.to_owned(), took));
     }
     result
+}
+
+/// As [`step`], for what is a part of one that another thread has begun.
+pub(crate) fn part<T>(what: &str, work: impl FnOnce() -> Result<T>) -> (Result<T>, Duration) {
+    say(&format!("… {what}"));
+    let start = Instant::now();
+    let result = work();
+    let (mark, took) = (if result.is_ok() { "✓" } else { "✗" }, start.elapsed());
+    say(&format!("{mark} {what} ({:.1} s)", took.as_secs_f64()));
+    (result, took)
 }
 
 /// Does everything, then says how long each step took, and all of them.
@@ -63,10 +69,10 @@ mod tests {
 
     #[test]
     fn a_step_inside_another_is_not_counted_twice() {
-        step("outer", || step("inner", || Ok(()))).unwrap();
+        step("outer", || step("inner", || part("another thread's", || Ok(())).0)).unwrap();
+        step("next", || Ok(())).unwrap();
         let done: Vec<_> = DONE.lock().unwrap().iter().map(|(what, _)| what.clone()).collect();
-        assert_eq!(done, ["outer"]);
-        assert_eq!(DEPTH.load(Ordering::Relaxed), 0);
+        assert_eq!(done, ["outer", "next"]);
     }
 
     #[test]

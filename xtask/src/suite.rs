@@ -2,7 +2,14 @@
 
 mod prerequisites;
 
-use std::{env, ffi::OsString, fs, path::PathBuf, process::Command, thread};
+use std::{
+    env,
+    ffi::OsString,
+    fs, panic,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+};
 
 use anyhow::Result;
 use clap::Args;
@@ -38,16 +45,35 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     summed_up(|| {
         prerequisites::require(workspace, options)?;
-        // First: other builds of the control plane embed the inits.
-        dist::build_inits(workspace)?;
-        if !options.behaviour {
-            check_rust(workspace)?;
-        }
-        if !options.unit {
-            check_behaviour(workspace, options)?;
-        }
-        Ok(())
+        thread::scope(|scope| {
+            // Mostly downloads, so it fills the time in which compilers leave a core idle.
+            let provided = (!options.unit).then(|| scope.spawn(|| provide(workspace, options)));
+            // First: other builds of the control plane embed the inits.
+            dist::build_inits(workspace)?;
+            if !options.behaviour {
+                check_rust(workspace)?;
+            }
+            let Some(provided) = provided else { return Ok(()) };
+            // The one binary that runs everywhere; a second build of the same code for this machine alone takes
+            // minutes.
+            let lambdock = dist::build_static(workspace)?;
+            let python = match provided.join() {
+                Ok(python) => python?,
+                Err(payload) => panic::resume_unwind(payload),
+            };
+            check_behaviour(workspace, options, &python, &lambdock)
+        })
     })
+}
+
+/// Everything that behaviour tests need beside Lambdock; gives back their Python environment.
+fn provide(workspace: &Workspace, options: &Options) -> Result<PathBuf> {
+    let python = python(workspace)?;
+    if !options.no_images {
+        images::ensure(workspace, &[])?;
+    }
+    functions::build(workspace)?;
+    Ok(python)
 }
 
 fn check_rust(workspace: &Workspace) -> Result<()> {
@@ -64,8 +90,7 @@ fn check_rust(workspace: &Workspace) -> Result<()> {
     rust("documentation", &["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
 }
 
-fn check_behaviour(workspace: &Workspace, options: &Options) -> Result<()> {
-    let python = python(workspace)?;
+fn check_behaviour(workspace: &Workspace, options: &Options, python: &Path, lambdock: &Path) -> Result<()> {
     step("style of the behaviour tests", || {
         let ruff = || {
             let mut command = Command::new(python.join("bin/ruff"));
@@ -75,12 +100,6 @@ fn check_behaviour(workspace: &Workspace, options: &Options) -> Result<()> {
         ruff().args(["check", "--quiet", "."]).run()?;
         ruff().args(["format", "--quiet", "--check", "."]).run()
     })?;
-    // The one binary that runs everywhere; a second build of the same code for this machine alone takes minutes.
-    let lambdock = dist::build_static(workspace)?;
-    if !options.no_images {
-        images::ensure(workspace, &[])?;
-    }
-    functions::build(workspace)?;
     step("engine tests", || {
         // Of the whole workspace: chosen alone, its crates have other features, and all would be compiled anew.
         let arguments = ["test", "--quiet", "--workspace", "--test", "engine", "--", "--include-ignored"];
@@ -98,7 +117,7 @@ fn check_behaviour(workspace: &Workspace, options: &Options) -> Result<()> {
             .env("PATH", env::join_paths(path)?)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .envs(paths(workspace))
-            .env("LAMBDOCK_BIN", &lambdock)
+            .env("LAMBDOCK_BIN", lambdock)
             .env("LAMBDOCK_TEST_IMAGES", &pattern)
             .args(["-m", "pytest", "tests", "-n", &workers().to_string()])
             .args(&options.pytest)

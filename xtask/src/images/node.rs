@@ -16,7 +16,7 @@ use super::layout::Layout;
 use crate::{
     host::{Architecture, Tool},
     process::Run,
-    progress::step,
+    progress::part,
     workspace::Workspace,
 };
 
@@ -63,7 +63,7 @@ impl Client {
             return Ok(folder.clone());
         }
         if !self.folder.exists() {
-            step("compile AWS's runtime interface client for Node.js", || self.compile())?;
+            part("compile AWS's runtime interface client for Node.js", || self.compile()).0?;
         }
         *built = Some(self.folder.clone());
         Ok(self.folder.clone())
