@@ -30,6 +30,7 @@ use crate::events::{Durability, Events};
 use crate::executor::Executor;
 use crate::executor::docker::Docker;
 use crate::function_url;
+use crate::gateway::body::Uploads;
 use crate::gateway::dispatch::Gateway;
 use crate::gateway::endpoints::Process;
 use crate::gateway::function_urls::{Access, FunctionUrls};
@@ -238,6 +239,7 @@ async fn build(
         upstream: Upstream::new(config.upstream.clone()),
         origins: config.origins.clone(),
         hosts: config.hosts.clone(),
+        uploads: Uploads::default(),
         urls: FunctionUrls {
             directory: urls,
             access: if config.enforce_iam {

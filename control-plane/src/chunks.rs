@@ -44,6 +44,11 @@ impl Chunks {
         }
     }
 
+    /// Forgets them, for bytes that nobody wants any more.
+    pub fn clear(&mut self) {
+        self.pieces = Pieces::None;
+    }
+
     /// Bytes so far.
     pub fn len(&self) -> usize {
         match &self.pieces {
@@ -97,5 +102,14 @@ mod tests {
         chunks.push(Bytes::from_static(b"a"));
         chunks.push(Bytes::from_static(b"b"));
         assert_eq!(chunks.into_bytes(), "ab");
+    }
+
+    #[test]
+    fn what_is_cleared_is_gone() {
+        let mut chunks = Chunks::expecting(None);
+        chunks.push(Bytes::from_static(b"a"));
+        chunks.clear();
+        chunks.push(Bytes::from_static(b"b"));
+        assert_eq!(chunks.into_bytes(), "b");
     }
 }

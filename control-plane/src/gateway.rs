@@ -1,6 +1,6 @@
 //! Port 4566: whose request it is and which room answers it.
 
-mod body;
+pub mod body;
 pub mod dispatch;
 pub mod endpoints;
 mod foreign;

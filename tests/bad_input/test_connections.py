@@ -1,5 +1,6 @@
 """Clients that speak HTTP badly, slowly or not at all."""
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -219,6 +220,21 @@ def test_an_endless_body_is_cut_off(server):
         answer = answered(stream)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 413"), answer[:200]
     assert server.resident_kib() < 300 * 1024
+
+
+def test_uploads_of_code_take_turns(server):
+    """Ten of almost as much as one may have come at once; only some of them are in memory."""
+    body = b'{"ZipFile": "' + b"A" * 65_000_000 + b'"}'
+    before = server.resident_kib()
+    server.forget_peak()
+
+    def upload(_: int) -> int:
+        return wire.send(server, "PUT", f"{FUNCTIONS}/nx/code", body, timeout=120).status
+
+    with concurrent.futures.ThreadPoolExecutor(10) as clients:
+        statuses = list(clients.map(upload, range(10)))
+    assert statuses == [404] * 10
+    assert server.peak_kib() - before < 450 * 1024
 
 
 def test_requests_may_arrive_byte_by_byte(server):

@@ -201,8 +201,19 @@ class Lambdock:
 
     def resident_kib(self) -> int:
         """Memory of the process."""
+        return self._memory("VmRSS")
+
+    def forget_peak(self) -> None:
+        """From now on, `peak_kib` is about what comes."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def peak_kib(self) -> int:
+        """Most memory that the process has had."""
+        return self._memory("VmHWM")
+
+    def _memory(self, name: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+        return int(re.search(rf"{name}:\s+(\d+)", status)[1])
 
 
 def seconds_since(start: float) -> float:

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use tracing::{Instrument, debug, debug_span, error, warn};
 
+use super::body::Uploads;
 use super::endpoints::{self, Process};
 use super::function_urls::FunctionUrls;
 use super::refusals::not_implemented;
@@ -70,6 +71,8 @@ pub struct Gateway {
     pub hosts: host::Rules,
     /// Serves function URLs.
     pub urls: FunctionUrls,
+    /// Code that is on its way here.
+    pub uploads: Uploads,
 }
 
 /// Told in every answer, under AWS's name and under LocalStack's.

@@ -4,7 +4,6 @@ use http::Response;
 use http::request::Parts;
 use hyper::body::Incoming;
 
-use super::body;
 use super::dispatch::{Gateway, whole};
 use super::refusals::refusal;
 use super::response_stream;
@@ -36,7 +35,9 @@ impl Gateway {
         body: Incoming,
         caller: &Caller,
     ) -> Result<Response<Body>, ServiceError> {
-        let body = body::read(body, self.limit(operation))
+        let body = self
+            .uploads
+            .read(body, self.limit(operation))
             .await
             .map_err(|fault| self.unreadable(operation, parts, fault))?;
         let request = wire::Request { labels, query: parts.uri.query(), headers: &parts.headers, body };

@@ -158,3 +158,58 @@ pub async fn bind(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
     }
     Ok(listeners)
 }
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+    use http_body_util::{BodyExt as _, Empty};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+    use tokio::time::{Instant, timeout};
+
+    use super::super::body;
+    use super::*;
+
+    /// Answers once it has read the request's body.
+    struct Reader;
+
+    impl Handler for Reader {
+        async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+            let read = body::read(request.into_body(), 1000).await;
+            let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+            if read.is_err() {
+                *response.status_mut() = StatusCode::BAD_REQUEST;
+            }
+            response
+        }
+    }
+
+    // With time that passes as soon as everybody waits for it.
+    #[tokio::test(start_paused = true)]
+    async fn clients_that_stall_are_hung_up_on() {
+        let beginnings: [(&str, &str); 6] = [
+            ("", ""),
+            ("P", ""),
+            ("POST / HTTP/1.1\r\nHost: x\r\nContent-Le", ""),
+            ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", "HTTP/1.1 400"),
+            ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{", "HTTP/1.1 400"),
+            // Idle after a request that was answered.
+            ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200"),
+        ];
+        for (beginning, answer) in beginnings {
+            let server = Server::new(Reader);
+            let (mut client, stream) = duplex(4096);
+            server.serve(stream);
+            client.write_all(beginning.as_bytes()).await.unwrap();
+            let started = Instant::now();
+            let mut heard = String::new();
+            let closed = timeout(Duration::from_secs(120), client.read_to_string(&mut heard)).await;
+            closed.unwrap_or_else(|_| panic!("open for ever after {beginning:?}")).unwrap();
+            assert!(
+                heard.starts_with(answer) && heard.is_empty() == answer.is_empty(),
+                "{beginning:?}: {heard}"
+            );
+            let patience = started.elapsed().as_secs();
+            assert!((29..=61).contains(&patience), "{beginning:?}: {patience} s");
+        }
+    }
+}
