@@ -25,6 +25,7 @@ use lambdock_domain::code::Digest;
 use lambdock_domain::concurrency::Share;
 use lambdock_domain::{Function, FunctionId};
 use rusqlite::{Connection, Transaction};
+use tokio::sync::oneshot;
 
 pub use attachments::{Attached, Attachment};
 pub use event_source_mappings::MappingFilter;
@@ -212,13 +213,18 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Connection) -> T + Send + 'static,
     ) -> Result<T, Error> {
+        let (done, value) = oneshot::channel();
+        // Boxed: the machinery of a task, compiled anew for every query, is a tenth of the whole program.
+        self.queue(Box::new(move |connection| drop(done.send(work(connection)))));
+        value.await.map_err(|_| Error::Closed)
+    }
+
+    fn queue(&self, work: Box<dyn FnOnce(&mut Connection) + Send>) {
         let connection = Arc::clone(&self.connection);
         tokio::task::spawn_blocking(move || {
             // A panic in an earlier transaction rolled it back; the connection itself is sound.
-            work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
-        })
-        .await
-        .map_err(|_| Error::Closed)
+            work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
+        });
     }
 }
 

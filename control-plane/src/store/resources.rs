@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lambdock_domain::{Function, FunctionId, PublishedVersion};
 use rusqlite::Transaction;
 
-use super::{Error, FunctionView, Store, attachments};
+use super::{Error, FunctionView, Observer, Store, attachments};
 
 /// Everything in the store, as it is while nobody else can change it.
 pub struct Resources<'a> {
@@ -34,14 +34,7 @@ impl Store {
             let transaction = connection.transaction().map_err(Error::from)?;
             let resources = Resources { transaction, touched: RefCell::default() };
             let value = work(&resources)?;
-            let touched = resources.touched.take();
-            let shares = touched.iter().map(|id| attachments::share(&resources.transaction, id));
-            let shares = shares.collect::<Result<Vec<_>, Error>>()?;
-            resources.transaction.commit().map_err(Error::from)?;
-            for share in &shares {
-                observer.changed(&share.function);
-                observer.concurrency(share);
-            }
+            resources.commit(&*observer)?;
             Ok(value)
         })
         .await?
@@ -49,6 +42,19 @@ impl Store {
 }
 
 impl Resources<'_> {
+    /// Keeps what was done, then tells of the functions that it was done to.
+    fn commit(self, observer: &dyn Observer) -> Result<(), Error> {
+        let touched = self.touched.take();
+        let shares = touched.iter().map(|id| attachments::share(&self.transaction, id));
+        let shares = shares.collect::<Result<Vec<_>, Error>>()?;
+        self.transaction.commit()?;
+        for share in &shares {
+            observer.changed(&share.function);
+            observer.concurrency(share);
+        }
+        Ok(())
+    }
+
     /// The function, if it exists.
     ///
     /// # Errors
