@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::peer::{Environment, Function};
+use crate::localstack::peer::{Environment, Function};
 
 fn echo() -> Environment {
     Environment::ready(&Function::python("serve(lambda event: event.body)"))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::peer::{Environment, Function};
+use crate::localstack::peer::{Environment, Function};
 
 fn echo() -> Function {
     Function::python("serve(lambda event: event.body)")

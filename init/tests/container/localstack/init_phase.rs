@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::peer::{Environment, Function, RUNTIME};
-
-/// The Extensions API for scripts.
-const EXTENSION: &str = include_str!("../uplink/extension.py");
+use crate::localstack::peer::{Environment, Function, RUNTIME};
+use crate::scripts::EXTENSION;
 
 /// The container has ended as Go's init does, and has said nothing more.
 fn ended(mut environment: Environment) {

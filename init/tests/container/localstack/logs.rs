@@ -1,6 +1,6 @@
 //! The log of an invocation.
 
-use crate::peer::{Environment, Function};
+use crate::localstack::peer::{Environment, Function};
 
 #[test]
 fn the_log_has_what_was_written_and_the_platforms_lines_around_it() {
@@ -45,7 +45,7 @@ fn everything_that_is_printed_before_the_response_is_in_the_log_of_its_invocatio
     let environment = Environment::ready(&Function::python(
         "def handler(event):\n    print('tail', event.body.decode())\n    return '{}'\nserve(handler)",
     ));
-    for number in 0..200 {
+    for number in 0..1000 {
         let payload = number.to_string();
         let outcome = environment.invoke(&payload);
         let tails: Vec<&str> = outcome.logs.lines().filter(|line| line.starts_with("tail")).collect();

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::both::{Protocol, Scenario, Told};
 use crate::sandbox::{PATIENCE, Sandbox};
+use crate::scripts;
 
 /// `LOCALSTACK_RUNTIME_ID`.
 pub(crate) const RUNTIME: &str = "0123456789abcdef0123456789abcdef";
@@ -19,12 +21,6 @@ const PREFIX: &str = "/_localstack_lambda/the-executor";
 
 /// Default payload limit of LocalStack, in bytes.
 pub(crate) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024 + 100;
-
-/// What every script may import: the Runtime API on one connection.
-const LIBRARY: &str = include_str!("../uplink/runtime.py");
-
-/// What extensions have besides: the Extensions API.
-const EXTENSION: &str = include_str!("../uplink/extension.py");
 
 /// What LocalStack sets, and `more`, which wins; an empty value unsets. `EDGE` in a value is `port`, LocalStack's.
 pub(crate) fn variables(port: u16, more: &[(&str, String)]) -> Vec<(OsString, OsString)> {
@@ -83,18 +79,18 @@ impl Function {
     /// Another file that is such a script.
     pub(crate) fn python_at(self, path: &str, script: &str) -> Self {
         let text = format!(
-            "#!/usr/bin/python3 -u\nimport sys\nsys.path.append('/var/task')\nfrom runtime import *\n{script}"
+            "#!/usr/bin/python3 -uS\nimport sys\nsys.path.append('/var/task')\nfrom runtime import *\n{script}"
         );
         let function = self.file(path, 0o755, text);
         if function.files.iter().any(|(path, ..)| path == "/var/task/runtime.py") {
             return function;
         }
-        function.file("/var/task/runtime.py", 0o644, LIBRARY)
+        function.file("/var/task/runtime.py", 0o644, scripts::RUNTIME)
     }
 
     /// With an extension that is such a script, which has the Extensions API besides.
     pub(crate) fn extension(self, name: &str, script: &str) -> Self {
-        self.python_at(&format!("/opt/extensions/{name}"), &format!("{EXTENSION}\n{script}"))
+        self.python_at(&format!("/opt/extensions/{name}"), &format!("{}\n{script}", scripts::EXTENSION))
     }
 
     /// A bootstrap that is a shell script.
@@ -382,5 +378,49 @@ impl Environment {
     pub(crate) fn timed(&self, payload: &str) -> (Outcome, Duration) {
         let since = Instant::now();
         (self.invoke(payload), since.elapsed())
+    }
+}
+
+impl Protocol for Environment {
+    fn start(scenario: Scenario) -> Self {
+        let Scenario { runtime, extensions, files, variables, timeout } = scenario;
+        let mut function = Function::python(&runtime);
+        for (name, script) in &extensions {
+            function = function.extension(name, script);
+        }
+        function.files.extend(files);
+        function.variables.extend(variables);
+        function.variables.push(("AWS_LAMBDA_FUNCTION_TIMEOUT", timeout.as_secs().to_string()));
+        Self::start(&function)
+    }
+
+    fn initialized(&mut self) -> Result<(), String> {
+        let call = self.next();
+        let word = call.path().strip_prefix(&format!("/status/{RUNTIME}/")).unwrap().to_owned();
+        let text = call.text();
+        call.accept();
+        match word.as_str() {
+            "ready" => Ok(()),
+            "error" => Err(text),
+            _ => panic!("a status {word}"),
+        }
+    }
+
+    fn sandbox(&mut self) -> &mut Sandbox {
+        &mut self.sandbox
+    }
+
+    fn begin(&mut self, payload: &str) -> String {
+        Self::begin(self, payload)
+    }
+
+    fn outcome(&mut self, id: &str) -> Told {
+        let Outcome { word, payload, logs } = Self::outcome(self, id);
+        let result = match word.as_str() {
+            "response" => Ok(payload),
+            "error" => Err(payload),
+            _ => panic!("a result {word}"),
+        };
+        Told { id: id.to_owned(), result, log: logs }
     }
 }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::peer::{Environment, Function, RUNTIME};
+use crate::localstack::peer::{Environment, Function, RUNTIME};
+use crate::sandbox::{takes_less_than, wait_until};
 
 /// Answers with what the expression says of each event.
 fn telling(expression: &str) -> Function {
@@ -99,6 +100,19 @@ fn a_port_that_is_taken_is_the_end() {
 }
 
 #[test]
+fn the_bootstrap_is_started_within_milliseconds() {
+    takes_less_than(Duration::from_millis(10), || {
+        // The shell knows the time without starting anything.
+        let script = "#!/bin/bash\necho $EPOCHREALTIME > /tmp/.began\nmv /tmp/.began /tmp/began\n";
+        let environment = Environment::start(&Function::default().file("/var/task/bootstrap", 0o755, script));
+        let began = environment.sandbox.path("/tmp/began");
+        let began: f64 =
+            wait_until("it has begun", || fs::read_to_string(&began).ok()).trim().parse().unwrap();
+        Duration::from_secs_f64(began - environment.sandbox.began())
+    });
+}
+
+#[test]
 fn the_first_bootstrap_counts() {
     let places = ["/var/task/bootstrap", "/opt/bootstrap", "/var/runtime/bootstrap"];
     for missing in 0..places.len() {
@@ -126,11 +140,18 @@ fn arguments_are_the_command_and_the_last_is_the_handler() {
         Function::default().python_at("/var/task/prog", script).arguments(&arguments)
     };
     let environment = Environment::ready(&function().variable("_HANDLER", ""));
-    assert_eq!(told(&environment), json!([["foo", "my.handler"], "my.handler", "/"]));
+    assert_eq!(told(&environment), json!([["foo", "my.handler"], "my.handler", "/srv"]));
     let mut function = function();
     function.files[0].1 = 0o644;
     let environment = Environment::ready(&function.variable("_HANDLER", "a.b"));
-    assert_eq!(told(&environment), json!([["foo", "my.handler"], "a.b", "/"]));
+    assert_eq!(told(&environment), json!([["foo", "my.handler"], "a.b", "/srv"]));
+}
+
+#[test]
+fn extensions_run_in_the_inits_own_folder() {
+    let script = "print('in', os.getcwd())\nme = register('e')\nwhile True: next_extension_event(me)";
+    let logs = Environment::ready(&telling("1").extension("e", script)).invoke("{}").logs;
+    assert!(logs.starts_with("in /srv\n"), "{logs}");
 }
 
 #[test]

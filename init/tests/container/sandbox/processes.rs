@@ -45,6 +45,11 @@ impl Process {
         fs::read_dir(self.file("fd")).unwrap().count()
     }
 
+    /// Threads.
+    pub(crate) fn threads(&self) -> usize {
+        fs::read_dir(self.file("task")).unwrap().count()
+    }
+
     /// Dead, and nobody has asked how.
     pub(crate) fn is_zombie(&self) -> bool {
         self.status("State").is_some_and(|state| state.starts_with('Z'))

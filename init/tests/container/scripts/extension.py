@@ -7,10 +7,10 @@ EXTENSIONS = "/2020-01-01/extension/"
 
 def ask(method, path, body=None, headers={}):
     """Status, headers and body of an answer, on a connection of its own."""
-    other = http.client.HTTPConnection(HOST, PORT)
+    other = Connection()
     other.request(method, EXTENSIONS + path, body, headers)
     answer = other.getresponse()
-    return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    return answer.status, answer.headers, answer.read()
 
 
 def register(name, *events, more={}):

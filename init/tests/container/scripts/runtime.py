@@ -1,9 +1,7 @@
 """The Runtime API for scripts: one connection, kept open, and the calls on it."""
-import http.client
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -11,7 +9,55 @@ import time
 HOST, PORT = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
 PORT = int(PORT)
 PREFIX = "/2018-06-01/runtime/"
-connection = http.client.HTTPConnection(HOST, PORT)
+
+
+class Answer:
+    def __init__(self, stream):
+        self.status = int(stream.readline().split()[1])
+        self.headers = {}
+        while (line := stream.readline().decode("latin-1").strip()):
+            name, _, value = line.partition(":")
+            self.headers[name.lower()] = value.strip()
+        self.body = stream.read(int(self.headers.get("content-length", 0)))
+
+    def getheader(self, name):
+        return self.headers.get(name.lower())
+
+    def read(self):
+        return self.body
+
+
+class Connection:
+    """As much of HTTP as scripts need: Python's own takes longer to load than all the rest of a script."""
+
+    def __init__(self, host=HOST, port=PORT, sock=None):
+        self.address, self.sock = (host, port), sock
+
+    def request(self, method, path, body=None, headers={}):
+        if self.sock is None:
+            self.sock = socket.create_connection(self.address)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if isinstance(body, str):
+            body = body.encode("latin-1")
+        pieces = body is not None and not isinstance(body, bytes)
+        head = [f"{method} {path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers.items())]
+        if pieces:
+            head.append("Transfer-Encoding: chunked")
+        elif body is not None:
+            head.append(f"Content-Length: {len(body)}")
+        head = "\r\n".join([*head, "", ""]).encode("latin-1")
+        self.sock.sendall(head if pieces else head + (body or b""))
+        if pieces:
+            for piece in body:
+                self.sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self.sock.sendall(b"0\r\n\r\n")
+
+    def getresponse(self):
+        with self.sock.makefile("rb") as stream:
+            return Answer(stream)
+
+
+connection = Connection()
 
 
 class Event:
@@ -24,7 +70,7 @@ def call(method, path, body=None, headers={}, on=None):
     on = on or connection
     on.request(method, PREFIX + path, body, headers)
     answer = on.getresponse()
-    return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    return answer.status, answer.headers, answer.read()
 
 
 def next_event():
@@ -52,6 +98,11 @@ def serve(handler):
 def raw():
     """A plain connection."""
     return socket.create_connection((HOST, PORT))
+
+
+def spawn(*command):
+    """Starts a process in the background."""
+    os.spawnvp(os.P_NOWAIT, command[0], command)
 
 
 def wait_at(gate):

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use lambdock_protocol::Status;
 use nix::sys::signal::Signal;
 
-use crate::control_plane::{Environment, Function};
 use crate::sandbox::wait_until;
+use crate::uplink::control_plane::{Environment, Function};
 
 /// Most that the init may have more than before, in bytes.
 const ROOM: u64 = 2 << 20;

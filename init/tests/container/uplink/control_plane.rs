@@ -13,16 +13,12 @@ use lambdock_protocol::{
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use crate::both::{Protocol, Scenario, Told};
 use crate::sandbox::{PATIENCE, Sandbox, wait_until};
+use crate::scripts::{EXTENSION, RUNTIME};
 
 /// Payload limit of AWS, in bytes.
 pub(crate) const PAYLOAD_LIMIT: u64 = 6 * 1024 * 1024 + 100;
-
-/// What every script may import: the Runtime API on one connection.
-const LIBRARY: &str = include_str!("runtime.py");
-
-/// What extensions have besides: the Extensions API.
-const EXTENSION: &str = include_str!("extension.py");
 
 /// A function to be: its code and what it is told.
 pub(crate) struct Function {
@@ -55,8 +51,8 @@ impl Function {
 
     /// A bootstrap that is a Python script, which has `runtime.py` imported.
     pub(crate) fn python(script: &str) -> Self {
-        let bootstrap = format!("#!/usr/bin/python3 -u\nfrom runtime import *\n{script}");
-        Self::empty().file("bootstrap", 0o755, bootstrap).file("runtime.py", 0o644, LIBRARY)
+        let bootstrap = format!("#!/usr/bin/python3 -uS\nfrom runtime import *\n{script}");
+        Self::empty().file("bootstrap", 0o755, bootstrap).file("runtime.py", 0o644, RUNTIME)
     }
 
     /// A bootstrap that is a shell script.
@@ -79,9 +75,9 @@ impl Function {
     /// With an extension that is a Python script, which has `runtime.py` and `extension.py` imported.
     pub(crate) fn extension(self, name: &str, script: &str) -> Self {
         let text = format!(
-            "#!/usr/bin/python3 -u\nimport sys\nsys.path.append('/opt/library')\nfrom runtime import *\n{EXTENSION}\n{script}"
+            "#!/usr/bin/python3 -uS\nimport sys\nsys.path.append('/opt/library')\nfrom runtime import *\n{EXTENSION}\n{script}"
         );
-        self.at(&format!("/opt/extensions/{name}"), 0o755, text).at("/opt/library/runtime.py", 0o644, LIBRARY)
+        self.at(&format!("/opt/extensions/{name}"), 0o755, text).at("/opt/library/runtime.py", 0o644, RUNTIME)
     }
 
     /// With another assignment.
@@ -393,5 +389,48 @@ impl Environment {
     pub(crate) fn timed(&mut self, payload: &[u8]) -> (Outcome, Duration) {
         let since = Instant::now();
         (self.invoke(payload), since.elapsed())
+    }
+}
+
+impl Protocol for Environment {
+    fn start(scenario: Scenario) -> Self {
+        let Scenario { runtime, extensions, files, variables, timeout } = scenario;
+        let function = Function::python(&runtime).assigned(|assignment| {
+            assignment.timeout_ms = u64::try_from(timeout.as_millis()).unwrap();
+            assignment
+                .environment
+                .extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        });
+        let function =
+            extensions.iter().fold(function, |function, (name, script)| function.extension(name, script));
+        Self::of(
+            files.into_iter().fold(function, |function, (path, mode, text)| function.at(&path, mode, text)),
+        )
+    }
+
+    fn initialized(&mut self) -> Result<(), String> {
+        let (initialized, payload) = Self::initialized(self);
+        if initialized.status == Status::Success { Ok(()) } else { Err(payload) }
+    }
+
+    fn sandbox(&mut self) -> &mut Sandbox {
+        &mut self.sandbox
+    }
+
+    fn begin(&mut self, payload: &str) -> String {
+        Self::begin(self, payload.as_bytes())
+    }
+
+    fn outcome(&mut self, id: &str) -> Told {
+        let outcome = Self::outcome(self, id);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let result = match outcome.failed {
+            Some((_, payload)) => Err(payload),
+            None => match outcome.end {
+                Some((end, payload)) if end.error_type.is_some() => Err(text(payload.to_vec())),
+                _ => Ok(text(outcome.response)),
+            },
+        };
+        Told { id: id.to_owned(), result, log: text(outcome.log) }
     }
 }

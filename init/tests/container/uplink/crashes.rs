@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use lambdock_protocol::{Shutdown, ShutdownReason, Status, ToAgent, ToControlPlane};
 use nix::sys::signal::Signal;
 
-use crate::control_plane::{Environment, Function};
-use crate::sandbox::{quickest, wait_until};
+use crate::sandbox::{takes_less_than, wait_until};
+use crate::uplink::control_plane::{Environment, Function};
 
 #[test]
 fn a_runtime_that_ends_during_an_invocation_fails_it_and_the_next_gets_a_fresh_one() {
@@ -43,7 +43,7 @@ fn a_child_that_holds_the_output_open_delays_nothing() {
     let mut environment = Environment::ready(Function::python(
         r#"
 def handler(event):
-    subprocess.Popen(["sleep", "1000"])
+    spawn("sleep", "1000")
     print(int(time.time() * 1000))
     if event.body == b"stay":
         os._exit(3)
@@ -52,45 +52,13 @@ serve(handler)
 "#,
     ));
     for how in ["stay", "leave"] {
-        let took = quickest(|| {
+        takes_less_than(Duration::from_millis(200), || {
             let outcome = environment.invoke(how.as_bytes());
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
             assert_eq!(outcome.failed.is_some(), how == "stay");
             let ended = outcome.text().lines().find_map(|line| line.parse().ok()).map(Duration::from_millis);
             now.saturating_sub(ended.unwrap())
         });
-        assert!(took < Duration::from_millis(200), "{how}: {took:?}");
-    }
-}
-
-#[test]
-fn whatever_a_dead_runtime_has_started_is_dead_too() {
-    let mut environment = Environment::ready(
-        Function::python(
-            r#"
-def daemon():
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            os.execvp("sleep", ["sleep", "1000"])
-        os._exit(0)
-    os.wait()
-def handler(event):
-    daemon()
-    subprocess.Popen(["sleep", "1000"])
-    if event.body == b"crash": os._exit(1)
-    if event.body == b"hang": signal.pause()
-    return "served"
-serve(handler)
-"#,
-        )
-        .assigned(|assignment| assignment.timeout_ms = 2000),
-    );
-    for how in ["crash", "hang"] {
-        assert!(environment.invoke(how.as_bytes()).failed.is_some());
-        // No runtime is started before the next invocation.
-        let left: Vec<_> = environment.sandbox.others().iter().map(|process| process.name()).collect();
-        assert_eq!(left, [""; 0], "after {how}");
     }
 }
 
@@ -108,34 +76,33 @@ def handler(event):
 serve(handler)
 "#,
         )
-        .assigned(|assignment| assignment.timeout_ms = 1500),
+        .assigned(|assignment| assignment.timeout_ms = 2500),
     );
     let first = environment.invoke(b"who").succeeded();
-    let (outcome, took) = environment.timed(b"hang");
-    let done = outcome.done().clone();
-    let id = &done.request_id;
-    assert_eq!(
-        outcome.error(),
-        ("Sandbox.Timedout".into(), format!("RequestId: {id} Error: Task timed out after 1.50 seconds"))
-    );
-    assert!(took >= Duration::from_millis(1500), "{took:?}");
-    assert_eq!((done.status, done.duration_us, done.billed_ms), (Status::Timeout, 1_500_000, 1500));
-    let log = outcome.text();
-    let lines: Vec<_> = log.lines().collect();
-    assert_eq!(lines[..2], [format!("START RequestId: {id} Version: $LATEST"), "hanging".to_owned()]);
-    assert!(lines[2].ends_with(&format!("Z {id} Task timed out after 1.50 seconds")), "{log}");
-    assert_eq!(lines[3..5], [String::new(), format!("END RequestId: {id}")]);
-    assert!(lines[5].contains("\tDuration: 1500.00 ms\tBilled Duration: 1500 ms\t"), "{log}");
-    assert!(lines[5].ends_with("\tStatus: timeout\t"), "{log}");
+    takes_less_than(Duration::from_millis(2600), || {
+        // In a runtime that is there: starting one is part of the time.
+        environment.invoke(b"who").succeeded();
+        let (outcome, took) = environment.timed(b"hang");
+        let done = outcome.done().clone();
+        let id = &done.request_id;
+        assert_eq!(
+            outcome.error(),
+            ("Sandbox.Timedout".into(), format!("RequestId: {id} Error: Task timed out after 2.50 seconds"))
+        );
+        assert!(took >= Duration::from_millis(2500), "{took:?}");
+        assert_eq!((done.status, done.duration_us, done.billed_ms), (Status::Timeout, 2_500_000, 2500));
+        let log = outcome.text();
+        let lines: Vec<_> = log.lines().collect();
+        assert_eq!(lines[..2], [format!("START RequestId: {id} Version: $LATEST"), "hanging".to_owned()]);
+        assert!(lines[2].ends_with(&format!("Z {id} Task timed out after 2.50 seconds")), "{log}");
+        assert_eq!(lines[3..5], [String::new(), format!("END RequestId: {id}")]);
+        assert!(lines[5].contains("\tDuration: 2500.00 ms\tBilled Duration: 2500 ms\t"), "{log}");
+        assert!(lines[5].ends_with("\tStatus: timeout\t"), "{log}");
+        took
+    });
     let second = environment.invoke(b"who").succeeded();
     assert!(second.ends_with(b"True") && first.ends_with(b"False"), "/tmp survives");
     assert_ne!(first.strip_suffix(b"False"), second.strip_suffix(b"True"));
-    let quickest = quickest(|| {
-        // In a runtime that is there: starting one is part of the time.
-        environment.invoke(b"who").succeeded();
-        environment.timed(b"hang").1
-    });
-    assert!(quickest < Duration::from_millis(1600), "{quickest:?}");
 }
 
 #[test]
@@ -180,7 +147,7 @@ mine.sendall((head + f"Content-Length: {len(body)}\r\n\r\n").encode() + body)
 os.kill(os.getpid(), signal.SIGKILL)
 "#,
     ));
-    for _ in 0..12 {
+    for _ in 0..6 {
         for (how, size) in [("same", 10), ("other", 10), ("same", 0), ("other", 300_000), ("error", 10)] {
             let outcome = environment.invoke(format!("{how} {size}").as_bytes());
             if how == "error" {

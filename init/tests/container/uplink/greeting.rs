@@ -2,7 +2,7 @@
 
 use lambdock_protocol::{ToAgent, VERSION};
 
-use crate::control_plane::Environment;
+use crate::uplink::control_plane::Environment;
 
 /// Sends `answer` to the greeting; the init ends, for this reason.
 fn ends_on(answer: &ToAgent, reason: &str) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lambdock_protocol::{Status, ToAgent, ToControlPlane};
 use nix::sys::signal::Signal;
 
-use crate::control_plane::{Environment, Function};
+use crate::uplink::control_plane::{Environment, Function};
 
 #[test]
 fn an_init_error_is_passed_on_byte_by_byte_and_again_by_the_first_invocation() {
@@ -40,27 +40,6 @@ sys.exit(1)
     assert!(before.contains("\tPhase: invoke\tStatus: error"), "{before}");
     assert!(outcome.text().starts_with("START RequestId: "));
     assert_eq!(outcome.done().init_us, None);
-}
-
-#[test]
-fn a_second_init_error_is_refused() {
-    let script = r#"
-post = lambda: print(call("POST", "init/error", '{"errorMessage":"m","errorType":"E"}')[0])
-post()
-post()
-sys.exit(1)
-"#;
-    let (_, _, log) = Environment::of(Function::python(script)).initialized_with_log();
-    assert!(log.contains("\n202\n403\n"), "{log}");
-}
-
-#[test]
-fn a_runtime_with_hooks_for_snapshots_goes_on_at_once() {
-    let function = Function::python("print(call('GET', 'restore/next')[0])\nserve(lambda event: event.body)");
-    let mut environment = Environment::of(function);
-    let (initialized, _, log) = environment.initialized_with_log();
-    assert!(initialized.status == Status::Success && log.contains("\n200\n"), "{log}");
-    assert_eq!(environment.invoke(b"1").succeeded(), b"1");
 }
 
 #[test]

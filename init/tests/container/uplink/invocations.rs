@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::control_plane::{Environment, Function, PAYLOAD_LIMIT};
+use crate::uplink::control_plane::{Environment, Function, PAYLOAD_LIMIT};
 
 /// Answers with the headers of the event, one to a line.
 const HEADERS: &str = r#"
@@ -94,40 +94,6 @@ fn payloads_go_both_ways_untouched() {
 }
 
 #[test]
-fn the_runtime_api_says_what_it_knows() {
-    let mut environment = Environment::ready(Function::python(
-        r#"
-def ask(method, path):
-    other = http.client.HTTPConnection(HOST, PORT)
-    other.request(method, path)
-    answer = other.getresponse()
-    return f"{answer.status} {answer.getheader('content-type')} {answer.read().decode()}"
-serve(lambda event: "|".join([
-    ask("GET", "/2018-06-01/ping"), ask("POST", "/2018-06-01/ping"), ask("GET", "/nothing"),
-    ask("DELETE", "/2018-06-01/runtime/invocation/next"),
-]))
-"#,
-    ));
-    assert_eq!(
-        String::from_utf8(environment.invoke(b"{}").succeeded()).unwrap(),
-        "200 text/plain; charset=utf-8 pong|405 None |404 text/plain; charset=utf-8 404 page not found\n|405 None "
-    );
-}
-
-#[test]
-fn a_runtime_that_loses_the_event_may_ask_again() {
-    let mut environment = Environment::ready(Function::python(
-        r#"
-first, second = next_event(), next_event()
-assert respond(second, first.id + second.id)[0] == 202
-next_event()
-"#,
-    ));
-    let id = environment.begin(b"{}");
-    assert_eq!(environment.outcome(&id).succeeded(), format!("{id}{id}").into_bytes());
-}
-
-#[test]
 fn a_connection_that_breaks_while_it_waits_takes_no_event_with_it() {
     let mut environment = Environment::ready(Function::python(
         r#"
@@ -141,66 +107,4 @@ serve(lambda event: event.body)
     environment.sandbox.release("/tmp/gate");
     assert_eq!(environment.invoke(b"1").succeeded(), b"1");
     assert_eq!(environment.invoke(b"2").succeeded(), b"2");
-}
-
-#[test]
-fn two_that_wait_get_one_event_each() {
-    let mut environment = Environment::ready(Function::python(
-        r#"
-def worker(name):
-    mine = http.client.HTTPConnection(HOST, PORT)
-    while True:
-        status, headers, body = call("GET", "invocation/next", on=mine)
-        path = "invocation/" + headers["lambda-runtime-aws-request-id"] + "/response"
-        assert call("POST", path, name, on=mine)[0] == 202
-for name in ["a", "b"]:
-    threading.Thread(target=worker, args=[name]).start()
-"#,
-    ));
-    let mut names: Vec<u8> = (0..4).flat_map(|_| environment.invoke(b"{}").succeeded()).collect();
-    names.sort_unstable();
-    names.dedup();
-    assert!(!names.is_empty() && names.iter().all(|name| b"ab".contains(name)), "{names:?}");
-}
-
-#[test]
-fn calls_out_of_turn_are_refused_and_disturb_nothing() {
-    let mut environment = Environment::ready(Function::python(
-        r#"
-said = []
-def tell(answer):
-    status, headers, body = answer
-    said.append(f"{status} {headers['content-type']} {body.decode()}")
-class Other: id = "8b4d4d8c-0000-4000-8000-000000000000"
-event = next_event()
-tell(respond(Other, "x"))
-tell(fail(Other, "x"))
-tell(call("POST", "init/error", "{}"))
-tell(respond(event, "done"))
-tell(respond(event, "again"))
-tell(fail(event, "again"))
-event = next_event()
-respond(event, "".join(said))
-next_event()
-"#,
-    ));
-    assert_eq!(environment.invoke(b"{}").succeeded(), b"done");
-    let said = String::from_utf8(environment.invoke(b"{}").succeeded()).unwrap();
-    let illegal = |from: &str, to: &str| {
-        format!(
-            "403 application/json {{\"errorMessage\":\"State transition from {from} to {to} failed for runtime. \
-             Error: State transition is not allowed\",\"errorType\":\"InvalidStateTransition\"}}"
-        )
-    };
-    let unknown =
-        "400 application/json {\"errorMessage\":\"Invalid request ID\",\"errorType\":\"InvalidRequestID\"}";
-    let expected = [
-        unknown.to_owned(),
-        unknown.to_owned(),
-        illegal("Running", "InitError"),
-        "202 application/json {\"status\":\"OK\"}".to_owned(),
-        illegal("RuntimeResponseSentState", "InvocationResponse"),
-        illegal("RuntimeResponseSentState", "InvocationErrorResponse"),
-    ];
-    assert_eq!(said.lines().collect::<Vec<_>>(), expected);
 }

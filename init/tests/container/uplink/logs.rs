@@ -1,6 +1,6 @@
 //! What the function writes, and to which invocation it belongs.
 
-use crate::control_plane::{Environment, Function};
+use crate::uplink::control_plane::{Environment, Function};
 
 /// The lines between START and END.
 fn written(log: &[u8]) -> Vec<u8> {
@@ -238,18 +238,18 @@ serve(handler)
 
 #[test]
 fn a_child_that_writes_for_ever_keeps_no_invocation_from_its_end() {
-    use crate::control_plane::Lines;
+    use crate::uplink::control_plane::Lines;
     let mut environment = Environment::ready(
         Function::python(
             r#"
 def handler(event):
-    if event.body == b"flood": subprocess.Popen(["yes"])
+    if event.body == b"flood": spawn("yes")
     if event.body == b"hang": signal.pause()
     return "served"
 serve(handler)
 "#,
         )
-        .assigned(|assignment| assignment.timeout_ms = 10_000),
+        .assigned(|assignment| assignment.timeout_ms = 5000),
     );
     for what in ["flood", "serve", "serve"] {
         let id = environment.begin(what.as_bytes());

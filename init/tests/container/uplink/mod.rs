@@ -1,15 +1,8 @@
-//! The init against a control plane that the test plays, with runtimes that are scripts.
-
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "what a test's own tools cannot do fails the test, and says so"
-)]
+//! Lambdock's own protocol: the control plane at the other end of an uplink.
 
 mod back_pressure;
 mod bad_input;
-mod control_plane;
+pub(crate) mod control_plane;
 mod crashes;
 mod endurance;
 mod extensions;
@@ -19,9 +12,6 @@ mod invocations;
 mod logs;
 mod processes;
 mod responses;
-#[expect(dead_code, reason = "shared with other tests")]
-#[path = "../sandbox/mod.rs"]
-mod sandbox;
 mod snapshots;
 mod story;
 mod telemetry;

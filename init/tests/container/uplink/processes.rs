@@ -1,28 +1,7 @@
 //! Processes: who is started as what, who is reaped, and what they cost.
 
-use crate::control_plane::{Environment, Function};
 use crate::sandbox::{Process, wait_until};
-
-#[test]
-fn orphans_are_reaped() {
-    let mut environment = Environment::ready(Function::python(
-        r#"
-def handler(event):
-    for _ in range(50):
-        if os.fork() == 0:
-            if os.fork() == 0: os._exit(0)
-            os._exit(0)
-        os.wait()
-    return "served"
-serve(handler)
-"#,
-    ));
-    environment.invoke(b"{}").succeeded();
-    wait_until("nobody is left but the runtime", || {
-        let others = environment.sandbox.others();
-        (others.len() == 1 && !others.iter().any(Process::is_zombie)).then_some(())
-    });
-}
+use crate::uplink::control_plane::{Environment, Function};
 
 #[test]
 fn who_looks_around_in_the_container_is_left_alone_when_the_function_is_ended() {
@@ -30,7 +9,7 @@ fn who_looks_around_in_the_container_is_left_alone_when_the_function_is_ended() 
         Function::python(
             r#"
 def handler(event):
-    subprocess.Popen(["env", "-i", "setsid", "/usr/bin/sleep", "1001"])
+    spawn("env", "-i", "setsid", "/usr/bin/sleep", "1001")
     if event.body == b"crash": os._exit(1)
     if event.body == b"hang": signal.pause()
     return "served"

@@ -2,7 +2,7 @@
 
 use lambdock_protocol::{Mode, Status, ToControlPlane};
 
-use crate::control_plane::{Environment, Function, PAYLOAD_LIMIT};
+use crate::uplink::control_plane::{Environment, Function, PAYLOAD_LIMIT};
 
 #[test]
 fn a_response_of_the_limit_passes_and_one_byte_more_fails_in_the_same_process() {
@@ -298,26 +298,6 @@ while True:
     assert!(outcome.text().contains("InvalidFunctionResponseMode"), "{}", outcome.text());
     assert!(outcome.done().duration_us < 5_000_000);
     assert_eq!(environment.invoke(b"").succeeded(), process);
-}
-
-#[test]
-fn whether_it_is_an_error_is_said_by_the_path_and_not_by_the_content() {
-    let mut environment = Environment::ready(Function::python(
-        r#"
-while True:
-    event = next_event()
-    if event.body == b"error": fail(event, "plain text", {"Lambda-Runtime-Function-Error-Type": "Function.Mine"})
-    elif event.body == b"cause":
-        fail(event, '{"errorMessage":"m","errorType":"E","stackTrace":[],"errorCause":{"exceptions":[]}}', {
-            "Content-Type": "application/vnd.aws.lambda.error.cause+json"})
-    else: respond(event, '{"errorType":"x"}')
-"#,
-    ));
-    assert_eq!(environment.invoke(b"{}").succeeded(), br#"{"errorType":"x"}"#);
-    assert_eq!(environment.invoke(b"error").failed, Some(("Function.Mine".into(), "plain text".into())));
-    let (error_type, payload) = environment.invoke(b"cause").failed.unwrap();
-    assert_eq!(error_type, "Runtime.Unknown");
-    assert_eq!(payload, r#"{"errorMessage":"m","errorType":"E","stackTrace":[]}"#);
 }
 
 #[test]

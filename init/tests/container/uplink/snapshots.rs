@@ -3,7 +3,7 @@
 use lambdock_protocol::{InitializationType, Status};
 use serde_json::{Value, json};
 
-use crate::control_plane::{Environment, Function};
+use crate::uplink::control_plane::{Environment, Function};
 
 /// A runtime that asks for its credentials, and what is to be found there.
 const CREDENTIALS: &str = r#"

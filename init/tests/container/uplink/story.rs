@@ -1,7 +1,7 @@
 //! What the init's own log tells to whoever looks for a fault.
 
-use crate::control_plane::{Environment, Function};
 use crate::sandbox::wait_until;
+use crate::uplink::control_plane::{Environment, Function};
 
 /// An invocation that succeeds, one whose second answer is refused, and one that takes too long.
 fn three_invocations(level: &str) -> (Environment, [String; 3]) {

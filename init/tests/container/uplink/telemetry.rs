@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::control_plane::{Environment, Function};
 use crate::sandbox::wait_until;
+use crate::uplink::control_plane::{Environment, Function};
 
 /// An extension that notes what it is told, each of its processes in a file of its own.
 const SUBSCRIBER: &str = r#"

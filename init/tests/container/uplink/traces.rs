@@ -3,7 +3,7 @@
 use lambdock_protocol::{ToControlPlane, TracingMode};
 use nix::sys::signal::Signal;
 
-use crate::control_plane::{Environment, Function};
+use crate::uplink::control_plane::{Environment, Function};
 
 /// Sends as many segments as the event says.
 const SENDER: &str = r#"
@@ -74,7 +74,7 @@ fn questions_about_sampling_are_answered() {
     let mut environment = traced(
         r#"
 def handler(event):
-    daemon = http.client.HTTPConnection("127.0.0.1", 2000)
+    daemon = Connection("127.0.0.1", 2000)
     daemon.request("POST", "/GetSamplingRules", "{}")
     answer = daemon.getresponse()
     return f"{answer.status} {answer.read().decode()}"
