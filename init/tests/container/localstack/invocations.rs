@@ -301,3 +301,24 @@ fn memory_beyond_what_the_function_has_is_told_where_nobody_limits_it() {
     let used: u64 = told.split(' ').next().unwrap().parse().unwrap();
     assert!((200..300).contains(&used), "{used} MB");
 }
+
+#[test]
+fn a_large_payload_is_held_once() {
+    const SIZE: usize = 6_000_000;
+    // Connections and their buffers.
+    const ROOM: u64 = 1 << 20;
+    let environment = Environment::ready(&Function::python(
+        "serve(lambda event: event.body if event.body.startswith(b'back') else str(len(event.body)))",
+    ));
+    environment.invoke("warm").succeeded();
+    let init = environment.sandbox.init();
+    for beginning in ["", "back"] {
+        let event = beginning.to_owned() + &"x".repeat(SIZE - beginning.len());
+        let before = init.resident();
+        init.forget_peak();
+        let answer = environment.invoke(&event).succeeded();
+        assert!(answer == event || answer == SIZE.to_string());
+        let grown = init.peak().saturating_sub(before);
+        assert!(grown < SIZE as u64 + ROOM, "{beginning}: {grown} bytes more");
+    }
+}
