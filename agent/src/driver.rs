@@ -45,8 +45,17 @@ pub(crate) struct Runtime {
     pub logger: Logger,
     /// `NAME=value` of a variable of the container that it does not have.
     pub mark: Option<Vec<u8>>,
-    /// Where extensions are, below our root.
-    pub extensions: PathBuf,
+    /// How extensions are started.
+    pub extensions: Extensions,
+}
+
+/// What extensions have in common.
+#[derive(Debug)]
+pub(crate) struct Extensions {
+    /// Where their files are, below our root.
+    pub files: PathBuf,
+    /// Folder that they run in.
+    pub folder: PathBuf,
 }
 
 /// Everything that a running environment holds.

@@ -7,6 +7,7 @@
 //!
 //! [LocalStack: lambda-runtime-init]
 
+mod apart;
 mod archives;
 mod client;
 mod collected;

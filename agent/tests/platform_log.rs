@@ -187,7 +187,8 @@ fn a_cold_start_a_success_and_a_crash_are_told_in_awss_order() {
             log_level: Level::Warn,
         };
         let variables = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
-        let platform = Platform { root: root.path().to_owned(), api: API, xray: API, variables };
+        let platform =
+            Platform { root: root.path().to_owned(), api: API, xray: API, folder: "/".into(), variables };
         let agent = tokio::task::spawn_local(run(config, platform));
         let stream = listener.accept().await.unwrap().0;
         let control_plane =

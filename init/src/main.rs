@@ -45,7 +45,8 @@ fn start() -> Result<(), String> {
         ControlPlane::read(|name| std::env::var(name).ok(), &arguments, &folder.to_string_lossy())
             .map_err(|fault| fault.to_string())?;
     log::set_level(control_plane.log_level());
-    let platform = Platform { root: "/".into(), api: API, xray: XRAY, variables: variables().collect() };
+    let platform =
+        Platform { root: "/".into(), api: API, xray: XRAY, folder, variables: variables().collect() };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

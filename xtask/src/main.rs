@@ -3,6 +3,8 @@
 
 mod archive;
 mod bench;
+#[cfg(test)]
+mod conformance;
 mod dist;
 mod engine;
 mod fingerprint;

@@ -5,7 +5,9 @@ mod prerequisites;
 use std::{
     env,
     ffi::OsString,
-    fs, panic,
+    fs,
+    num::NonZero,
+    panic,
     path::{Path, PathBuf},
     process::Command,
     thread,
@@ -85,7 +87,11 @@ fn check_rust(workspace: &Workspace) -> Result<()> {
     step("unit tests", || {
         // The init's own are about the binary as it is shipped: another allocator, another C library, its real size.
         let init = dist::init_path(workspace, Architecture::of_host()?.rust);
-        cargo(workspace).env("LAMBDOCK_INIT", init).args(["test", "--quiet", "--workspace"]).run()
+        cargo(workspace)
+            .env("LAMBDOCK_INIT", init)
+            .env("RUST_TEST_THREADS", test_threads().to_string())
+            .args(["test", "--quiet", "--workspace"])
+            .run()
     })?;
     rust("documentation", &["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
 }
@@ -133,6 +139,11 @@ pub(crate) fn paths(workspace: &Workspace) -> [(&'static str, PathBuf); 4] {
         ("LAMBDOCK_INIT_AARCH64", dist::init_path(workspace, "aarch64")),
         ("LAMBDOCK_FUNCTIONS", workspace.functions()),
     ]
+}
+
+/// Those that take long wait, for limits of time and for processes, and can do so side by side.
+fn test_threads() -> usize {
+    3 * thread::available_parallelism().map_or(2, NonZero::get)
 }
 
 /// Tests mostly wait for containers, so two at once pay on one core; more than four only fight for the engine.

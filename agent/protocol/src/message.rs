@@ -322,7 +322,7 @@ pub enum Mode {
 pub struct ResponseStart {
     /// Which invocation.
     pub request_id: String,
-    /// Media type that the runtime gave.
+    /// Media type that the runtime gave; `None`: `application/octet-stream`, to those who need one. [AWS: Runtime API]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
     /// How it answers.

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::body::{Collected, throw_away};
-use super::{Answer, Api, json_body, render, status, truncated};
+use super::render::{json_body, json_text, render, status, truncated};
+use super::{Answer, Api};
 use crate::clock;
 use crate::lifecycle::{Event, Reply, When};
 use crate::telemetry::{Refusal, subscription};
@@ -104,7 +105,7 @@ impl Api {
                     json!(about.function_version),
                     json!(about.handler),
                 );
-                let mut response = super::json_text(StatusCode::OK, body);
+                let mut response = json_text(StatusCode::OK, body);
                 if let Ok(id) = HeaderValue::from_str(&id) {
                     response.headers_mut().insert(IDENTIFIER, id);
                 }
@@ -123,7 +124,7 @@ impl Api {
     ) -> Answer {
         if self.footing.extensions.is_none() {
             throw_away(body).await;
-            return super::json_text(StatusCode::ACCEPTED, Refusal::not_supported(to).body());
+            return json_text(StatusCode::ACCEPTED, Refusal::not_supported(to).body());
         }
         let id = match identifier(headers) {
             Ok(id) => id,
@@ -136,10 +137,7 @@ impl Api {
                     Err(refusal) => return refusal,
                 };
                 let (code, json) = self.footing.journal.put(to, &name, &body).await;
-                super::json_text(
-                    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-                    json,
-                )
+                json_text(StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), json)
             }
             other => render(other),
         }

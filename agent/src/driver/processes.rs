@@ -1,6 +1,5 @@
 //! The function's processes as the driver has them: begun, heard out, ended.
 
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -48,10 +47,10 @@ impl Driver {
     pub(super) fn spawn_extension(&mut self, name: &str) -> Result<(), (&'static str, String)> {
         let Runtime { variables, user, extensions, .. } = &self.runtime;
         info!("starting the extension {name}");
-        let path = extensions.join(name);
+        let path = extensions.files.join(name);
         let command = bootstrap::Command {
             arguments: vec![path.to_string_lossy().into_owned()],
-            folder: PathBuf::from("/"),
+            folder: extensions.folder.clone(),
         };
         let started = process::spawn(&command, &environment::extension(variables), *user, Logger::Streams)?;
         let child = self.child(started, &Source::Extension(name.into()))?;

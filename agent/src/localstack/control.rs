@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
+use super::apart::{Apart, ENVELOPE};
 use super::invocation::{Rejection, parse};
 use crate::clock;
 use crate::log::{debug, info};
@@ -47,9 +48,6 @@ const HEADERS: usize = 64 * 1024;
 
 /// Bytes of JSON that one byte of a payload takes at most: `\u0000`.
 const JSON_PER_BYTE: u64 = 6;
-
-/// Bytes of JSON around the payload.
-const ENVELOPE: u64 = 256 * 1024;
 
 type Answer = Response<Full<Bytes>>;
 
@@ -147,22 +145,27 @@ impl Control {
 
     /// Answers as soon as the invocation is understood; its result has a call of its own.
     async fn invoke(&self, body: Incoming) -> Answer {
-        let limit = self.payload_limit.saturating_mul(JSON_PER_BYTE).saturating_add(ENVELOPE);
+        let limit = self.payload_limit.saturating_mul(JSON_PER_BYTE).saturating_add(ENVELOPE as u64);
         if body.size_hint().lower() > limit {
             return too_large(self.payload_limit);
         }
         let Ok(_place) = self.bodies.acquire().await else {
             return refused(StatusCode::TOO_MANY_REQUESTS, "too many invocations are being sent");
         };
-        let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
-        let body = match timeout(SENT_WITHIN, limited.collect()).await {
-            Ok(Ok(body)) => body.to_bytes(),
+        let mut apart = Apart::new(self.payload_limit, body.size_hint().exact());
+        let mut limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
+        let taken = async {
+            while let Some(frame) = limited.frame().await.transpose()? {
+                frame.data_ref().into_iter().for_each(|data| apart.take(data));
+            }
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        };
+        match timeout(SENT_WITHIN, taken).await {
+            Ok(Ok(())) => {}
             Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(self.payload_limit),
             Ok(Err(_)) | Err(_) => return refused(StatusCode::BAD_REQUEST, "the request has no end"),
-        };
-        let parsed = parse(&body, self.payload_limit, clock::now_ms());
-        drop(body);
-        match parsed {
+        }
+        match apart.finish().and_then(|parts| parse(parts, self.payload_limit, clock::now_ms())) {
             Ok(invocation) => {
                 let id = invocation.0.request_id.clone();
                 if self.invocations.try_send(invocation).is_err() {

@@ -7,6 +7,7 @@ use lambdock_protocol::Invoke;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::apart::Parts;
 use super::options::is_id;
 
 /// Members may be missing, and unknown ones are ignored: LocalStack and this init are not updated together.
@@ -51,16 +52,17 @@ pub(super) enum Rejection {
 ///
 /// # Errors
 /// The body is no invocation, or its payload is too large.
-pub(super) fn parse(body: &[u8], limit: u64, now_ms: u64) -> Result<(Invoke, Bytes), Rejection> {
+pub(super) fn parse(parts: Parts, limit: u64, now_ms: u64) -> Result<(Invoke, Bytes), Rejection> {
     let invalid = |what: &dyn std::fmt::Display| Rejection::Invalid(what.to_string());
-    let body: Body<'_> = serde_json::from_slice(body).map_err(|error| invalid(&error))?;
+    let body: Body<'_> = serde_json::from_slice(&parts.envelope).map_err(|error| invalid(&error))?;
     if !is_id(&body.invoke_id) {
         return Err(invalid(&"the id has to be letters, digits and hyphens"));
     }
-    let payload = match (body.payload, body.payload_base64) {
-        (Some(payload), _) => payload.into_bytes(),
-        (None, Some(payload)) => BASE64.decode(payload).map_err(|error| invalid(&error))?,
-        (None, None) => return Err(invalid(&"there is no payload")),
+    let payload = match (parts.payload, body.payload, body.payload_base64) {
+        (Some(payload), _, _) => payload,
+        (None, Some(payload), _) => payload.into(),
+        (None, None, Some(payload)) => BASE64.decode(payload).map_err(|error| invalid(&error))?.into(),
+        (None, None, None) => return Err(invalid(&"there is no payload")),
     };
     if payload.len() as u64 > limit {
         return Err(Rejection::TooLarge(limit));
@@ -77,7 +79,7 @@ pub(super) fn parse(body: &[u8], limit: u64, now_ms: u64) -> Result<(Invoke, Byt
         tenant_id: given(body.tenant_id),
         content_type: given(body.content_type),
     };
-    Ok((invoke, payload.into()))
+    Ok((invoke, payload))
 }
 
 /// JSON as text, that is given as an object, as its text, or as its text in Base64.
@@ -97,12 +99,19 @@ fn json_text(given: &RawValue) -> Option<String> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::apart::Apart;
     use super::*;
 
     const ID: &str = "c3b2a190-0000-4000-8000-000000000001";
 
+    fn taken_and_parsed(body: &[u8]) -> Result<(Invoke, Bytes), Rejection> {
+        let mut apart = Apart::new(16, None);
+        apart.take(body);
+        parse(apart.finish()?, 16, 1000)
+    }
+
     fn parsed(body: &str) -> Result<(Invoke, Bytes), Rejection> {
-        parse(body.as_bytes(), 16, 1000)
+        taken_and_parsed(body.as_bytes())
     }
 
     #[test]
@@ -170,7 +179,7 @@ mod tests {
 
         #[test]
         fn nothing_panics(body in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = parse(&body, 16, 1000);
+            let _ = taken_and_parsed(&body);
         }
     }
 }

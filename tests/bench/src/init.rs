@@ -2,6 +2,7 @@
 //! and nothing else.
 
 use std::{
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     thread,
 };
@@ -58,7 +59,11 @@ impl Setup {
 
     /// Creates and starts a container, and waits until its runtime asks for an event.
     pub(crate) fn start(&self) -> Result<Init> {
-        let container = self.create()?;
+        let container = self.create(&[
+            format!("LAMBDOCK_UPLINK={}", self.uplink.address()),
+            "LAMBDOCK_ENVIRONMENT_ID=bench".to_owned(),
+            "LAMBDOCK_SECRET=bench".to_owned(),
+        ])?;
         let link = thread::scope(|scope| -> Result<Link> {
             // The init dials before the engine has said that the container runs.
             let admitted = scope.spawn(|| self.uplink.admit(assignment()));
@@ -75,17 +80,29 @@ impl Setup {
         Ok(Init { _container: container, pid, link })
     }
 
-    fn create(&self) -> Result<Container> {
+    /// Where inits dial.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.uplink.address()
+    }
+
+    /// Waits for one to dial.
+    pub(crate) fn dialled(&self) -> Result<TcpStream> {
+        self.uplink.dialled()
+    }
+
+    /// The engine of its containers.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Creates a container whose init has these variables.
+    pub(crate) fn create(&self, variables: &[String]) -> Result<Container> {
         let specification = json!({
             "Image": self.image,
             "Entrypoint": [STOPWATCH.bootstrap, LAUNCH, INSIDE],
             "Cmd": [],
             "WorkingDir": "/var/task",
-            "Env": [
-                format!("LAMBDOCK_UPLINK={}", self.uplink.address()),
-                "LAMBDOCK_ENVIRONMENT_ID=bench",
-                "LAMBDOCK_SECRET=bench",
-            ],
+            "Env": variables,
             "HostConfig": {"Binds": [
                 format!("{}:{INSIDE}:ro", self.binary.display()),
                 format!("{}:/var/task:ro", self.code.path().display()),

@@ -12,6 +12,7 @@ mod interruption;
 mod invocation;
 mod lambda_api;
 mod lambdock;
+mod localstack;
 mod machine;
 mod measure;
 mod memory;

@@ -77,11 +77,19 @@ impl Uplink {
         self.address
     }
 
-    /// Waits for an init to dial, and tells it what to become.
-    pub(crate) fn admit(&self, assignment: Assignment) -> Result<Link> {
+    /// Waits for an init to dial; its connection.
+    pub(crate) fn dialled(&self) -> Result<TcpStream> {
         self.wait()?;
         let (stream, _) = self.listener.accept()?;
-        let mut link = Link::over(stream)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(stream)
+    }
+
+    /// The same, and tells it what to become.
+    pub(crate) fn admit(&self, assignment: Assignment) -> Result<Link> {
+        let mut link = Link::over(self.dialled()?);
         match link.receive()? {
             ToControlPlane::Hello(hello) => ensure!(
                 hello.versions.contains(&VERSION),
@@ -113,12 +121,9 @@ impl Uplink {
 }
 
 impl Link {
-    fn over(stream: TcpStream) -> Result<Self> {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+    fn over(stream: TcpStream) -> Self {
         let (decoder, buffer) = (Decoder::default(), BytesMut::new());
-        Ok(Self { stream, decoder, buffer, room: vec![0; READ_BYTES], invocations: 0 })
+        Self { stream, decoder, buffer, room: vec![0; READ_BYTES], invocations: 0 }
     }
 
     /// Waits until the runtime is there.

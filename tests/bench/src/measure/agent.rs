@@ -12,6 +12,7 @@ use crate::{
     fixture::event,
     init::{self, Init},
     invocation::Caller,
+    localstack::DropIn,
     memory::{Resident, resident},
     options::{Effort, Options, Rounds},
     report::Row,
@@ -42,7 +43,43 @@ pub(super) fn rows(options: &Options, engine: &Engine) -> Result<Vec<Row>> {
     drop(pair);
     let mut pair = Pair { ours: ours.start()?, emulator: theirs.start()? };
     let logs = logs(&mut pair, effort).context("a large log through the init")?;
-    Ok([vec![start, share], payloads, vec![logs]].concat())
+    drop(pair);
+    let drop_in = drop_in(&ours, effort).context("the init as LocalStack's")?;
+    Ok([vec![start, share], payloads, vec![logs], drop_in].concat())
+}
+
+/// The same figures where it speaks LocalStack's protocol, in which nobody else can be measured in the same run.
+fn drop_in(setup: &init::Setup, effort: Effort) -> Result<Vec<Row>> {
+    progress("Init as LocalStack's");
+    let row = |what: &str, unit, figure| Row::new(format!("Init as LocalStack's, {what}"), unit, figure);
+    let mut init = DropIn::start(setup)?;
+    let small = times_event(100);
+    init.invoke(&small)?;
+    thread::sleep(effort.idle);
+    let idle = resident(init.pid()).map(|resident| resident.now);
+    let mut share = Samples::default();
+    for _ in 0..effort.small.rounds * effort.small.each {
+        let answer = init.invoke(&small)?;
+        share.push(milliseconds(answer.took.saturating_sub(Times::parse(&answer.body)?.own())));
+    }
+    let (large, mut round_trip) = (event(LARGEST), Samples::default());
+    for _ in 0..effort.largest.rounds * effort.largest.each {
+        let answer = init.invoke(&large)?;
+        ensure!(answer.body == large, "the function did not answer with its event");
+        round_trip.push(milliseconds(answer.took));
+    }
+    let peak = resident(init.pid()).map(|resident| resident.peak);
+    let mut init = DropIn::start(setup)?;
+    init.invoke(&log_event(LOG))?;
+    thread::sleep(effort.idle);
+    let after_logs = resident(init.pid()).map(|resident| resident.now);
+    Ok(vec![
+        row("resident, idle", "MiB", idle).within(budget::INIT_IDLE),
+        row("share of a warm invoke, 100 B, p50", "ms", share.median()),
+        row("6 MB payloads, p50", "ms", round_trip.median()),
+        row("resident, peak after 6 MB payloads", "MiB", peak).within(budget::INIT_PEAK_LARGEST),
+        row("resident, after 20 MB of logs", "MiB", after_logs).within(budget::INIT_AFTER_LOGS),
+    ])
 }
 
 /// The init that runs on this machine.
