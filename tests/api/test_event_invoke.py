@@ -52,6 +52,7 @@ def shown(answer: dict) -> dict:
     return answer
 
 
+@pytest.mark.statement(142)
 def test_put_replaces_and_update_merges(function):
     one = function()
     arn = f"{SCOPE}:{one.name}:$LATEST"
@@ -67,6 +68,7 @@ def test_put_replaces_and_update_merges(function):
     assert update(one, DestinationConfig={"OnFailure": {}}) == third
 
 
+@pytest.mark.statement(143)
 def test_something_has_to_be_set(function):
     one = function()
     assert refused(lambda: put(one)) == NOTHING_SET
@@ -75,6 +77,7 @@ def test_something_has_to_be_set(function):
     assert refused(lambda: update(one)) == NOTHING_SET
 
 
+@pytest.mark.statement(146, 204)
 def test_versions_and_aliases_have_their_own(published):
     arn = f"{SCOPE}:{published.name}"
     for name, qualifier in [
@@ -111,6 +114,7 @@ def test_configurations_go_with_aliases_and_versions(published):
     assert client.list_function_event_invoke_configs(FunctionName=published.name)["FunctionEventInvokeConfigs"] == []
 
 
+@pytest.mark.statement(147)
 def test_publishing_copies_none(function):
     one = function()
     put(one, MaximumRetryAttempts=1)
@@ -118,6 +122,7 @@ def test_publishing_copies_none(function):
     assert refused(lambda: get(one, Qualifier=version)) == no_config(f"{SCOPE}:{one.name}:{version}")
 
 
+@pytest.mark.statement(144)
 def test_functions_and_configurations_that_are_missing(server, function):
     one = function()
     client = server.client()
@@ -132,6 +137,7 @@ def test_functions_and_configurations_that_are_missing(server, function):
     assert refused(lambda: update(one, MaximumRetryAttempts=1)) == no_config(f"{SCOPE}:{one.name}:$LATEST")
 
 
+@pytest.mark.statement(145)
 @pytest.mark.parametrize("outcome", ["OnSuccess", "OnFailure"])
 def test_destinations_are_checked(function, outcome):
     one, other = function(), function()

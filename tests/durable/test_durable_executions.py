@@ -132,6 +132,7 @@ def test_steps_are_done_once_and_their_results_are_remembered(own):
     ]
 
 
+@pytest.mark.statement(204)
 def test_history_comes_with_data_in_pages_and_backwards(durable):
     arn = durable.call("steps", number=1).headers["x-amz-durable-execution-arn"]
     plain, full = durable.history(arn), durable.history(arn, IncludeExecutionData=True)
@@ -276,6 +277,7 @@ def test_a_name_is_one_execution(own):
     assert (refusal.status, refusal.code) == (409, "DurableExecutionAlreadyStartedException")
 
 
+@pytest.mark.statement(204)
 def test_executions_are_listed_and_filtered(own):
     version = own.client.publish_version(FunctionName=own.name)["Version"]
     ended = [own.call("large", bytes=number).headers["x-amz-durable-execution-arn"] for number in range(3)]

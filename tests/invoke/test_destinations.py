@@ -68,6 +68,7 @@ def context(one, request_id: str, condition: str, count: int) -> dict:
     }
 
 
+@pytest.mark.statement(182)
 def test_a_queue_hears_of_a_success(one, queue):
     tell(one, success=queue.arn, failure="arn:aws:sqs:us-east-1:123456789012:other")
     request_id = later(one, {"number": 1})
@@ -93,6 +94,7 @@ def test_a_queue_hears_of_a_success(one, queue):
     assert "MessageAttributes" not in message
 
 
+@pytest.mark.statement(183)
 @pytest.mark.parametrize("attempts", [0, None])
 def test_a_queue_hears_of_a_failure_after_all_attempts(one, queue, witness, attempts):
     tell(one, failure=queue.arn, **({} if attempts is None else {"MaximumRetryAttempts": attempts}))
@@ -111,6 +113,7 @@ def test_a_queue_hears_of_a_failure_after_all_attempts(one, queue, witness, atte
     assert queue.is_empty(), "nobody asked for successes"
 
 
+@pytest.mark.statement(185)
 def test_a_function_that_nobody_may_run_fails_at_once(one, queue, witness):
     tell(one, failure=queue.arn)
     one.client.put_function_concurrency(FunctionName=one.name, ReservedConcurrentExecutions=0)
@@ -125,6 +128,7 @@ def test_a_function_that_nobody_may_run_fails_at_once(one, queue, witness):
     assert witness.runs(one.name) == []
 
 
+@pytest.mark.statement(184)
 def test_a_retry_that_would_come_too_late_is_not_waited_for(own_server, moto, witness):
     server = own_server(AWS_ENDPOINT_URL=moto.url, LAMBDA_DOCKER_FLAGS=witness.flags)
     one = deploy(server, WITNESSED)
@@ -135,6 +139,7 @@ def test_a_retry_that_would_come_too_late_is_not_waited_for(own_server, moto, wi
     assert record["requestContext"] == context(one, request_id, "EventAgeExceeded", 1)
 
 
+@pytest.mark.statement(186)
 def test_a_dead_letter_queue_gets_the_event_and_why(one, queue):
     one.configure(DeadLetterConfig={"TargetArn": queue.arn})
     request_id = later(one, {"fail": True, "message": "x" * 2000})
@@ -226,6 +231,7 @@ def test_functions_that_hear_of_each_other_are_ended(one, function, queue, witne
     assert (len(witness.runs(one.name)), len(witness.runs(other.name))) == (16, 16)
 
 
+@pytest.mark.statement(187)
 def test_a_bus_hears_what_it_is_about(one, queue, moto):
     events = aws(moto, "events")
     bus = events.create_event_bus(Name=one.name)["EventBusArn"]
@@ -240,6 +246,7 @@ def test_a_bus_hears_what_it_is_about(one, queue, moto):
         assert heard["detail"]["requestContext"] == context(one, request_id, condition, 1)
 
 
+@pytest.mark.statement(190)
 def test_a_bucket_keeps_failures(one, moto):
     s3 = aws(moto, "s3")
     s3.create_bucket(Bucket=one.name)

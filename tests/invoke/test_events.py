@@ -39,6 +39,7 @@ def later(one, event=None, **options):
     return one.invoke(event or {}, InvocationType="Event", **options)
 
 
+@pytest.mark.statement(166)
 def test_an_event_is_accepted_and_run(one, witness):
     answer = later(one, {"number": 1}, ClientContext="e30=")
     assert (answer.status, answer.payload, answer.version, answer.error) == (202, b"", None, None)
@@ -81,6 +82,7 @@ def test_a_function_in_preparation_takes_no_events(own_server, engine_proxy):
     assert "Pending" in refusal.message
 
 
+@pytest.mark.statement(174, 175)
 @pytest.mark.parametrize("size", [LIMIT, LIMIT + 1, 6_291_457])
 def test_events_have_a_limit_of_their_own(one, witness, size):
     payload = b'{"x": "' + b"x" * (size - 9) + b'"}'
@@ -107,6 +109,7 @@ def test_invoke_async_takes_less(one, witness, size):
     assert refused(call) == Refusal(413, "RequestTooLargeException", message)
 
 
+@pytest.mark.statement(188)
 def test_an_event_that_fails_is_run_twice_more_under_its_id(one, witness):
     answer = later(one, {"fail": True})
     runs = witness.wait_for(one.name, 3)
@@ -172,6 +175,7 @@ def test_reserved_concurrency_bounds_events_and_loses_none(one, witness):
     assert all(end <= run["time"] for end, run in zip(ends, runs[1:], strict=False)), "one after the other"
 
 
+@pytest.mark.statement(130)
 def test_an_event_that_finds_no_room_is_tried_again(one, witness):
     one.client.put_function_concurrency(FunctionName=one.name, ReservedConcurrentExecutions=1)
     one.client.put_function_event_invoke_config(FunctionName=one.name, MaximumRetryAttempts=0)
@@ -206,6 +210,7 @@ def test_events_of_a_deleted_function_are_gone(function, witness):
     witness.stays_at(one.name, 2)
 
 
+@pytest.mark.statement(189)
 def test_events_go_on_after_an_update_with_the_new_code(one, witness):
     one.client.put_function_concurrency(FunctionName=one.name, ReservedConcurrentExecutions=1)
     later(one, {"number": 0, "sleep": 3, "fail": True})

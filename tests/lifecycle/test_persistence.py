@@ -7,6 +7,7 @@ import threading
 import time
 
 import botocore.exceptions
+import pytest
 import requests
 
 from harness.archives import PROBE, fixture, python
@@ -16,6 +17,7 @@ from harness.server import Lambdock
 from harness.waiting import wait_until
 
 
+@pytest.mark.statement(201)
 def test_functions_are_found_again_and_run(own_server):
     server = own_server(PERSISTENCE=1)
     chosen = {"Timeout": 7, "MemorySize": 192, "Environment": {"Variables": {"KEPT": "1"}}, "Tags": {"team": "blue"}}
@@ -48,6 +50,7 @@ def test_updates_and_deletions_are_found_again(own_server):
     assert refused(gone.configuration).code == "ResourceNotFoundException"
 
 
+@pytest.mark.statement(201)
 def test_versions_and_aliases_are_found_again(own_server):
     server = own_server(PERSISTENCE=1)
     one = deploy(server, python("def handler(event, context): return 'old'"))
