@@ -9,7 +9,7 @@ from harness.deployment import create, deploy
 from harness.server import Lambdock
 from harness.waiting import wait_until
 from harness.wire import FUNCTIONS, Refusal, send
-from harness.witness import WITNESSED, Witness
+from harness.witness import WITNESSED, Witness, witnessed
 
 BASE_SECONDS = 1
 SCOPE = "arn:aws:lambda:us-east-1:000000000000:function"
@@ -213,10 +213,16 @@ def test_events_of_a_deleted_function_are_gone(function, witness):
 @pytest.mark.statement(189)
 def test_events_go_on_after_an_update_with_the_new_code(one, witness):
     one.client.put_function_concurrency(FunctionName=one.name, ReservedConcurrentExecutions=1)
-    later(one, {"number": 0, "sleep": 3, "fail": True})
+    gate = f"gate-of-{one.name}"
+    later(one, {"number": 0, "gate": gate, "fail": True})
     wait_until(lambda: witness.runs(one.name))
-    one.configure(Environment={"Variables": {"ANY": "thing"}})
-    assert [run["event"]["number"] for run in witness.wait_for(one.name, 3)] == [0, 0, 0]
+    later(one, {"number": 1})
+    one.replace_code(witnessed("new"))
+    one.client.put_function_event_invoke_config(FunctionName=one.name, MaximumRetryAttempts=1)
+    witness.open(gate)
+    runs = [(run["event"]["number"], run["code"]) for run in witness.wait_for(one.name, 3)]
+    assert runs[0] == (0, "witness")
+    assert sorted(runs[1:]) == [(0, "new"), (1, "new")]
 
 
 def test_the_trace_of_the_request_goes_on(server, one, witness):
