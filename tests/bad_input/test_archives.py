@@ -9,6 +9,7 @@ import struct
 import zipfile
 
 import pytest
+import requests
 
 from harness.archives import PROBE, padding, zip_of
 from harness.deployment import Function, create, deploy, fresh_name, request
@@ -182,6 +183,15 @@ def test_links_stay_links_wherever_they_lead(server, target):
 
 
 def test_the_largest_archive_that_aws_takes_is_taken(server):
-    one = deploy(server, padding(52_428_800))
-    assert one.configuration()["CodeSize"] == 52_428_800
+    archive = padding(52_428_800)
+    one = deploy(server, archive)
+    found = one.client.get_function(FunctionName=one.name)
+    assert found["Configuration"]["CodeSize"] == 52_428_800
+    before = server.resident_kib()
+    downloads = [requests.get(found["Code"]["Location"], stream=True, timeout=60) for _ in range(4)]
+    begun = [next(each.iter_content(1)) for each in downloads]
+    assert server.resident_kib() - before < 40 * 1024, "none of them is in memory"
+    for first, download in zip(begun, downloads, strict=True):
+        assert download.headers["Content-Length"] == str(len(archive))
+        assert first + download.content == archive
     one.client.delete_function(FunctionName=one.name)
