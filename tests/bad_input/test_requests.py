@@ -223,8 +223,8 @@ def test_events_over_six_megabytes_are_refused(server, probe, megabytes):
     payload = b'"' + b"x" * (size - 2) + b'"'
     reply = send(server, "POST", f"{FUNCTIONS}/{probe.name}/invocations", payload)
     answer = refusal(reply)
-    assert (answer.status, answer.code) == (413, "RequestTooLargeException")
-    assert "(limit 6291456 bytes)" in answer.message
+    message = "Request must be smaller than 6291456 bytes for the InvokeFunction operation"
+    assert answer == Refusal(413, "RequestEntityTooLargeException", message)
 
 
 def test_markers_that_are_none_are_refused(server):

@@ -241,7 +241,7 @@ def test_requests_have_the_limit_of_events(echo, size, status):
     reply = echo.call("POST", "/", b"x" * size, {"Content-Type": "application/octet-stream"})
     assert reply.status == status
     if status == 413:
-        assert reply.headers["x-amzn-ErrorType"] == "RequestTooLargeException"
+        assert reply.headers["x-amzn-ErrorType"] == "RequestEntityTooLargeException"
 
 
 @pytest.mark.statement(158)
