@@ -18,6 +18,10 @@ DERIVED = Refusal(
     "InvalidParameterValueException",
     "The derived qualifier from the function name does not match the specified qualifier.",
 )
+PATTERN = (
+    r"Member must satisfy regular expression pattern: $|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):"
+    r"([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)"
+)
 EMPTY = {"OnSuccess": {}, "OnFailure": {}}
 
 
@@ -162,9 +166,9 @@ def test_destinations_are_checked(function, outcome):
     assert refused(lambda: destination(user)) == invalid(message)
     broken = own.replace(":lambda:", ":_-/!lambda:")
     member = outcome[0].lower() + outcome[1:]
-    refusal = refused(lambda: destination(broken))
-    assert refusal.code == "ValidationException"
-    assert f"Value '{broken}' at 'destinationConfig.{member}.destination' failed" in refusal.message
+    violation = f"Value '{broken}' at 'destinationConfig.{member}.destination' failed to satisfy constraint: {PATTERN}"
+    no_arn = Refusal(400, "ValidationException", f"1 validation error detected: {violation}")
+    assert refused(lambda: destination(broken)) == no_arn
 
 
 def test_a_new_function_of_the_same_name_has_none(function):
