@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod dispatch;
+mod download;
 pub mod endpoints;
 mod foreign;
 pub mod function_urls;

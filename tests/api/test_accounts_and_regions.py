@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness import model
 from harness.archives import python
 from harness.clients import refused
 from harness.deployment import create
@@ -50,6 +51,7 @@ def test_the_same_name_may_exist_twice(server, elsewhere):
     assert elsewhere.configuration()["State"] == "Active"
 
 
+@pytest.mark.statement(181)
 def test_an_arn_names_another_accounts_function(server, elsewhere):
     arn = "arn:aws:lambda:eu-west-1:000000000002:function:traveller"
     client = server.client("test", "eu-west-1")
@@ -73,6 +75,7 @@ def test_arns_are_of_the_regions_partition(server, region, partition):
     one.client.delete_function(FunctionName=arn)
 
 
+@pytest.mark.statement(181)
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_an_arn_of_another_region_is_out_of_reach(server, method):
     arn = "arn:aws:lambda:eu-west-1:000000000000:function:f"
@@ -82,10 +85,55 @@ def test_an_arn_of_another_region_is_out_of_reach(server, method):
     assert refusal(send(server, "POST", f"{FUNCTIONS}/{arn}/invocations")) == expected
 
 
-def test_configuring_another_accounts_function_is_denied(server):
+# AWS's list of operations that policies of functions can grant to others; and those that are Invoke in another form.
+FOR_OTHERS = {
+    "CreateAlias",
+    "DeleteAlias",
+    "DeleteFunction",
+    "DeleteFunctionConcurrency",
+    "DeleteFunctionEventInvokeConfig",
+    "DeleteProvisionedConcurrencyConfig",
+    "GetAlias",
+    "GetFunction",
+    "GetFunctionConcurrency",
+    "GetFunctionConfiguration",
+    "GetFunctionEventInvokeConfig",
+    "GetPolicy",
+    "GetProvisionedConcurrencyConfig",
+    "Invoke",
+    "InvokeAsync",
+    "InvokeWithResponseStream",
+    "ListAliases",
+    "ListFunctionEventInvokeConfigs",
+    "ListProvisionedConcurrencyConfigs",
+    "ListTags",
+    "ListVersionsByFunction",
+    "PublishVersion",
+    "PutFunctionConcurrency",
+    "PutFunctionEventInvokeConfig",
+    "PutProvisionedConcurrencyConfig",
+    "TagResource",
+    "UntagResource",
+    "UpdateAlias",
+    "UpdateFunctionCode",
+    "UpdateFunctionEventInvokeConfig",
+}
+WITH_A_FUNCTION = [name for name in model.OPERATIONS if {"FunctionName", "Resource"} & set(model.labels(name))]
+
+
+@pytest.mark.parametrize("operation", [*WITH_A_FUNCTION, "CreateFunction", "CreateEventSourceMapping"])
+def test_functions_of_other_accounts_are_for_some_operations(server, operation):
     arn = "arn:aws:lambda:us-east-1:111111111111:function:f"
-    answer = refusal(send(server, "PUT", f"{FUNCTIONS}/{arn}/configuration", {"Timeout": 5}))
-    assert answer == Refusal(403, "AccessDeniedException", None)
+    path = model.path(operation, FunctionName=arn, Resource=arn)
+    answer = refusal(send(server, model.method(operation), path, {"FunctionName": arn}))
+    denied = Refusal(403, "AccessDeniedException", None)
+    assert (answer != denied) == (operation in FOR_OTHERS), answer
+    if operation in FOR_OTHERS:
+        assert answer.code in {"ResourceNotFoundException", "ValidationException", "InvalidParameterValueException"}
+
+
+def test_operations_for_others_are_all_asked():
+    assert not FOR_OTHERS - set(WITH_A_FUNCTION)
 
 
 def test_without_credentials_it_is_localstacks_default_account(server):

@@ -51,6 +51,7 @@ def missing(what: str) -> Refusal:
     return Refusal(404, "ResourceNotFoundException", what)
 
 
+@pytest.mark.statement(84)
 def test_an_alias_is_shown_as_it_was_made(two):
     made = alias(two)
     revision = made.pop("RevisionId")
@@ -79,6 +80,7 @@ def test_a_new_alias_leaves_revisions_alone(two):
     assert revisions() == before
 
 
+@pytest.mark.statement(87, 89)
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -97,6 +99,7 @@ def test_routing_that_makes_no_sense_is_refused(shared, options, expected):
     assert refusal == Refusal(400, "InvalidParameterValueException", expected)
 
 
+@pytest.mark.statement(88)
 @pytest.mark.parametrize(("weight", "printed"), [(2, "2.0"), (-1, "-1.0"), (1.5, "1.5")])
 def test_weights_are_parts_of_one(shared, weight, printed):
     message = (
@@ -108,16 +111,11 @@ def test_weights_are_parts_of_one(shared, weight, printed):
     assert refused(lambda: alias(unchecked, **routing(v2=weight))) == Refusal(400, "ValidationException", message)
 
 
+@pytest.mark.statement(90, 91)
 def test_only_published_versions_take_part_in_routing(shared):
-    body = {
-        "Name": "live",
-        "FunctionVersion": "$LATEST",
-        "RoutingConfig": {"AdditionalVersionWeights": {"1": 0.5}},
-    }
-    reply = send(shared.server, "POST", f"{FUNCTIONS}/{shared.name}/aliases", body)
     message = "$LATEST is not supported for an alias pointing to more than 1 version"
-    assert (reply.status, reply.headers["x-amzn-errortype"]) == (400, "InvalidParameterValueException")
-    assert reply.json() == {"message": message}, "this one has no Type"
+    of_latest = refused(lambda: alias(shared, version="$LATEST", **routing(v1=0.5)), untyped=True)
+    assert of_latest == Refusal(400, "InvalidParameterValueException", message)
 
     message = (
         f"1 validation error detected: Value '{{$LATEST=0.5}}' at '{WEIGHTS}' failed to satisfy constraint: "
@@ -128,6 +126,7 @@ def test_only_published_versions_take_part_in_routing(shared):
     assert refused(lambda: alias(shared, **weights)) == Refusal(400, "ValidationException", message)
 
 
+@pytest.mark.statement(92)
 def test_an_alias_points_to_versions_that_exist(shared):
     expected = missing(f"Function not found: {SCOPE}:{shared.name}:10")
     assert refused(lambda: alias(shared, version="10", **routing(v2=0.5))) == expected
@@ -138,6 +137,7 @@ def test_an_alias_points_to_versions_that_exist(shared):
     assert unknown == missing(f"Function not found: {SCOPE}:nx:1")
 
 
+@pytest.mark.statement(85)
 def test_a_name_is_given_once(two):
     alias(two)
     taken = refused(lambda: alias(two, version="2"))
@@ -146,6 +146,7 @@ def test_a_name_is_given_once(two):
     assert shown(two)["FunctionVersion"] == "1"
 
 
+@pytest.mark.statement(86)
 def test_a_name_is_no_number_but_may_look_like_a_date(two):
     message = (
         "1 validation error detected: Value '2024' at 'name' failed to satisfy constraint: Member must satisfy "
@@ -156,6 +157,7 @@ def test_a_name_is_no_number_but_may_look_like_a_date(two):
     assert two.run("return 1", Qualifier="2024-01-02").value() == 1
 
 
+@pytest.mark.statement(45)
 def test_a_function_shows_the_version_behind_an_alias(two):
     alias(two, **routing(v2=0.5))
     first = two.client.get_function_configuration(FunctionName=two.name, Qualifier="1")
@@ -170,6 +172,7 @@ def test_a_function_shows_the_version_behind_an_alias(two):
     assert (found["FunctionArn"], found["Version"]) == (f"{SCOPE}:{two.name}:latest", "$LATEST")
 
 
+@pytest.mark.statement(203)
 def test_waiters_understand_aliases(two):
     alias(two)
     for waiter in ("function_active_v2", "function_updated_v2"):
@@ -177,6 +180,7 @@ def test_waiters_understand_aliases(two):
     two.client.get_waiter("published_version_active").wait(FunctionName=two.name, Qualifier="live")
 
 
+@pytest.mark.statement(46, 93, 94, 96, 98)
 def test_what_is_missing_is_named(shared):
     client, arn = shared.client, f"{SCOPE}:{shared.name}:non-existent"
     named = {"FunctionName": shared.name, "Name": "non-existent"}
@@ -195,6 +199,7 @@ def test_a_missing_function_has_no_aliases(server, operation):
     assert refusal == missing(f"Function not found: {SCOPE}:nx")
 
 
+@pytest.mark.statement(95)
 def test_an_update_replaces_what_it_names(two):
     made = alias(two, Description="before", **routing(v2=0.2))
 
@@ -231,6 +236,7 @@ def test_an_update_must_leave_something_that_makes_sense(two):
     assert shown(two) == before
 
 
+@pytest.mark.statement(94)
 def test_the_revision_can_be_a_condition(two):
     revision = alias(two)["RevisionId"]
 
@@ -248,6 +254,7 @@ def test_the_revision_can_be_a_condition(two):
     assert refused(lambda: update(RevisionId=revision)) == stale
 
 
+@pytest.mark.statement(99, 204)
 def test_aliases_are_listed_in_pages_and_by_version(two):
     for name, version in (("d", "2"), ("b", "1"), ("a", "1"), ("c", "1")):
         alias(two, name, version)
@@ -264,6 +271,7 @@ def test_aliases_are_listed_in_pages_and_by_version(two):
     assert two.client.list_aliases(FunctionName=two.name, MaxItems=4).get("NextMarker") is None
 
 
+@pytest.mark.statement(96)
 def test_a_deleted_alias_is_gone(two):
     alias(two)
     two.run("return 1", Qualifier="live").value()
@@ -309,6 +317,7 @@ def test_an_alias_shares_the_environments_of_its_version(two):
     assert two.run("return invocations", Qualifier="live").value() == 2
 
 
+@pytest.mark.statement(97)
 def test_invocations_are_shared_out_between_two_versions(two):
     alias(two, **routing(v2=0.5))
 

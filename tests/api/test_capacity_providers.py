@@ -198,6 +198,7 @@ def test_what_cannot_be_is_refused(server, options):
     assert is_gone(client, "impossible")
 
 
+@pytest.mark.statement(204)
 def test_providers_are_listed_by_name_in_pages_and_by_state(own_server):
     server = own_server(LAMBDOCK_UPDATE_MS=100)
     client = server.client()
@@ -353,6 +354,7 @@ def test_versions_are_listed_and_deleted_by_their_names(managed):
     assert refused(one.invoke).code == "NoPublishedVersionException"
 
 
+@pytest.mark.statement(204)
 def test_versions_of_a_provider_are_listed_in_pages(server, provider, managed):
     functions = sorted((managed() for _ in range(2)), key=lambda one: one.name)
     for one in functions:

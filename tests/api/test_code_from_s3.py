@@ -70,6 +70,7 @@ def test_the_hash_is_that_of_the_same_archive_in_a_request(server, s3):
     assert by_s3["CodeSize"] == by_request["CodeSize"] == len(archive)
 
 
+@pytest.mark.statement(29, 30)
 def test_what_s3_refuses_is_told_in_its_words(server, s3):
     prefix = "Error occurred while GetObject. S3 Error Code: "
     assert refused(server, S3Bucket="nobody-has-this", S3Key="a") == (

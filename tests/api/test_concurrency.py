@@ -65,6 +65,11 @@ def wait_provisioned(one, qualifier, status="READY"):
 THROTTLED = Refusal(429, "TooManyRequestsException", "Rate Exceeded.")
 
 
+def invalid(message: str) -> Refusal:
+    return Refusal(400, "InvalidParameterValueException", message)
+
+
+@pytest.mark.statement(50, 124)
 def test_a_reservation_comes_and_goes(function):
     one = function()
     assert reserve(one, 1)["ReservedConcurrentExecutions"] == 1
@@ -79,6 +84,7 @@ def test_a_reservation_comes_and_goes(function):
     assert "Concurrency" not in one.client.get_function(FunctionName=one.name)
 
 
+@pytest.mark.statement(129)
 def test_a_function_without_any_concurrency_cannot_be_invoked(server, function):
     one = function()
     reserve(one, 0)
@@ -120,6 +126,7 @@ def test_a_reservation_limits_executions_at_the_same_time(function):
     assert one.run("return 2").value() == 2
 
 
+@pytest.mark.statement(125, 126)
 def test_reservations_are_for_whole_functions_that_exist(server, function):
     one = function()
     missing = Refusal(404, "ResourceNotFoundException", f"Function not found: {SCOPE}:nx:$LATEST")
@@ -137,6 +144,7 @@ def test_reservations_are_for_whole_functions_that_exist(server, function):
     )
 
 
+@pytest.mark.statement(127, 128, 138)
 def test_accounts_keep_a_minimum_for_everybody(own_server):
     server = own_server(LAMBDA_LIMITS_CONCURRENT_EXECUTIONS=20, LAMBDA_LIMITS_MINIMUM_UNRESERVED_CONCURRENCY=10)
     one, other = publish(deploy(server)), deploy(server)
@@ -149,39 +157,31 @@ def test_accounts_keep_a_minimum_for_everybody(own_server):
         "its minimum value of [10]."
     )
     assert unreserved() == 20
-    assert refused(lambda: reserve(one, 11)) == Refusal(400, "InvalidParameterValueException", below)
+    assert refused(lambda: reserve(one, 11), untyped=True) == invalid(below)
     reserve(other, 4)
     assert unreserved() == 16
-    assert refused(lambda: provision(one, "1", 17)).message == (
+    assert refused(lambda: provision(one, "1", 17), untyped=True) == invalid(
         "Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [16]."
     )
-    assert refused(lambda: provision(one, "1", 7)).message == (
+    assert refused(lambda: provision(one, "1", 7), untyped=True) == invalid(
         "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its "
         "minimum value of [10]."
     )
     provision(one, "1", 2)
     assert unreserved() == 14
-    assert refused(lambda: reserve(one, 1)).message == (
+    assert refused(lambda: reserve(one, 1), untyped=True) == invalid(
         " ReservedConcurrentExecutions  1 should not be lower than function's total provisioned concurrency [2]."
     )
     reserve(one, 2)
     assert unreserved() == 14
-    assert refused(lambda: provision(one, "1", 3)) == Refusal(
-        400,
-        "InvalidParameterValueException",
-        "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function",
+    assert refused(lambda: provision(one, "1", 3)) == invalid(
+        "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function"
     )
     one.client.delete_function(FunctionName=one.name)
     assert unreserved() == 16
 
 
-def test_limit_messages_do_not_say_who_is_to_blame(own_server):
-    server = own_server(LAMBDA_LIMITS_CONCURRENT_EXECUTIONS=20, LAMBDA_LIMITS_MINIMUM_UNRESERVED_CONCURRENCY=10)
-    one = deploy(server)
-    path = f"/2017-10-31/functions/{one.name}/concurrency"
-    assert "Type" not in send(server, "PUT", path, {"ReservedConcurrentExecutions": 11}).json()
-
-
+@pytest.mark.statement(132, 140)
 def test_provisioned_environments_are_ready_before_they_are_needed(function):
     one = publish(function(TYPE))
     put = provision(one, "live", 1)
@@ -234,6 +234,7 @@ def test_a_version_with_snap_start_cannot_be_provisioned(function):
     assert refused(lambda: provisioned(one, "live")) == NO_CONFIG
 
 
+@pytest.mark.statement(131)
 def test_what_is_provisioned_is_all_that_is_left_of_a_reservation(function):
     one = publish(function(TYPE))
     reserve(one, 1)
@@ -243,6 +244,7 @@ def test_what_is_provisioned_is_all_that_is_left_of_a_reservation(function):
     assert one.invoke(Qualifier="1").value() == "provisioned-concurrency"
 
 
+@pytest.mark.statement(140)
 def test_what_exceeds_the_provisioned_spills_over_to_new_environments(function):
     source = """
         import os, time
@@ -294,6 +296,7 @@ def test_an_account_has_a_limit_of_executions_at_the_same_time(own_server, tmp_p
     assert other.run("return 3").value() == 3
 
 
+@pytest.mark.statement(132)
 def test_provisioning_fails_with_the_init(function):
     one = publish(function(CRASHING))
     provision(one, "1")
@@ -304,6 +307,7 @@ def test_provisioning_fails_with_the_init(function):
     assert one.invoke(Qualifier="1").value() == "on-demand"
 
 
+@pytest.mark.statement(137, 139)
 def test_a_version_is_provisioned_under_one_name(published):
     provision(published, "1")
     assert refused(lambda: provision(published, "live")) == Refusal(
@@ -324,6 +328,7 @@ def test_a_version_is_provisioned_under_one_name(published):
     assert listed["ProvisionedConcurrencyConfigs"] == []
 
 
+@pytest.mark.statement(204)
 def test_provisioned_configurations_are_listed_in_pages(function):
     one = publish(function())
     one.configure(Description="second")
@@ -337,15 +342,16 @@ def test_provisioned_configurations_are_listed_in_pages(function):
     assert sorted(listed) == [[f"{SCOPE}:{one.name}:2"], [f"{SCOPE}:{one.name}:live"]]
 
 
+@pytest.mark.statement(133, 134, 135, 136)
 def test_what_cannot_be_provisioned(server, published):
     client = server.client(checks=False)
     named = {"FunctionName": published.name}
     latest = {**named, "Qualifier": "$LATEST"}
-    unpublished = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
-    assert refused(lambda: provision(published, "$LATEST")).message == unpublished
-    neither = "The function resource provided must be an alias or a published version."
-    assert refused(lambda: client.get_provisioned_concurrency_config(**latest)).message == neither
-    assert refused(lambda: client.delete_provisioned_concurrency_config(**latest)).message == neither
+    unpublished = invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+    assert refused(lambda: provision(published, "$LATEST")) == unpublished
+    neither = invalid("The function resource provided must be an alias or a published version.")
+    assert refused(client.get_provisioned_concurrency_config, **latest) == neither
+    assert refused(client.delete_provisioned_concurrency_config, **latest) == neither
     nothing = refused(
         lambda: client.put_provisioned_concurrency_config(**named, Qualifier="1", ProvisionedConcurrentExecutions=0)
     )
@@ -372,8 +378,8 @@ def test_what_cannot_be_provisioned(server, published):
     assert refused(lambda: provisioned(published, "1")) == NO_CONFIG
     gone = client.delete_provisioned_concurrency_config(**named, Qualifier="1")
     assert gone["ResponseMetadata"]["HTTPStatusCode"] == 204
-    assert refused(lambda: client.list_provisioned_concurrency_configs(FunctionName="nx")).message == (
-        f"Function not found: {SCOPE}:nx"
+    assert refused(client.list_provisioned_concurrency_configs, FunctionName="nx") == Refusal(
+        404, "ResourceNotFoundException", f"Function not found: {SCOPE}:nx"
     )
 
 
@@ -390,6 +396,7 @@ def test_what_is_provisioned_and_reserved_survives_a_restart(own_server):
     assert refused(other.invoke) == THROTTLED
 
 
+@pytest.mark.statement(141)
 def test_account_settings_tell_limits_and_usage(own_server):
     server = own_server()
     client = server.client()
@@ -412,6 +419,8 @@ def test_account_settings_tell_limits_and_usage(own_server):
     assert usage() == {"TotalCodeSize": size, "FunctionCount": 1}
     client.publish_version(FunctionName=one.name)
     assert usage() == {"TotalCodeSize": 2 * size, "FunctionCount": 1}
+    one.replace_code(TYPE)
+    assert usage() == {"TotalCodeSize": size + len(TYPE), "FunctionCount": 1}, "the version keeps its own"
     client.delete_function(FunctionName=one.name)
     assert usage() == {"TotalCodeSize": 0, "FunctionCount": 0}
     assert server.client("000000000002").get_account_settings()["AccountUsage"]["FunctionCount"] == 0

@@ -53,6 +53,7 @@ def test_what_is_chosen_at_creation_or_later_is_shown(function, member, value):
         assert version[member] == one.configuration()[member]
 
 
+@pytest.mark.statement(61)
 def test_empty_values_take_away(function):
     one = function(KMSKeyArn=KEY, DeadLetterConfig={"TargetArn": QUEUE}, FileSystemConfigs=[FILES])
     first = one.client.publish_version(FunctionName=one.name)
@@ -80,6 +81,7 @@ def test_a_function_has_one_file_system_at_most(server, function):
     assert "at 'fileSystemConfigs.1.member.localMountPath' failed" in answer.message
 
 
+@pytest.mark.statement(60)
 def test_without_an_ec2_service_any_network_is_taken(function):
     one = function(VpcConfig=NETWORK)
     shown = one.configuration()["VpcConfig"]
@@ -98,6 +100,7 @@ def test_without_an_ec2_service_any_network_is_taken(function):
     assert one.run("return 1").value() == 1
 
 
+@pytest.mark.statement(33, 34)
 @pytest.mark.parametrize(
     ("member", "path", "value", "pattern"),
     [
@@ -108,7 +111,8 @@ def test_without_an_ec2_service_any_network_is_taken(function):
 def test_ids_of_networks_have_a_form(function, member, path, value, pattern):
     one = function()
     network = {**NETWORK, member: [value]}
-    answer = refused(lambda: one.client.update_function_configuration(FunctionName=one.name, VpcConfig=network))
+    answer = refused(one.client.update_function_configuration, FunctionName=one.name, VpcConfig=network)
+    assert refused(lambda: function(VpcConfig=network)) == answer
     assert answer == Refusal(
         400,
         "ValidationException",

@@ -66,6 +66,7 @@ def post(server, body) -> Refusal:
     return refusal(send(server, "POST", FUNCTIONS, body))
 
 
+@pytest.mark.statement(1)
 def test_a_new_function_is_pending(created):
     answer = created(FunctionName="new-function")
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 201
@@ -78,6 +79,7 @@ def test_a_new_function_is_pending(created):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000", answer["LastModified"])
 
 
+@pytest.mark.statement(2, 3, 4)
 def test_what_was_not_chosen_has_awss_defaults(created):
     answer = created()
     defaults = {
@@ -113,6 +115,7 @@ def test_what_was_chosen_is_shown(created):
     assert {member: answer[member] for member in chosen} == chosen
 
 
+@pytest.mark.statement(38)
 def test_the_json_log_format_comes_with_its_levels(created):
     answer = created(FunctionName="json-logs", LoggingConfig={"LogFormat": "JSON"})
     assert answer["LoggingConfig"] == {
@@ -123,16 +126,19 @@ def test_the_json_log_format_comes_with_its_levels(created):
     }
 
 
+@pytest.mark.statement(3)
 def test_an_empty_environment_is_shown_as_such(created):
     assert created(Environment={"Variables": {}})["Environment"] == {"Variables": {}}
 
 
+@pytest.mark.statement(5)
 def test_hash_and_size_are_those_of_the_archive(created):
     answer = created()
     assert answer["CodeSha256"] == base64.b64encode(hashlib.sha256(PROBE).digest()).decode()
     assert answer["CodeSize"] == len(PROBE)
 
 
+@pytest.mark.statement(19, 20)
 def test_environment_variables_have_room_for_four_kilobytes(created):
     longest = "x" * (4096 - len('{"LARGE_VAR":""}'))
     assert (
@@ -146,27 +152,32 @@ def test_environment_variables_have_room_for_four_kilobytes(created):
     assert refusal == Refusal(400, "InvalidParameterValueException", message)
 
 
+@pytest.mark.statement(21)
 def test_a_name_is_taken_once(created):
     name = created()["FunctionName"]
     expected = Refusal(409, "ResourceConflictException", f"Function already exist: {name}")
     assert refused(lambda: created(FunctionName=name)) == expected
 
 
+@pytest.mark.statement(28)
 def test_names_may_be_arns(created):
     scope = "arn:aws:lambda:us-east-1:000000000000:function"
     assert created(FunctionName=f"{scope}:by-arn")["FunctionName"] == "by-arn"
     assert created(FunctionName=scope)["FunctionName"] == "function"
 
 
+@pytest.mark.statement(28)
 def test_an_alias_after_the_name_does_no_harm(created):
     name = fresh_name()
     assert created(FunctionName=f"{name}:{'q' * 65}")["FunctionName"] == name
 
 
+@pytest.mark.statement(11)
 def test_retired_runtimes_are_accepted_by_default(created):
     assert created(Runtime="java8")["Runtime"] == "java8"
 
 
+@pytest.mark.statement(10)
 @pytest.mark.parametrize(
     "runtime",
     ["java8", "go1.x", "provided", "ruby2.7", "nodejs14.x", "nodejs12.x", "python3.7", "dotnetcore3.1"],
@@ -199,6 +210,7 @@ LENGTH_140 = "Member must have length less than or equal to 140"
 X86_OR_ARM = "[Member must satisfy enum value set: [x86_64, arm64], Member must not be null]"
 
 
+@pytest.mark.statement(7, 8, 9, 12, 13, 22, 23, 24, 35, 37)
 @pytest.mark.parametrize(
     ("changes", "code", "message"),
     [
@@ -337,6 +349,7 @@ def test_what_aws_refuses_is_refused_in_its_words(server, changes, code, message
     assert post(server, body) == Refusal(400, code, message)
 
 
+@pytest.mark.statement(25)
 def test_two_violations_are_told_at_once(server):
     refusal = post(server, request(LONG_WRONG_ARN, PROBE))
     assert (refusal.status, refusal.code) == (400, "ValidationException")
@@ -349,6 +362,7 @@ def test_two_violations_are_told_at_once(server):
     assert sorted(parts.split("; ")) == sorted(expected)
 
 
+@pytest.mark.statement(26, 27)
 def test_functions_of_other_regions_and_accounts_cannot_be_created(server):
     elsewhere = "arn:aws:lambda:ap-southeast-1:000000000000:function:f"
     message = "Functions from 'ap-southeast-1' are not reachable in this region ('us-east-1')"
@@ -364,6 +378,7 @@ def test_nothing_is_kept_of_what_was_refused(server):
     assert missing.code == "ResourceNotFoundException"
 
 
+@pytest.mark.statement(40)
 def test_synchronous_creation_answers_when_the_function_is_active(own_server):
     server = own_server(LAMBDA_SYNCHRONOUS_CREATE=1)
     answer = server.client().create_function(

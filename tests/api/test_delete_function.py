@@ -11,6 +11,7 @@ from harness.wire import FUNCTIONS, Refusal, refusal, send
 SCOPE = "arn:aws:lambda:us-east-1:000000000000:function"
 
 
+@pytest.mark.statement(71)
 def test_a_deleted_function_is_gone_with_its_containers(server):
     one = deploy(server)
     one.run("return 1")
@@ -31,6 +32,7 @@ def test_a_name_can_be_used_again_for_other_code(server):
         one.client.delete_function(FunctionName=one.name)
 
 
+@pytest.mark.statement(72)
 @pytest.mark.parametrize("query", ["", "?Qualifier=1", "?Qualifier=live"])
 def test_what_is_missing_is_named_without_qualifier(server, query):
     answer = refusal(send(server, "DELETE", f"{FUNCTIONS}/nx{query}"))
@@ -40,6 +42,7 @@ def test_what_is_missing_is_named_without_qualifier(server, query):
         assert answer == Refusal(404, "ResourceNotFoundException", f"Function not found: {SCOPE}:nx")
 
 
+@pytest.mark.statement(73)
 def test_versions_that_do_not_exist_are_deleted_without_complaint(probe):
     assert (
         probe.client.delete_function(FunctionName=probe.name, Qualifier="7")["ResponseMetadata"]["HTTPStatusCode"]
@@ -48,6 +51,7 @@ def test_versions_that_do_not_exist_are_deleted_without_complaint(probe):
     assert probe.configuration()["State"] == "Active"
 
 
+@pytest.mark.statement(74, 75)
 @pytest.mark.parametrize(
     ("qualifier", "message"),
     [

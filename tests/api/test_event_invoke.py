@@ -18,6 +18,10 @@ DERIVED = Refusal(
     "InvalidParameterValueException",
     "The derived qualifier from the function name does not match the specified qualifier.",
 )
+PATTERN = (
+    r"Member must satisfy regular expression pattern: $|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):"
+    r"([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)"
+)
 EMPTY = {"OnSuccess": {}, "OnFailure": {}}
 
 
@@ -52,6 +56,7 @@ def shown(answer: dict) -> dict:
     return answer
 
 
+@pytest.mark.statement(142)
 def test_put_replaces_and_update_merges(function):
     one = function()
     arn = f"{SCOPE}:{one.name}:$LATEST"
@@ -67,6 +72,7 @@ def test_put_replaces_and_update_merges(function):
     assert update(one, DestinationConfig={"OnFailure": {}}) == third
 
 
+@pytest.mark.statement(143)
 def test_something_has_to_be_set(function):
     one = function()
     assert refused(lambda: put(one)) == NOTHING_SET
@@ -75,6 +81,7 @@ def test_something_has_to_be_set(function):
     assert refused(lambda: update(one)) == NOTHING_SET
 
 
+@pytest.mark.statement(146, 204)
 def test_versions_and_aliases_have_their_own(published):
     arn = f"{SCOPE}:{published.name}"
     for name, qualifier in [
@@ -111,6 +118,7 @@ def test_configurations_go_with_aliases_and_versions(published):
     assert client.list_function_event_invoke_configs(FunctionName=published.name)["FunctionEventInvokeConfigs"] == []
 
 
+@pytest.mark.statement(147)
 def test_publishing_copies_none(function):
     one = function()
     put(one, MaximumRetryAttempts=1)
@@ -118,6 +126,7 @@ def test_publishing_copies_none(function):
     assert refused(lambda: get(one, Qualifier=version)) == no_config(f"{SCOPE}:{one.name}:{version}")
 
 
+@pytest.mark.statement(144)
 def test_functions_and_configurations_that_are_missing(server, function):
     one = function()
     client = server.client()
@@ -132,6 +141,7 @@ def test_functions_and_configurations_that_are_missing(server, function):
     assert refused(lambda: update(one, MaximumRetryAttempts=1)) == no_config(f"{SCOPE}:{one.name}:$LATEST")
 
 
+@pytest.mark.statement(145)
 @pytest.mark.parametrize("outcome", ["OnSuccess", "OnFailure"])
 def test_destinations_are_checked(function, outcome):
     one, other = function(), function()
@@ -156,9 +166,9 @@ def test_destinations_are_checked(function, outcome):
     assert refused(lambda: destination(user)) == invalid(message)
     broken = own.replace(":lambda:", ":_-/!lambda:")
     member = outcome[0].lower() + outcome[1:]
-    refusal = refused(lambda: destination(broken))
-    assert refusal.code == "ValidationException"
-    assert f"Value '{broken}' at 'destinationConfig.{member}.destination' failed" in refusal.message
+    violation = f"Value '{broken}' at 'destinationConfig.{member}.destination' failed to satisfy constraint: {PATTERN}"
+    no_arn = Refusal(400, "ValidationException", f"1 validation error detected: {violation}")
+    assert refused(lambda: destination(broken)) == no_arn
 
 
 def test_a_new_function_of_the_same_name_has_none(function):

@@ -560,6 +560,7 @@ def test_a_mapping_outlives_its_alias(mappings, function):
     assert changed["FunctionArn"] == f"{SCOPE}:function:{one.name}:{version}"
 
 
+@pytest.mark.statement(204)
 def test_lists_are_of_functions_and_sources(own_server):
     server = own_server()
     mappings = Mappings(server.client())

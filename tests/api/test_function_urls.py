@@ -42,6 +42,7 @@ def shown(answer: dict) -> dict:
     return answer
 
 
+@pytest.mark.statement(148, 149)
 def test_a_url_is_created_shown_changed_and_deleted(server, function):
     one = function()
     created = create(one)
@@ -83,6 +84,7 @@ def test_cors_is_kept_as_it_is(function):
     assert "Cors" not in update(one, Cors={})
 
 
+@pytest.mark.statement(152)
 def test_the_invoke_mode_is_shown_where_it_was_chosen(server, function):
     one = function()
     assert create(one, InvokeMode="BUFFERED")["InvokeMode"] == "BUFFERED"
@@ -95,6 +97,7 @@ def test_the_invoke_mode_is_shown_where_it_was_chosen(server, function):
     )
 
 
+@pytest.mark.statement(153, 204)
 def test_functions_and_aliases_have_urls_of_their_own(published):
     own, alias = create(published), create(published, Qualifier="live")
     assert alias["FunctionArn"] == f"{SCOPE}:{published.name}:live"
@@ -111,6 +114,7 @@ def test_functions_and_aliases_have_urls_of_their_own(published):
     assert refused(lambda: get(published, Qualifier="live")) == NOTHING
 
 
+@pytest.mark.statement(150)
 @pytest.mark.parametrize("qualifier", ["1", "2", "$LATEST"])
 def test_only_aliases_are_qualifiers(published, qualifier):
     refusal = Refusal(
@@ -131,6 +135,7 @@ def test_only_aliases_are_qualifiers(published, qualifier):
             assert refused(call) == refusal
 
 
+@pytest.mark.statement(151)
 def test_functions_aliases_and_urls_that_are_missing(server, function):
     one = function()
     client = server.client()
@@ -145,6 +150,7 @@ def test_functions_aliases_and_urls_that_are_missing(server, function):
         assert refused(lambda: call(FunctionName=one.name)) == NOTHING  # noqa: B023
 
 
+@pytest.mark.statement(154)
 def test_a_tag_chooses_the_host(function):
     one = publish(function(Tags={"_custom_id_": "my-id"}))
     assert "://my-id.lambda-url.us-east-1." in create(one)["FunctionUrl"]
@@ -157,12 +163,14 @@ def test_a_tag_chooses_the_host(function):
     assert "://my-id.lambda-url." in create(two)["FunctionUrl"]
 
 
+@pytest.mark.statement(154)
 def test_a_tag_that_is_no_host_is_told_and_left_out(server, function):
     one = function(Tags={"_custom_id_": "_bad"})
     assert re.search(r"://[a-z0-9]{32}\.lambda-url\.", create(one)["FunctionUrl"])
     server.wait_for_log("Invalid custom ID tag value")
 
 
+@pytest.mark.statement(201)
 def test_urls_survive_a_restart(own_server):
     server = own_server(PERSISTENCE=1)
     one = deploy(server)

@@ -66,6 +66,7 @@ def test_an_image_runs_its_own_command_in_its_own_folder(server, image):
     assert variables["AWS_LAMBDA_FUNCTION_NAME"] == one.name
 
 
+@pytest.mark.statement(39, 43)
 def test_what_is_shown_of_an_image(server, image):
     name = fresh_name()
     client = server.client()
@@ -84,10 +85,13 @@ def test_what_is_shown_of_an_image(server, image):
     assert one.configuration()["CodeSha256"] == created["CodeSha256"]
 
 
+@pytest.mark.statement(39, 63)
 def test_settings_of_an_image_are_overridden(server, image):
-    config = {"Command": ["app.second"], "WorkingDirectory": "/var"}
+    config = {"EntryPoint": ["/lambda-entrypoint.sh"], "Command": ["app.second"], "WorkingDirectory": "/var"}
     one = of_image(server, image, ImageConfig=config).wait_active()
-    assert one.configuration()["ImageConfigResponse"] == {"ImageConfig": config}
+    shown = one.configuration()
+    assert shown["ImageConfigResponse"] == {"ImageConfig": config}
+    assert not {"Runtime", "Handler", "RuntimeVersionConfig"} & shown.keys()
     assert one.invoke().value() == {"handler": "second", "folder": "/var"}
     # The whole of it is replaced.
     one.configure(ImageConfig={"Command": ["app.second"]})
@@ -265,6 +269,7 @@ def test_what_an_image_cannot_have(server, image, options, message):
     assert refused(lambda: of_image(server, image, **options)) == ("InvalidParameterValueException", message)
 
 
+@pytest.mark.statement(65)
 def test_what_an_image_cannot_be_given_later(server, image):
     one = of_image(server, image).wait_active()
     for changes, message in [

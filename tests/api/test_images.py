@@ -20,6 +20,7 @@ def failed(one) -> dict:
     return wait_until(lambda: (shown := one.configuration())["State"] == "Failed" and shown, 60, "State Failed")
 
 
+@pytest.mark.statement(199)
 def test_a_missing_image_is_pulled_once_and_its_progress_told(server, registry):
     registry.flowing.clear()
     functions = [create(server) for _ in range(3)]

@@ -18,6 +18,7 @@ def populated(server):
         client.delete_function(FunctionName=name)
 
 
+@pytest.mark.statement(51)
 def test_all_functions_are_listed_without_their_states(populated):
     client, names = populated
     answer = client.list_functions()
@@ -36,6 +37,7 @@ def test_an_empty_region_has_an_empty_list(server):
     assert "NextMarker" not in answer
 
 
+@pytest.mark.statement(54)
 def test_pages_hold_each_function_once(populated):
     client, names = populated
     first = client.list_functions(MaxItems=2)
@@ -46,6 +48,7 @@ def test_pages_hold_each_function_once(populated):
     assert sorted(listed) == sorted(names)
 
 
+@pytest.mark.statement(54, 204)
 def test_the_sdks_paginator_finds_all(populated):
     client, names = populated
     pages = client.get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 1})
@@ -53,12 +56,14 @@ def test_the_sdks_paginator_finds_all(populated):
     assert sorted(listed) == sorted(names)
 
 
+@pytest.mark.statement(52)
 def test_all_versions_have_qualified_arns(populated):
     client, names = populated
     arns = [each["FunctionArn"] for each in client.list_functions(FunctionVersion="ALL")["Functions"]]
     assert sorted(arns) == sorted(f"arn:aws:lambda:ap-south-1:000000000000:function:{name}:$LATEST" for name in names)
 
 
+@pytest.mark.statement(53)
 @pytest.mark.parametrize(
     ("query", "member", "value", "constraint"),
     [

@@ -58,6 +58,7 @@ def missing(what: str) -> Refusal:
     return Refusal(404, "ResourceNotFoundException", f"Function not found: {SCOPE}:{what}")
 
 
+@pytest.mark.statement(49)
 @pytest.mark.parametrize("name", NOT_NAMES)
 @pytest.mark.parametrize("operation", ["delete", "invoke"])
 def test_what_is_no_name_breaks_the_pattern(server, operation, name):
@@ -65,6 +66,7 @@ def test_what_is_no_name_breaks_the_pattern(server, operation, name):
     assert ask(server, operation, name) == breaks(name, "functionName", pattern)
 
 
+@pytest.mark.statement(49)
 @pytest.mark.parametrize("name", [*NOT_NAMES, f"{SCOPE}:f:$LATEST:1", "f.g", "f:$LATEST.PUBLISHED"])
 def test_what_is_no_name_cannot_be_created(server, name):
     pattern = f"Member must satisfy regular expression pattern: {NEW}"
@@ -72,6 +74,21 @@ def test_what_is_no_name_cannot_be_created(server, name):
     assert answer == breaks(name, "functionName", pattern)
 
 
+@pytest.mark.statement(49)
+def test_a_qualifier_of_129_letters_makes_a_name_too_long_to_be_created(server):
+    name = f"my-function:{'q' * 129}"
+    length = "Member must have length less than or equal to 140"
+    assert refusal(send(server, "POST", FUNCTIONS, request(name, PROBE))) == breaks(name, "functionName", length)
+
+
+@pytest.mark.statement(49)
+def test_small_letters_do_not_name_latest(server, probe):
+    for operation, called in [("delete", probe.name), ("invoke", f"{probe.name}:$latest")]:
+        assert ask(server, operation, probe.name, "$latest") == missing(called)
+    assert ask(server, "get", probe.name, "$latest") == missing(f"{probe.name}:$latest")
+
+
+@pytest.mark.statement(49)
 @pytest.mark.parametrize("operation", ["delete", "invoke", "get"])
 def test_what_is_no_qualifier_is_refused(server, operation):
     pattern = r"Member must satisfy regular expression pattern: \$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
@@ -81,12 +98,14 @@ def test_what_is_no_qualifier_is_refused(server, operation):
     assert ask(server, operation, "f", long) == breaks(long, "qualifier", length)
 
 
+@pytest.mark.statement(48, 49)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_qualifiers_of_name_and_request_must_agree(server, operation):
     assert ask(server, operation, f"{SCOPE}:f:$LATEST", "1") == DERIVED
     assert ask(server, operation, "f:1", "2") == DERIVED
 
 
+@pytest.mark.statement(49, 72)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_function_that_is_missing_is_called_by_its_whole_name(server, operation):
     *_, called = OPERATIONS[operation]
@@ -96,12 +115,14 @@ def test_a_function_that_is_missing_is_called_by_its_whole_name(server, operatio
     assert ask(server, operation, long) == missing(called.replace("nx", long))
 
 
+@pytest.mark.statement(49)
 @pytest.mark.parametrize("operation", ["invoke", "get", "configuration"])
 @pytest.mark.parametrize("qualifier", ["$LATEST", "1", "live", "$latest", "q" * 65])
 def test_a_qualifier_of_a_missing_function_is_told(server, operation, qualifier):
     assert ask(server, operation, "nx", qualifier) == missing(f"nx:{qualifier}")
 
 
+@pytest.mark.statement(49, 72)
 def test_a_deletion_tells_nothing_of_the_qualifier(server):
     for qualifier in ["1", "$latest"]:
         assert ask(server, "delete", "nx", qualifier) == missing("nx")

@@ -57,6 +57,7 @@ def test_the_vpc_is_that_of_the_subnets(server, network):
     one.client.delete_function(FunctionName=one.name)
 
 
+@pytest.mark.statement(32, 34)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

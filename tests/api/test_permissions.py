@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.clients import refused
-from harness.wire import Refusal
+from harness.wire import UUID, Refusal
 
 SCOPE = "arn:aws:lambda:us-east-1:000000000000:function"
 NOTHING = Refusal(404, "ResourceNotFoundException", "The resource you requested does not exist.")
@@ -36,6 +36,7 @@ def policy(one, **options) -> dict:
     return json.loads(one.client.get_policy(FunctionName=one.name, **options)["Policy"])
 
 
+@pytest.mark.statement(100, 102)
 def test_a_statement_is_written_as_aws_writes_it(function):
     one = function()
     statement = add(one, SourceArn="arn:aws:s3:::bucket")
@@ -43,11 +44,12 @@ def test_a_statement_is_written_as_aws_writes_it(function):
         '{"Sid":"s3","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction",'
         f'"Resource":"{SCOPE}:{one.name}","Condition":{{"ArnLike":{{"AWS:SourceArn":"arn:aws:s3:::bucket"}}}}}}'
     )
-    assert one.client.get_policy(FunctionName=one.name)["Policy"] == (
-        f'{{"Version":"2012-10-17","Id":"default","Statement":[{statement}]}}'
-    )
+    shown = one.client.get_policy(FunctionName=one.name)
+    assert shown["Policy"] == f'{{"Version":"2012-10-17","Id":"default","Statement":[{statement}]}}'
+    assert UUID.fullmatch(shown["RevisionId"])
 
 
+@pytest.mark.statement(101)
 def test_all_principals_and_conditions(function):
     one = function()
     principals = {
@@ -83,6 +85,7 @@ def test_all_principals_and_conditions(function):
     assert [each["Sid"] for each in policy(one)["Statement"]] == ["s0", "s1", "s2", "s3", "every", "alexa", "via"]
 
 
+@pytest.mark.statement(103, 105, 106)
 def test_what_cannot_be_a_statement(function):
     one = function()
     assert refused(lambda: add(one, "example.com")) == Refusal(
@@ -118,6 +121,7 @@ def test_a_policy_has_a_longest_length(function):
     assert len(one.client.get_policy(FunctionName=one.name)["Policy"]) <= 20480
 
 
+@pytest.mark.statement(104, 107, 108)
 @pytest.mark.parametrize(
     ("qualifier", "status", "code", "message"),
     [
@@ -140,6 +144,7 @@ def test_qualifiers_that_have_no_policy(published, qualifier, status, code, mess
     assert refused(lambda: add(published, Qualifier=qualifier)) == Refusal(status, code, message)
 
 
+@pytest.mark.statement(106, 110)
 def test_versions_and_aliases_have_policies_of_their_own(published):
     add(published)
     for qualifier in ["1", "live"]:
@@ -152,6 +157,7 @@ def test_versions_and_aliases_have_policies_of_their_own(published):
     assert refused(lambda: policy(published, Qualifier="live")) == NOTHING
 
 
+@pytest.mark.statement(112)
 def test_publishing_copies_no_policy_and_leaves_its_revision(published):
     add(published)
     before = published.client.get_policy(FunctionName=published.name)["RevisionId"]
@@ -161,6 +167,7 @@ def test_publishing_copies_no_policy_and_leaves_its_revision(published):
     assert published.client.get_policy(FunctionName=published.name)["RevisionId"] == before
 
 
+@pytest.mark.statement(109)
 def test_revisions_guard_policies(published):
     stale = Refusal(
         412,
@@ -184,6 +191,7 @@ def test_revisions_guard_policies(published):
     assert get(FunctionName=published.name, Qualifier="live")["RevisionId"] != second
 
 
+@pytest.mark.statement(110, 111)
 def test_the_policy_goes_with_its_last_statement(function):
     one = function()
     add(one)
@@ -195,6 +203,7 @@ def test_the_policy_goes_with_its_last_statement(function):
     assert refused(lambda: one.client.remove_permission(FunctionName=one.name, StatementId="s3")) == NO_POLICY
 
 
+@pytest.mark.statement(108, 110, 111)
 def test_what_cannot_be_removed_or_shown(server, published):
     def remove(name=published.name, **options):
         return refused(lambda: published.client.remove_permission(FunctionName=name, StatementId="x", **options))
@@ -205,10 +214,17 @@ def test_what_cannot_be_removed_or_shown(server, published):
     assert remove() == Refusal(404, "ResourceNotFoundException", missing)
     alias = f"Cannot find alias arn: {SCOPE}:{published.name}:missing"
     assert remove(Qualifier="missing") == Refusal(404, "ResourceNotFoundException", alias)
-    nobody = Refusal(404, "ResourceNotFoundException", f"No policy found for: {SCOPE}:nx")
-    assert remove("nx") == nobody
+    version = f"Function not found: {SCOPE}:{published.name}:42"
+    assert remove(Qualifier="42") == Refusal(404, "ResourceNotFoundException", version)
+    assert remove(Qualifier="1") == NO_POLICY
+    for options, called in [({}, "nx"), ({"Qualifier": "42"}, "nx:42"), ({"Qualifier": "missing"}, "nx:missing")]:
+        nobody = Refusal(404, "ResourceNotFoundException", f"No policy found for: {SCOPE}:{called}")
+        assert remove("nx", **options) == nobody
     client = server.client()
-    assert refused(lambda: client.get_policy(FunctionName="nx")) == NOTHING
+    for name in ("nx", published.name):
+        for qualifier in ("42", "missing"):
+            assert refused(client.get_policy, FunctionName=name, Qualifier=qualifier) == NOTHING
+    assert refused(client.get_policy, FunctionName="nx") == NOTHING
     add_to_nobody = refused(
         lambda: client.add_permission(FunctionName="nx", StatementId="s", Action="lambda:InvokeFunction", Principal="*")
     )

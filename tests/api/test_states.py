@@ -28,6 +28,7 @@ def slow(own_server, engine_proxy):
     engine_proxy.release()
 
 
+@pytest.mark.statement(70, 176)
 def test_a_pending_function_refuses_work_until_it_is_active(slow, engine_proxy):
     one = create(slow)
     expected = Refusal(409, "ResourceConflictException", PENDING)
@@ -52,6 +53,7 @@ def test_a_pending_function_can_be_deleted(slow, engine_proxy):
     assert deploy(slow, name=one.name).run("return 1").value() == 1
 
 
+@pytest.mark.statement(57, 68)
 def test_the_old_code_serves_until_the_update_is_ready(own_server, engine_proxy):
     server = own_server(DOCKER_HOST=engine_proxy.host)
     one = deploy(server, python("def handler(event, context): return 'old'"))
@@ -96,6 +98,7 @@ def test_a_failed_update_leaves_the_old_code_serving(own_server, registry):
     assert one.invoke().value() == "old"
 
 
+@pytest.mark.statement(176)
 def test_a_failed_function_refuses_work(own_server, registry):
     registry.misses = True
     server = own_server(LAMBDA_RUNTIME_IMAGE_MAPPING=f"{registry.address}/team/<runtime>")

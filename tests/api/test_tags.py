@@ -36,6 +36,7 @@ def resource(request, server, function):
     client.delete_code_signing_config(CodeSigningConfigArn=arn)
 
 
+@pytest.mark.statement(193)
 def test_tags_come_change_and_go(resource):
     client, arn = resource
 
@@ -53,6 +54,7 @@ def test_tags_come_change_and_go(resource):
     assert tags() == {}
 
 
+@pytest.mark.statement(193)
 def test_a_resource_has_50_tags_at_most(resource):
     client, arn = resource
     assert refused(lambda: client.tag_resource(Resource=arn, Tags={f"k{n}": "v" for n in range(51)})) == TOO_MANY
@@ -63,6 +65,7 @@ def test_a_resource_has_50_tags_at_most(resource):
     assert len(client.list_tags(Resource=arn)["Tags"]) == 50
 
 
+@pytest.mark.statement(193)
 def test_requests_without_tags_or_keys(resource):
     client, arn = resource
     assert refused(lambda: client.tag_resource(Resource=arn, Tags={})) == Refusal(
@@ -77,8 +80,9 @@ def test_requests_without_tags_or_keys(resource):
 
 def test_keys_of_aws_are_reserved(resource):
     client, arn = resource
-    refusal = refused(lambda: client.tag_resource(Resource=arn, Tags={"aws:stack": "v"}))
-    assert refusal.code == "InvalidParameterValueException"
+    reserved = refused(client.tag_resource, Resource=arn, Tags={"aws:stack": "v"})
+    message = "Tag keys that begin with aws: are reserved: aws:stack"
+    assert reserved == Refusal(400, "InvalidParameterValueException", message)
     assert client.list_tags(Resource=arn)["Tags"] == {}
 
 
@@ -103,6 +107,7 @@ def test_changed_tags_give_a_function_a_new_revision(function):
     assert len(set(seen)) == 3
 
 
+@pytest.mark.statement(193)
 def test_versions_and_aliases_have_no_tags(function):
     one = function()
     arn = one.configuration()["FunctionArn"]
@@ -112,6 +117,7 @@ def test_versions_and_aliases_have_no_tags(function):
         assert refused(lambda: one.client.list_tags(Resource=qualified)) == QUALIFIED  # noqa: B023
 
 
+@pytest.mark.statement(193)
 @pytest.mark.parametrize(
     ("arn", "message"),
     [
@@ -130,11 +136,14 @@ def test_versions_and_aliases_have_no_tags(function):
 def test_resources_that_are_missing(server, arn, message):
     client = server.client()
     missing = Refusal(404, "ResourceNotFoundException", message.format(arn=arn))
-    assert refused(lambda: client.tag_resource(Resource=arn, Tags={"k": "v"})) == missing
-    assert refused(lambda: client.untag_resource(Resource=arn, TagKeys=["k"])) == missing
-    assert refused(lambda: client.list_tags(Resource=arn)) == missing
+    # As those of code signing itself.
+    options = {"untyped": "code-signing-config" in arn, "Resource": arn}
+    assert refused(client.tag_resource, **options, Tags={"k": "v"}) == missing
+    assert refused(client.untag_resource, **options, TagKeys=["k"]) == missing
+    assert refused(client.list_tags, **options) == missing
 
 
+@pytest.mark.statement(193)
 @pytest.mark.parametrize(
     "arn", ["arn:aws:something", f"{ACCOUNT}:foobar:x", f"{ACCOUNT}:capacity-provider:x:alias", "name"]
 )
@@ -148,6 +157,7 @@ def test_what_is_no_taggable_resource(server, arn):
     )
 
 
+@pytest.mark.statement(76)
 def test_a_deleted_function_has_no_tags(server, function):
     one = function(Tags={"k": "v"})
     arn = one.configuration()["FunctionArn"]

@@ -26,6 +26,7 @@ def update_status(answer) -> tuple:
     )
 
 
+@pytest.mark.statement(68)
 def test_new_code_answers_once_the_function_is_updated(function):
     one = function(OLD)
     assert one.invoke().value() == "old"
@@ -87,6 +88,7 @@ def handler(event, context):
     assert one.invoke().value() == "new"
 
 
+@pytest.mark.statement(55, 56)
 def test_an_update_goes_through_two_revisions(function):
     one = function()
     seen = [one.configuration()["RevisionId"]]
@@ -100,6 +102,7 @@ def test_an_update_goes_through_two_revisions(function):
     assert all(UUID.fullmatch(revision) for revision in seen)
 
 
+@pytest.mark.statement(64)
 def test_changes_are_visible_in_the_answer_and_in_the_function(function):
     one = function()
     changes = {
@@ -132,6 +135,7 @@ def test_what_an_update_does_not_name_stays(function):
     assert shown["Environment"] == {"Variables": {"KEPT": "1"}}
 
 
+@pytest.mark.statement(64)
 def test_handler_and_runtime_can_change(function):
     one = function(python("def handler(event, context): return 1\ndef other(event, context): return 2"))
     runtime_version = one.configuration()["RuntimeVersionConfig"]
@@ -146,6 +150,7 @@ def test_handler_and_runtime_can_change(function):
     assert one.invoke({"a": 1}).value() == {"a": 1}
 
 
+@pytest.mark.statement(62)
 def test_the_log_format_is_merged(function):
     one = function()
     group = {"LogGroup": "/custom/group"}
@@ -171,6 +176,7 @@ def updates(one):
     }
 
 
+@pytest.mark.statement(58)
 @pytest.mark.parametrize("which", ["code", "configuration"])
 def test_the_revision_must_be_the_latest(function, which):
     one = function()
@@ -181,6 +187,7 @@ def test_the_revision_must_be_the_latest(function, which):
     one.wait_updated()
 
 
+@pytest.mark.statement(69)
 def test_a_dry_run_changes_nothing(function):
     one = function(OLD)
     before = one.configuration()
@@ -191,6 +198,7 @@ def test_a_dry_run_changes_nothing(function):
     assert one.invoke().value() == "old"
 
 
+@pytest.mark.statement(66)
 def test_an_image_is_no_code_for_a_zip_function(function):
     one = function()
     message = "Please don't provide ImageUri when updating a function with packageType Zip."
@@ -211,20 +219,60 @@ def test_updates_without_or_with_broken_code_leave_the_function_as_it_was(functi
     assert one.invoke().value() == "old"
 
 
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"Role": "r1"}, "ValidationException"),
-        ({"Runtime": "non-existent-runtime"}, "InvalidParameterValueException"),
-        ({"Timeout": 901}, "ValidationException"),
-        ({"MemorySize": 1}, "ValidationException"),
-        ({"Environment": {"Variables": {"LARGE": "x" * 4096}}}, "InvalidParameterValueException"),
-    ],
+def breaks(value: str, member: str, constraint: str) -> Refusal:
+    violation = f"Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
+    return Refusal(400, "ValidationException", f"1 validation error detected: {violation}")
+
+
+def invalid(message: str) -> Refusal:
+    return Refusal(400, "InvalidParameterValueException", message)
+
+
+RUNTIMES = (
+    "[nodejs20.x, python3.14, provided.al2023, python3.12, python3.13, nodejs24.x, nodejs22.x, java25, python3.10, "
+    "python3.11, java21, ruby3.3, ruby3.4, ruby3.2, python3.8, python3.9, java17, nodejs16.x, dotnet10, dotnet8, "
+    "java11, dotnet6, nodejs18.x, provided.al2, java8.al2]"
 )
-def test_wrong_configurations_are_refused(server, probe, change, code):
+
+
+@pytest.mark.statement(59)
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        (
+            {"Role": "r1"},
+            breaks(
+                "r1",
+                "role",
+                "Member must satisfy regular expression pattern: "
+                r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+",
+            ),
+        ),
+        *(
+            (
+                {"Runtime": runtime},
+                invalid(
+                    f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
+                    f"{RUNTIMES} or be a valid ARN"
+                ),
+            )
+            for runtime in ("non-existent-runtime", "PYTHON3.9")
+        ),
+        ({"Timeout": 901}, breaks("901", "timeout", "Member must have value less than or equal to 900")),
+        ({"MemorySize": 1}, breaks("1", "memorySize", "Member must have value greater than or equal to 128")),
+        (
+            {"Environment": {"Variables": {"LARGE": "x" * 4096}}},
+            invalid(
+                "Lambda was unable to configure your environment variables because the environment variables you have "
+                f'provided exceeded the 4KB limit. String measured: {{"LARGE":"{"x" * 4096}"}}'
+            ),
+        ),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
+)
+def test_wrong_configurations_are_refused(server, probe, change, refusal):
     client = server.client(checks=False)
-    answer = refused(lambda: client.update_function_configuration(FunctionName=probe.name, **change))
-    assert (answer.status, answer.code) == (400, code)
+    assert refused(client.update_function_configuration, FunctionName=probe.name, **change) == refusal
     assert probe.configuration()["Timeout"] == 30
 
 

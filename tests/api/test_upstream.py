@@ -1,5 +1,6 @@
 """Calls of other services, which go to the upstream that the user names."""
 
+import http.client
 import os
 
 import boto3
@@ -8,7 +9,9 @@ import botocore.exceptions
 import pytest
 
 from harness.deployment import deploy
+from harness.recording_upstream import RecordingUpstream
 from harness.server import Lambdock, free_port
+from harness.waiting import wait_until
 
 
 def client(server: Lambdock, service: str):
@@ -50,6 +53,46 @@ def test_large_bodies_pass_both_ways(server):
     s3.put_object(Bucket="a-bucket", Key="a b/ü", Body=content)
     assert s3.get_object(Bucket="a-bucket", Key="a b/ü")["Body"].read() == content
     assert s3.head_object(Bucket="a-bucket", Key="a b/ü")["ContentLength"] == len(content)
+
+
+def test_a_call_is_passed_on_as_it_comes_and_costs_no_memory(own_server):
+    megabytes = 64
+    with RecordingUpstream(b"first", megabytes << 20) as upstream:
+        server = own_server(AWS_ENDPOINT_URL_SQS=f"http://{upstream.address}")
+        sent = {
+            "Host": "queue.localhost.localstack.cloud:4566",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/eu-west-1/sqs/aws4_request, "
+            "SignedHeaders=content-type;host;x-amz-date, Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400",
+            "Content-Type": "application/x-amz-json-1.0",
+            "User-Agent": "Boto3/1.0 md/Botocore#1.0",
+            "X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD",
+            "X-Amz-Date": "20260101T000000Z",
+            "X-Amz-Security-Token": "a+b/c==",
+            "X-Amz-Target": "AmazonSQS.SendMessage",
+            "Content-Length": str(megabytes << 20),
+        }
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        connection.putrequest("POST", "/a%2Fb?x=%20", skip_host=True, skip_accept_encoding=True)
+        for name, value in sent.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        before = server.resident_kib()
+        piece = bytes(1 << 20)
+        connection.send(piece)
+        wait_until(lambda: upstream.received > 0, what="the first bytes are there before the last ones are sent")
+        for _ in range(megabytes - 1):
+            connection.send(piece)
+        answer = connection.getresponse()
+        assert answer.headers["x-amz-of-its-own"] == "yes"
+        assert answer.read(5) == b"first", "it is here before the upstream writes more"
+        held = server.resident_kib()
+        upstream.release()
+        assert len(answer.read()) == megabytes << 20
+        connection.close()
+        got = {name.lower(): value for name, value in upstream.headers}
+        assert {name: got.get(name.lower()) for name in sent} == sent
+        assert got.keys() - {name.lower() for name in sent} == {"x-lambdock-forwarded"}
+        assert max(held, server.resident_kib()) - before < 16 * 1024
 
 
 def test_errors_of_the_upstream_stay_as_they_are(server):

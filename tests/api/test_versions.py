@@ -30,6 +30,7 @@ def missing(arn: str) -> Refusal:
     return Refusal(404, "ResourceNotFoundException", f"Function not found: {arn}")
 
 
+@pytest.mark.statement(77)
 def test_a_published_version_is_active_at_once(function):
     one = function()
     latest = one.configuration()
@@ -58,6 +59,7 @@ def test_a_version_is_looked_at_in_every_way(function):
     assert requests.get(both["Code"]["Location"], timeout=10).content == PROBE
 
 
+@pytest.mark.statement(78)
 def test_without_an_update_the_same_version_is_shown_again(function):
     one = function()
     first = publish(one, Description="first")
@@ -67,6 +69,7 @@ def test_without_an_update_the_same_version_is_shown_again(function):
     assert versions(one) == ["$LATEST", "1"]
 
 
+@pytest.mark.statement(79)
 def test_every_update_gives_something_to_publish(function):
     one = function(Description="of latest")
     publish(one)
@@ -79,6 +82,7 @@ def test_every_update_gives_something_to_publish(function):
     assert publish(one)["Version"] == "4"
 
 
+@pytest.mark.statement(79)
 def test_a_version_does_not_change_with_its_function(function):
     one = function(ONE, Environment={"Variables": {"stage": "old"}}, Tags={"a": "b"})
     first = publish(one, Description="first")
@@ -90,6 +94,7 @@ def test_a_version_does_not_change_with_its_function(function):
     assert publish(one)["Version"] == "2"
 
 
+@pytest.mark.statement(80)
 def test_the_hash_of_the_code_can_be_a_condition(function):
     one = function()
     digest = one.configuration()["CodeSha256"]
@@ -102,6 +107,7 @@ def test_the_hash_of_the_code_can_be_a_condition(function):
     assert publish(one, CodeSha256=digest)["Version"] == "1"
 
 
+@pytest.mark.statement(81)
 def test_the_revision_can_be_a_condition(function):
     one = function()
     stale = Refusal(
@@ -118,8 +124,9 @@ def test_the_revision_can_be_a_condition(function):
 
 def test_only_functions_with_a_capacity_provider_publish_elsewhere(function):
     one = function()
-    refusal = refused(lambda: publish(one, PublishTo="LATEST_PUBLISHED"))
-    assert (refusal.status, refusal.code) == (400, "InvalidParameterValueException")
+    elsewhere = refused(lambda: publish(one, PublishTo="LATEST_PUBLISHED"))
+    message = "PublishTo LATEST_PUBLISHED is only supported for functions with a capacity provider."
+    assert elsewhere == Refusal(400, "InvalidParameterValueException", message)
     invalid = refused(
         lambda: one.server.client(checks=False).publish_version(FunctionName=one.name, PublishTo="elsewhere")
     )
@@ -131,12 +138,14 @@ def test_only_functions_with_a_capacity_provider_publish_elsewhere(function):
     assert versions(one) == ["$LATEST"]
 
 
+@pytest.mark.statement(83)
 def test_a_missing_function_has_no_versions(server):
     client = server.client()
     assert refused(lambda: client.publish_version(FunctionName="nx")) == missing(f"{SCOPE}:nx")
     assert refused(lambda: client.list_versions_by_function(FunctionName="nx")) == missing(f"{SCOPE}:nx")
 
 
+@pytest.mark.statement(82)
 def test_a_listed_version_has_no_state(function):
     one = function()
     publish(one)
@@ -147,6 +156,7 @@ def test_a_listed_version_has_no_state(function):
         assert not {"State", "LastUpdateStatus", "RuntimeVersionConfig"} & version.keys()
 
 
+@pytest.mark.statement(204)
 def test_versions_are_listed_in_pages_by_number(function):
     one = function()
     for timeout in range(10, 21):
@@ -165,6 +175,7 @@ def test_versions_are_listed_in_pages_by_number(function):
     assert (bad.status, bad.code) == (400, "InvalidParameterValueException")
 
 
+@pytest.mark.statement(52)
 def test_all_versions_of_all_functions_are_listed_in_pages(own_server):
     server = own_server()
     client = server.client()
@@ -196,6 +207,7 @@ def test_there_are_no_replicas_of_functions_elsewhere(function):
     assert (alone.status, alone.code) == (400, "InvalidParameterValueException")
 
 
+@pytest.mark.statement(6)
 def test_creation_can_publish_the_first_version(server):
     client, name = server.client(), fresh_name()
     created = client.create_function(
@@ -215,6 +227,7 @@ def test_creation_can_publish_the_first_version(server):
     client.delete_function(FunctionName=name)
 
 
+@pytest.mark.statement(67, 203)
 def test_an_update_of_the_code_can_publish_it(own_server, engine_proxy):
     server = own_server(DOCKER_HOST=engine_proxy.host)
     one = deploy(server, ONE)
@@ -288,6 +301,7 @@ def test_a_dry_run_publishes_nothing(function):
     assert one.configuration()["LastUpdateStatus"] == "Successful"
 
 
+@pytest.mark.statement(169)
 def test_each_version_runs_its_own_code_and_knows_its_name(function):
     source = """
 import os
@@ -320,6 +334,7 @@ def test_an_update_leaves_the_environments_of_versions_alone(function):
     assert one.run("return invocations", Qualifier="1").value() == 2
 
 
+@pytest.mark.statement(46)
 @pytest.mark.parametrize("qualifier", ["2", "01", "0", "$LATEST.PUBLISHED", "99999999999999999999999"])
 def test_versions_that_are_none_are_not_found(function, qualifier):
     one = function()
@@ -329,6 +344,7 @@ def test_versions_that_are_none_are_not_found(function, qualifier):
     assert refused(lambda: one.invoke(Qualifier=qualifier)) == expected
 
 
+@pytest.mark.statement(82)
 def test_a_version_can_be_deleted_alone(function):
     one = function(ONE)
     publish(one)
@@ -350,6 +366,7 @@ def test_a_number_is_not_given_twice(function):
     assert publish(one)["Version"] == "2"
 
 
+@pytest.mark.statement(71)
 def test_a_new_function_of_the_same_name_starts_with_version_1(server):
     name = fresh_name()
     for _ in range(2):
@@ -389,6 +406,7 @@ def test_snap_start_is_for_published_versions(function):
     assert one.run(kind).value() == "on-demand"
 
 
+@pytest.mark.statement(36)
 def test_snap_start_is_for_some_runtimes(server):
     refusal = refused(lambda: create(server, Runtime="nodejs22.x", SnapStart={"ApplyOn": "PublishedVersions"}))
     message = "nodejs22.x is not supported for SnapStart enabled functions."

@@ -44,9 +44,16 @@ def test_clients_that_are_no_pages_see_nothing_of_it(server):
 
 
 def test_settings_let_pages_in(own_server):
-    lenient = own_server(EXTRA_CORS_ALLOWED_ORIGINS="https://my.page, https://other.page")
+    lenient = own_server(
+        EXTRA_CORS_ALLOWED_ORIGINS="https://my.page, https://other.page",
+        EXTRA_CORS_ALLOWED_HEADERS="x-sent",
+        EXTRA_CORS_EXPOSE_HEADERS="x-read,x-also",
+    )
     assert send(lenient, "GET", Origin="https://other.page").status_code == 200
     assert send(lenient, "GET", Origin="https://third.page").status_code == 403
+    asked = send(lenient, "OPTIONS", Origin="https://my.page", Access_Control_Request_Method="GET").headers
+    assert {"x-sent", "x-amz-target"} <= set(asked["Access-Control-Allow-Headers"].split(","))
+    assert {"x-read", "x-also", "etag"} <= set(asked["Access-Control-Expose-Headers"].split(","))
     open_to_all = own_server(DISABLE_CORS_CHECKS=1, DISABLE_CORS_HEADERS=1)
     answer = send(open_to_all, "GET", Origin="https://evil.test")
     assert answer.status_code == 200

@@ -9,6 +9,7 @@ import struct
 import zipfile
 
 import pytest
+import requests
 
 from harness.archives import PROBE, padding, zip_of
 from harness.deployment import Function, create, deploy, fresh_name, request
@@ -42,6 +43,16 @@ def symbolic_link(target: str, *below: str) -> bytes:
     return buffer.getvalue()
 
 
+def kept(server) -> int:
+    """Bytes in its state folder."""
+    total = 0
+    for path in (server.folder / "state").rglob("*"):
+        # It may be gone by now.
+        with contextlib.suppress(FileNotFoundError):
+            total += path.lstat().st_size
+    return total
+
+
 @contextlib.contextmanager
 def existing(server, name: str):
     """A function that was created already, for as long as it is needed."""
@@ -60,6 +71,7 @@ def upload(server, archive: bytes):
     return refusal(reply)
 
 
+@pytest.mark.statement(14)
 @pytest.mark.parametrize(
     ("archive", "expected"),
     [
@@ -87,10 +99,12 @@ def test_updates_are_checked_like_creations(server, probe):
         assert refusal(send(server, "PUT", f"{FUNCTIONS}/{probe.name}/code", body)) == expected
 
 
+@pytest.mark.statement(15)
 def test_an_archive_of_just_over_fifty_megabytes_is_refused(server):
     assert upload(server, padding(52_428_801)) == ZIPPED
 
 
+@pytest.mark.statement(16)
 def test_an_archive_of_sixty_megabytes_is_refused(server):
     assert upload(server, padding(60_000_000)) == REQUEST
 
@@ -102,6 +116,7 @@ def test_memory_is_given_back_after_large_requests(server):
     wait_until(lambda: server.resident_kib() < 200 * 1024, 20, "memory is given back")
 
 
+@pytest.mark.statement(17)
 def test_an_archive_of_three_hundred_megabytes_unzipped_is_refused(server):
     assert upload(server, zip_of({"zeros": bytes(300_000_000)})) == UNZIPPED
 
@@ -111,15 +126,25 @@ def test_many_entries_count_together(server):
     assert upload(server, zip_of({f"part-{n}": part for n in range(9)})) == UNZIPPED
 
 
+@pytest.mark.statement(18)
 def test_an_archive_that_lies_about_its_size_ends_in_a_failed_function(server):
     archive = bytearray(zip_of({"bomb": bytes(300_000_000)}))
     directory = archive.index(b"PK\x01\x02")
     # The size after unpacking, in the directory and in the entry itself.
     archive[directory + 24 : directory + 28] = struct.pack("<I", 100)
     archive[22:26] = struct.pack("<I", 100)
+    before = kept(server)
     one = create(server, bytes(archive))
-    shown = wait_until(lambda: (shown := one.configuration())["State"] == "Failed" and shown)
-    assert shown["StateReasonCode"] == "InvalidZipFileException"
+    most = 0
+
+    def failed() -> dict | None:
+        nonlocal most
+        most = max(most, kept(server))
+        shown = one.configuration()
+        return shown if shown["State"] == "Failed" else None
+
+    assert wait_until(failed)["StateReasonCode"] == "InvalidZipFileException"
+    assert most - before < len(archive) + (1 << 20)
     one.client.delete_function(FunctionName=one.name)
 
 
@@ -158,6 +183,15 @@ def test_links_stay_links_wherever_they_lead(server, target):
 
 
 def test_the_largest_archive_that_aws_takes_is_taken(server):
-    one = deploy(server, padding(52_428_800))
-    assert one.configuration()["CodeSize"] == 52_428_800
+    archive = padding(52_428_800)
+    one = deploy(server, archive)
+    found = one.client.get_function(FunctionName=one.name)
+    assert found["Configuration"]["CodeSize"] == 52_428_800
+    before = server.resident_kib()
+    downloads = [requests.get(found["Code"]["Location"], stream=True, timeout=60) for _ in range(4)]
+    begun = [next(each.iter_content(1)) for each in downloads]
+    assert server.resident_kib() - before < 40 * 1024, "none of them is in memory"
+    for first, download in zip(begun, downloads, strict=True):
+        assert download.headers["Content-Length"] == str(len(archive))
+        assert first + download.content == archive
     one.client.delete_function(FunctionName=one.name)

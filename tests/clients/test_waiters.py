@@ -7,6 +7,7 @@ from harness.deployment import create
 FAST = {"Delay": 1, "MaxAttempts": 30}
 
 
+@pytest.mark.statement(203)
 @pytest.mark.parametrize(
     "waiter", ["function_exists", "function_active", "function_active_v2", "published_version_active"]
 )
@@ -19,6 +20,7 @@ def test_waiters_for_a_new_function(server, waiter):
     one.client.delete_function(FunctionName=one.name)
 
 
+@pytest.mark.statement(203)
 @pytest.mark.parametrize("waiter", ["function_updated", "function_updated_v2"])
 def test_waiters_for_an_update(function, waiter):
     one = function()

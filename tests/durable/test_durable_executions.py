@@ -12,6 +12,7 @@ from harness.deployment import deploy
 from harness.queues import Queue
 from harness.server import Lambdock
 from harness.waiting import wait_until
+from harness.wire import Refusal
 
 OPTIONS = {"Handler": "app.handler", "Timeout": 30, "MemorySize": 512}
 
@@ -132,6 +133,7 @@ def test_steps_are_done_once_and_their_results_are_remembered(own):
     ]
 
 
+@pytest.mark.statement(204)
 def test_history_comes_with_data_in_pages_and_backwards(durable):
     arn = durable.call("steps", number=1).headers["x-amz-durable-execution-arn"]
     plain, full = durable.history(arn), durable.history(arn, IncludeExecutionData=True)
@@ -276,6 +278,7 @@ def test_a_name_is_one_execution(own):
     assert (refusal.status, refusal.code) == (409, "DurableExecutionAlreadyStartedException")
 
 
+@pytest.mark.statement(204)
 def test_executions_are_listed_and_filtered(own):
     version = own.client.publish_version(FunctionName=own.name)["Version"]
     ended = [own.call("large", bytes=number).headers["x-amz-durable-execution-arn"] for number in range(3)]
@@ -332,6 +335,65 @@ def test_what_aws_refuses_is_refused(server, durable, witnessed):
         "InvalidParameterValueException",
         "Invalid checkpoint token",
     )
+
+
+# Without an SDK: writes down what it is invoked with, and ends when it is told to.
+BARE = zip_of(
+    {
+        "app.py": """
+import json, os, time
+from pathlib import Path
+
+def handler(event, context):
+    notes = Path("/witness", os.environ["AWS_LAMBDA_FUNCTION_NAME"])
+    with notes.open("a") as file:
+        file.write(json.dumps(event) + "\\n")
+    while not notes.with_suffix(".end").exists():
+        time.sleep(0.02)
+    return {"Status": "SUCCEEDED", "Result": "null"}
+"""
+    }
+)
+
+
+@pytest.mark.statement(204)
+def test_state_is_read_and_checkpoints_are_made_with_the_token_of_the_invocation(server, witnessed):
+    one = Durable(server, witnessed, archive=BARE)
+    arn = one.start("bare")
+    (note,) = wait_until(one.notes, 30, "it is invoked")
+    event = json.loads(note)
+    assert event["DurableExecutionArn"] == arn
+    execution = {"DurableExecutionArn": arn}
+
+    def state(token: str, **options) -> list[tuple[str, str]]:
+        pages = one.client.get_paginator("get_durable_execution_state")
+        found = pages.paginate(**execution, CheckpointToken=token, **options)
+        return [(each["Type"], each["Status"]) for page in found for each in page["Operations"]]
+
+    def checkpoint(token: str, action: str, client_token: str, **update) -> dict:
+        step = {"Id": "step", "Name": "first", "Type": "STEP", "Action": action, **update}
+        answer = one.client.checkpoint_durable_execution(
+            **execution, CheckpointToken=token, ClientToken=client_token, Updates=[step]
+        )
+        return {member: answer[member] for member in ("CheckpointToken", "NewExecutionState")}
+
+    first = event["CheckpointToken"]
+    assert state(first) == [("EXECUTION", "STARTED")]
+    started = checkpoint(first, "START", "a")
+    assert [each["Status"] for each in started["NewExecutionState"]["Operations"]] == ["STARTED"]
+    assert checkpoint(first, "START", "a") == started, "the same request once more has the same answer"
+    used = Refusal(400, "InvalidParameterValueException", "Invalid checkpoint token")
+    assert refused(lambda: checkpoint(first, "START", "b")) == used
+    assert refused(lambda: state(first)) == used
+    second = started["CheckpointToken"]
+    done = checkpoint(second, "SUCCEED", "c", Payload='"done"')
+    (step,) = done["NewExecutionState"]["Operations"]
+    assert (step["Status"], step["StepDetails"]["Result"]) == ("SUCCEEDED", '"done"')
+    both = [("EXECUTION", "STARTED"), ("STEP", "SUCCEEDED")]
+    assert state(done["CheckpointToken"], PaginationConfig={"PageSize": 1}) == both
+    (witnessed / f"{one.name}.end").touch()
+    assert one.end(arn)["Status"] == "SUCCEEDED"
+    assert refused(lambda: state(done["CheckpointToken"])) == used, "the invocation is over"
 
 
 def test_the_configuration_is_shown_and_may_change_but_not_come_later(server, own):
@@ -431,13 +493,16 @@ def handler(event, context):
 
 
 @pytest.fixture
-def heard(own_server, moto, tmp_path):
-    """A durable function whose ends queues hear of; makes the queues of its dead letters, successes and failures."""
+def heard(request, own_server, moto, tmp_path):
+    """A durable function whose ends queues hear of, and the queues of its dead letters, successes and failures.
+
+    Its parameter is the time that an execution has; if there is none, long enough.
+    """
     folder = tmp_path / "witness"
     folder.mkdir()
     folder.chmod(0o777)
     server = own_server(PERSISTENCE=1, AWS_ENDPOINT_URL=moto.url, LAMBDA_DOCKER_FLAGS=f"-v {folder}:/witness")
-    one = Durable(server, folder, execution_timeout=20)
+    one = Durable(server, folder, execution_timeout=getattr(request, "param", 120))
     queues = {kind: Queue(moto, f"{one.name}-{kind}") for kind in ("dead", "success", "failure")}
     one.function.configure(DeadLetterConfig={"TargetArn": queues["dead"].arn})
     outcomes = {"OnSuccess": queues["success"], "OnFailure": queues["failure"]}
@@ -463,12 +528,13 @@ def test_a_destination_hears_of_a_success(heard):
 
 
 @pytest.mark.parametrize(
-    ("way", "event", "message"),
+    ("heard", "way", "event", "message"),
     [
-        ("failing_step", {}, "no luck"),
-        ("sleep", {"seconds": 3600}, "Execution timed out after 20 seconds."),
-        ("stopped", {}, "it takes too long"),
+        (120, "failing_step", {}, "no luck"),
+        (5, "sleep", {"seconds": 3600}, "Execution timed out after 5 seconds."),
+        (120, "stopped", {}, "it takes too long"),
     ],
+    indirect=["heard"],
 )
 def test_a_dead_letter_queue_hears_of_what_fails_times_out_or_is_stopped(heard, way, event, message):
     one, queues = heard

@@ -64,6 +64,7 @@ def assert_replaced(one, container) -> None:
     wait_until(lambda: container.id not in [each.id for each in one.containers(running=False)], what="it is removed")
 
 
+@pytest.mark.statement(177)
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_a_container_that_ends_during_init_is_a_failure_of_the_service(own_server, tmp_path, how):
     gate = tmp_path / "gate"

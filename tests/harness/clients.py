@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from harness.wire import Refusal
+from harness.wire import Refusal, blame
 
 _session_lock = threading.Lock()
 
@@ -43,17 +43,15 @@ def lambda_client(url: str, account: str, region: str, checks: bool):
         )
 
 
-def refused(call: Callable[[], object]) -> Refusal:
-    """The error that `call` ends with, as boto3 understands it."""
+def refused(call: Callable[..., object], *, untyped: bool = False, **parameters: object) -> Refusal:
+    """The error that `call` ends with, as boto3 understands it. `untyped`: AWS does not say who is to blame for it."""
     try:
-        answer = call()
+        answer = call(**parameters)
     except ClientError as error:
         response = error.response
-        return Refusal(
-            response["ResponseMetadata"]["HTTPStatusCode"],
-            response["Error"]["Code"],
-            response["Error"].get("Message"),
-        )
+        status, code = response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]
+        assert response.get("Type") == blame(status, code, untyped), response
+        return Refusal(status, code, response["Error"].get("Message"))
     raise AssertionError(f"not refused: {answer}")
 
 

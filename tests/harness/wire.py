@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import TYPE_CHECKING
 
+from harness.model import ERRORS
+
 if TYPE_CHECKING:
     from harness.server import Lambdock
 
@@ -15,17 +17,13 @@ FUNCTIONS = "/2015-03-31/functions"
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
-# AWS's models name the message of these `Message`, that of all others `message`; SDKs show the wrong one as empty.
-CAPITAL_MESSAGE = {"ResourceNotFoundException", "ServiceException", "AccessDeniedException"}
-
-# Errors that are not in the model come without `Type`.
-WITHOUT_TYPE = {
-    "ValidationException",
-    "RequestEntityTooLargeException",
-    "AccessDeniedException",
-    "SerializationException",
-    "UnknownOperationException",
-    "InternalFailure",
+# Errors that AWS sends besides those of its model, with the name of their message; these have no `Type`.
+NOT_MODELLED = {
+    "AccessDeniedException": "Message",
+    "InternalFailure": "message",
+    "RequestEntityTooLargeException": "message",
+    "SerializationException": "message",
+    "ValidationException": "message",
 }
 
 
@@ -85,7 +83,22 @@ def connect(server: "Lambdock", timeout: float = 30) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.port), timeout=timeout)
 
 
-def refusal(reply: Reply) -> Refusal:
+def message_key(code: str) -> str:
+    """The member that carries the text of such an error: `message` or `Message`. SDKs look for nothing else."""
+    if code in NOT_MODELLED:
+        return NOT_MODELLED[code]
+    (key,) = {"message", "Message"} & ERRORS[code]["members"].keys()
+    return key
+
+
+def blame(status: int, code: str, untyped: bool = False) -> str | None:
+    """The `Type` that such an error has. `untyped`: it is one of the few that AWS leaves it out of."""
+    if untyped or code in NOT_MODELLED:
+        return None
+    return "User" if status < 500 else "Service"
+
+
+def refusal(reply: Reply, untyped: bool = False) -> Refusal:
     """Reads an error, and checks that it has the form that AWS gives to errors."""
     assert reply.status >= 400, f"not refused: {reply.status} {reply.body[:500]!r}"
     code = reply.headers["x-amzn-errortype"]
@@ -93,10 +106,7 @@ def refusal(reply: Reply) -> Refusal:
     assert UUID.fullmatch(reply.headers["x-amzn-RequestId"] or ""), reply.headers
     assert reply.headers["Content-Type"] == "application/json", reply.headers
     body = reply.json()
-    key, other = ("Message", "message") if code in CAPITAL_MESSAGE else ("message", "Message")
-    assert other not in body, f"{code} must have its text in {key}: {body}"
-    if code not in WITHOUT_TYPE:
-        assert body.get("Type") == ("User" if reply.status < 500 else "Service"), body
-    elif code in {"ValidationException", "RequestEntityTooLargeException"}:
-        assert "Type" not in body, body
+    key = message_key(code)
+    assert not {"message", "Message"} - {key} & body.keys(), f"{code} must have its text in {key}: {body}"
+    assert body.get("Type") == blame(reply.status, code, untyped), body
     return Refusal(reply.status, code, body.get(key))

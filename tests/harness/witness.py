@@ -10,8 +10,7 @@ from harness.waiting import wait_until
 
 INSIDE = "/witness"
 
-WITNESSED = python(
-    """
+_SOURCE = """
 import json
 import os
 import time
@@ -23,6 +22,7 @@ def note(**entry):
 def handler(event, context):
     note(
         event=event,
+        code=CODE,
         time=time.time(),
         request_id=context.aws_request_id,
         arn=context.invoked_function_arn,
@@ -31,13 +31,22 @@ def handler(event, context):
         client=context.client_context is not None,
     )
     time.sleep(event.get("sleep", 0))
+    while "gate" in event and not os.path.exists("/witness/" + event["gate"]):
+        time.sleep(0.02)
     note(event=event, ended=time.time())
     if event.get("fail") or os.environ.get("FAIL"):
         raise RuntimeError(event.get("message", "no luck"))
     return {"did": event.get("number")}
 """
-)
-"""Notes each event and its end; fails if it is told to `fail`, by the event or the variable FAIL."""
+
+
+def witnessed(code: str) -> bytes:
+    """Notes each event, with the name of its `code`, and its end; fails if it is told to `fail`, by the event or the
+    variable FAIL; waits for the `gate` that the event names."""
+    return python(f"CODE = {code!r}\n{_SOURCE}")
+
+
+WITNESSED = witnessed("witness")
 
 
 class Witness:
@@ -48,6 +57,10 @@ class Witness:
         folder.chmod(0o777)
         self._folder = folder
         self.flags = f"-v {folder}:{INSIDE}"
+
+    def open(self, gate: str) -> None:
+        """Lets those go on that wait for it."""
+        (self._folder / gate).touch()
 
     def _notes(self, function: str) -> list[dict]:
         path = self._folder / function

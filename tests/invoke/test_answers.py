@@ -31,6 +31,7 @@ def test_unicode_comes_back_as_it_was(function, runtime):
     assert one.invoke(event).value() == event
 
 
+@pytest.mark.statement(165)
 def test_an_answer_is_not_touched(function):
     # A client of the Runtime API that answers with bytes that no JSON library would write.
     odd = b'{ "b" :1,"a":\t"\\u00e4\xc3\xa4" , "n": 1.0e+2 }\n'
@@ -47,6 +48,7 @@ def test_an_answer_is_not_touched(function):
     assert one.invoke().payload == odd
 
 
+@pytest.mark.statement(165)
 def test_no_return_value_is_null(probe):
     answer = probe.run("return None")
     assert (answer.status, answer.error, answer.payload) == (200, None, b"null")
@@ -68,11 +70,13 @@ def test_any_json_is_an_event(function_echo, event):
     assert function_echo.invoke(payload=event).json() == json.loads(event)
 
 
+@pytest.mark.statement(165)
 def test_the_version_that_ran_is_told(probe):
     assert probe.run("return 1").version == "$LATEST"
     assert probe.run("return 1", Qualifier="$LATEST").version == "$LATEST"
 
 
+@pytest.mark.statement(172)
 def test_the_request_id_is_one_everywhere(probe):
     answer = probe.run("return context.aws_request_id", LogType="Tail")
     assert UUID.fullmatch(answer.request_id)
@@ -122,6 +126,7 @@ def test_the_arn_is_the_one_that_was_invoked(probe):
         assert json.loads(answer["Payload"].read()) == expected, name
 
 
+@pytest.mark.statement(170)
 def test_the_client_context_reaches_the_function(probe):
     sent = {"custom": {"foo": "bär"}, "client": {"app_title": "t"}, "env": {"locale": "de"}}
     answer = probe.run(
@@ -143,6 +148,7 @@ def test_a_trace_header_reaches_the_function(server, probe):
     assert reply.json().startswith("Root=1-5759e988-bd862e3fe1be46a994272793")
 
 
+@pytest.mark.statement(166)
 def test_a_dry_run_starts_nothing(function):
     one = function()
     reply = send(one.server, "POST", f"{FUNCTIONS}/{one.name}/invocations", b"{}", {"X-Amz-Invocation-Type": "DryRun"})
@@ -153,10 +159,14 @@ def test_a_dry_run_starts_nothing(function):
 
 def test_unknown_invocation_types_are_refused(server, probe):
     reply = send(server, "POST", f"{FUNCTIONS}/{probe.name}/invocations", b"{}", {"X-Amz-Invocation-Type": "Sometimes"})
-    assert (refusal(reply).status, refusal(reply).code) == (400, "ValidationException")
-    assert "at 'invocationType' failed to satisfy constraint" in refusal(reply).message
+    violation = (
+        "Value 'Sometimes' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: "
+        "[DryRun, RequestResponse, Event]"
+    )
+    assert refusal(reply) == Refusal(400, "ValidationException", f"1 validation error detected: {violation}")
 
 
+@pytest.mark.statement(167)
 def test_what_is_missing_is_named_with_its_version(server):
     arn = "arn:aws:lambda:us-east-1:000000000000:function:nx"
     client = server.client()
@@ -172,6 +182,7 @@ def test_large_payloads_come_back_unchanged(function_echo, size):
     assert function_echo.invoke(event).value() == event
 
 
+@pytest.mark.statement(174)
 def test_six_megabytes_go_both_ways(function_echo):
     limit = 6 * 1024 * 1024
     event = json.dumps("x" * (limit - 2)).encode()
@@ -181,6 +192,7 @@ def test_six_megabytes_go_both_ways(function_echo):
     assert answer.payload == event
 
 
+@pytest.mark.statement(174)
 def test_one_byte_more_is_refused(function_echo):
     limit = 6 * 1024 * 1024
     reply = send(
@@ -189,11 +201,12 @@ def test_one_byte_more_is_refused(function_echo):
         f"{FUNCTIONS}/{function_echo.name}/invocations",
         b'"' + b"x" * (limit - 1) + b'"',
     )
-    message = f"{limit + 1} byte payload is too large for the RequestResponse invocation type (limit {limit} bytes)"
-    assert refusal(reply) == Refusal(413, "RequestTooLargeException", message)
+    message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+    assert refusal(reply) == Refusal(413, "RequestEntityTooLargeException", message)
     assert function_echo.invoke(1).value() == 1
 
 
+@pytest.mark.statement(173)
 def test_the_largest_answer_passes_and_a_larger_one_is_an_error(probe):
     limit = 6_291_556
     answer = probe.run(f"return 'x' * ({limit} - 2)")

@@ -5,6 +5,7 @@ import re
 import socket
 
 import pytest
+import requests
 
 from harness.deployment import deploy
 from harness.moto import Moto
@@ -68,6 +69,38 @@ def context(one, request_id: str, condition: str, count: int) -> dict:
     }
 
 
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory, moto):
+    """A function with an event that has failed, and is tried again before it is a minute old, but only once.
+
+    Until then there is time for other tests.
+    """
+    settings = {
+        "AWS_ENDPOINT_URL": moto.url,
+        "ENABLE_CONFIG_UPDATES": 1,
+        "DEBUG": 1,
+        "LAMBDA_RETRY_BASE_DELAY_SECONDS": 21,
+    }
+    with Lambdock(tmp_path_factory.mktemp("patient"), **settings) as server:
+        one = deploy(server)
+        queue = Queue(moto, one.name)
+        tell(one, failure=queue.arn, MaximumEventAgeInSeconds=60)
+        first = later(one, {"run": "raise ValueError"})
+        server.wait_for_log("an event has failed")
+        yield one, queue, first
+
+
+@pytest.mark.statement(184)
+def test_a_retry_that_would_come_too_late_is_not_waited_for(patient):
+    one, queue, _ = patient
+    setting = {"variable": "LAMBDA_RETRY_BASE_DELAY_SECONDS", "value": 61}
+    assert requests.post(f"{one.server.url}/_localstack/config", json=setting, timeout=10).ok
+    request_id = later(one, {"run": "raise ValueError"})
+    record = json.loads(queue.receive()["Body"])
+    assert record["requestContext"] == context(one, request_id, "EventAgeExceeded", 1)
+
+
+@pytest.mark.statement(182)
 def test_a_queue_hears_of_a_success(one, queue):
     tell(one, success=queue.arn, failure="arn:aws:sqs:us-east-1:123456789012:other")
     request_id = later(one, {"number": 1})
@@ -93,6 +126,7 @@ def test_a_queue_hears_of_a_success(one, queue):
     assert "MessageAttributes" not in message
 
 
+@pytest.mark.statement(183)
 @pytest.mark.parametrize("attempts", [0, None])
 def test_a_queue_hears_of_a_failure_after_all_attempts(one, queue, witness, attempts):
     tell(one, failure=queue.arn, **({} if attempts is None else {"MaximumRetryAttempts": attempts}))
@@ -111,6 +145,7 @@ def test_a_queue_hears_of_a_failure_after_all_attempts(one, queue, witness, atte
     assert queue.is_empty(), "nobody asked for successes"
 
 
+@pytest.mark.statement(185)
 def test_a_function_that_nobody_may_run_fails_at_once(one, queue, witness):
     tell(one, failure=queue.arn)
     one.client.put_function_concurrency(FunctionName=one.name, ReservedConcurrentExecutions=0)
@@ -125,16 +160,7 @@ def test_a_function_that_nobody_may_run_fails_at_once(one, queue, witness):
     assert witness.runs(one.name) == []
 
 
-def test_a_retry_that_would_come_too_late_is_not_waited_for(own_server, moto, witness):
-    server = own_server(AWS_ENDPOINT_URL=moto.url, LAMBDA_DOCKER_FLAGS=witness.flags)
-    one = deploy(server, WITNESSED)
-    queue = Queue(moto, one.name)
-    tell(one, failure=queue.arn, MaximumEventAgeInSeconds=60)
-    request_id = later(one, {"fail": True})
-    record = json.loads(queue.receive()["Body"])
-    assert record["requestContext"] == context(one, request_id, "EventAgeExceeded", 1)
-
-
+@pytest.mark.statement(186)
 def test_a_dead_letter_queue_gets_the_event_and_why(one, queue):
     one.configure(DeadLetterConfig={"TargetArn": queue.arn})
     request_id = later(one, {"fail": True, "message": "x" * 2000})
@@ -226,6 +252,7 @@ def test_functions_that_hear_of_each_other_are_ended(one, function, queue, witne
     assert (len(witness.runs(one.name)), len(witness.runs(other.name))) == (16, 16)
 
 
+@pytest.mark.statement(187)
 def test_a_bus_hears_what_it_is_about(one, queue, moto):
     events = aws(moto, "events")
     bus = events.create_event_bus(Name=one.name)["EventBusArn"]
@@ -240,6 +267,7 @@ def test_a_bus_hears_what_it_is_about(one, queue, moto):
         assert heard["detail"]["requestContext"] == context(one, request_id, condition, 1)
 
 
+@pytest.mark.statement(190)
 def test_a_bucket_keeps_failures(one, moto):
     s3 = aws(moto, "s3")
     s3.create_bucket(Bucket=one.name)
@@ -314,3 +342,10 @@ def test_an_upstream_that_comes_back_hears_after_all(own_server, witness):
         server.start()
         heard = {json.loads(queue.receive()["Body"])["requestContext"]["requestId"] for _ in sent}
         assert heard == set(sent)
+
+
+@pytest.mark.statement(184)
+def test_a_retry_that_comes_in_time_is_made(patient):
+    one, queue, request_id = patient
+    record = json.loads(queue.receive(60)["Body"])
+    assert record["requestContext"] == context(one, request_id, "EventAgeExceeded", 2)

@@ -21,6 +21,7 @@ def variables(probe):
     return probe.run("import os; return dict(os.environ)").value()
 
 
+@pytest.mark.statement(180)
 def test_lambdas_variables_are_set(probe, variables, server):
     expected = {
         "AWS_DEFAULT_REGION": "us-east-1",

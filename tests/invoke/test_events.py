@@ -9,11 +9,12 @@ from harness.deployment import create, deploy
 from harness.server import Lambdock
 from harness.waiting import wait_until
 from harness.wire import FUNCTIONS, Refusal, send
-from harness.witness import WITNESSED, Witness
+from harness.witness import WITNESSED, Witness, witnessed
 
 BASE_SECONDS = 1
 SCOPE = "arn:aws:lambda:us-east-1:000000000000:function"
 LIMIT = 1_048_576
+ANY_LIMIT = 6_291_456
 ASYNC_LIMIT = 256 * 1024
 
 
@@ -39,6 +40,7 @@ def later(one, event=None, **options):
     return one.invoke(event or {}, InvocationType="Event", **options)
 
 
+@pytest.mark.statement(166)
 def test_an_event_is_accepted_and_run(one, witness):
     answer = later(one, {"number": 1}, ClientContext="e30=")
     assert (answer.status, answer.payload, answer.version, answer.error) == (202, b"", None, None)
@@ -81,7 +83,8 @@ def test_a_function_in_preparation_takes_no_events(own_server, engine_proxy):
     assert "Pending" in refusal.message
 
 
-@pytest.mark.parametrize("size", [LIMIT, LIMIT + 1, 6_291_457])
+@pytest.mark.statement(174, 175)
+@pytest.mark.parametrize("size", [LIMIT, LIMIT + 1, ANY_LIMIT + 1])
 def test_events_have_a_limit_of_their_own(one, witness, size):
     payload = b'{"x": "' + b"x" * (size - 9) + b'"}'
     assert len(payload) == size
@@ -91,7 +94,9 @@ def test_events_have_a_limit_of_their_own(one, witness, size):
         assert len(run["event"]["x"]) == size - 9
         return
     message = f"{size} byte payload is too large for the Event invocation type (limit {LIMIT} bytes)"
-    assert refused(lambda: later(one, payload=payload)) == Refusal(413, "RequestTooLargeException", message)
+    if size > ANY_LIMIT:
+        message = f"Request must be smaller than {ANY_LIMIT} bytes for the InvokeFunction operation"
+    assert refused(lambda: later(one, payload=payload)) == Refusal(413, "RequestEntityTooLargeException", message)
 
 
 @pytest.mark.parametrize("size", [ASYNC_LIMIT, ASYNC_LIMIT + 1])
@@ -104,9 +109,10 @@ def test_invoke_async_takes_less(one, witness, size):
         assert len(run["event"]["x"]) == size - 9
         return
     message = f"{size} byte payload is too large for the Event invocation type (limit {ASYNC_LIMIT} bytes)"
-    assert refused(call) == Refusal(413, "RequestTooLargeException", message)
+    assert refused(call) == Refusal(413, "RequestEntityTooLargeException", message)
 
 
+@pytest.mark.statement(188)
 def test_an_event_that_fails_is_run_twice_more_under_its_id(one, witness):
     answer = later(one, {"fail": True})
     runs = witness.wait_for(one.name, 3)
@@ -172,6 +178,7 @@ def test_reserved_concurrency_bounds_events_and_loses_none(one, witness):
     assert all(end <= run["time"] for end, run in zip(ends, runs[1:], strict=False)), "one after the other"
 
 
+@pytest.mark.statement(130)
 def test_an_event_that_finds_no_room_is_tried_again(one, witness):
     one.client.put_function_concurrency(FunctionName=one.name, ReservedConcurrentExecutions=1)
     one.client.put_function_event_invoke_config(FunctionName=one.name, MaximumRetryAttempts=0)
@@ -206,12 +213,19 @@ def test_events_of_a_deleted_function_are_gone(function, witness):
     witness.stays_at(one.name, 2)
 
 
+@pytest.mark.statement(189)
 def test_events_go_on_after_an_update_with_the_new_code(one, witness):
     one.client.put_function_concurrency(FunctionName=one.name, ReservedConcurrentExecutions=1)
-    later(one, {"number": 0, "sleep": 3, "fail": True})
+    gate = f"gate-of-{one.name}"
+    later(one, {"number": 0, "gate": gate, "fail": True})
     wait_until(lambda: witness.runs(one.name))
-    one.configure(Environment={"Variables": {"ANY": "thing"}})
-    assert [run["event"]["number"] for run in witness.wait_for(one.name, 3)] == [0, 0, 0]
+    later(one, {"number": 1})
+    one.replace_code(witnessed("new"))
+    one.client.put_function_event_invoke_config(FunctionName=one.name, MaximumRetryAttempts=1)
+    witness.open(gate)
+    runs = [(run["event"]["number"], run["code"]) for run in witness.wait_for(one.name, 3)]
+    assert runs[0] == (0, "witness")
+    assert sorted(runs[1:]) == [(0, "new"), (1, "new")]
 
 
 def test_the_trace_of_the_request_goes_on(server, one, witness):

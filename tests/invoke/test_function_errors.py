@@ -22,6 +22,7 @@ def failed(answer) -> dict:
     return answer.json()
 
 
+@pytest.mark.statement(173)
 def test_an_exception_comes_with_its_type_and_its_trace(fragile):
     answer = fragile.run("raise KeyError('colour')", LogType="Tail")
     error = failed(answer)
@@ -47,6 +48,7 @@ def test_an_exception_leaves_the_process_alive(fragile):
     assert fragile.run("import os; return os.getpid()").value() == before
 
 
+@pytest.mark.statement(173)
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
@@ -75,6 +77,7 @@ def test_sys_exit_in_the_middle(fragile):
     assert fragile.run("return 'fine'").value() == "fine"
 
 
+@pytest.mark.statement(173)
 def test_a_timeout_ends_the_process_but_not_the_files(function):
     one = function(Timeout=1)
     written = one.run("open('/tmp/kept', 'w').write('kept'); import sys; sys.marker = 1; return invocations")

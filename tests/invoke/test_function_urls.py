@@ -71,6 +71,7 @@ def ordered(url: Url, answer, **options):
     return url.call("POST", "/", json.dumps({"return": answer}), **options)
 
 
+@pytest.mark.statement(160)
 def test_a_request_is_an_event_in_format_2_0(server, echo):
     headers = [
         ("Content-Type", "application/json"),
@@ -116,6 +117,7 @@ def test_what_is_not_sent_is_not_in_the_event(echo):
     assert (event["isBase64Encoded"], event["rawQueryString"]) == (False, "")
 
 
+@pytest.mark.statement(160)
 @pytest.mark.parametrize(
     ("media_type", "body", "encoded"),
     [
@@ -155,6 +157,7 @@ def test_strange_targets_arrive_as_they_were_sent(echo, target):
     assert (event["rawPath"], event["rawQueryString"]) == (path, query)
 
 
+@pytest.mark.statement(155)
 @pytest.mark.parametrize(
     ("answer", "body"),
     [
@@ -176,6 +179,7 @@ def test_responses_are_inferred(obedient, answer, body):
     assert reply.headers["x-amzn-trace-id"].startswith("Root=1-")
 
 
+@pytest.mark.statement(156)
 def test_responses_are_what_the_function_says(obedient):
     reply = ordered(
         obedient,
@@ -199,6 +203,7 @@ def test_responses_are_what_the_function_says(obedient):
     assert (nothing.status, nothing.body) == (204, b"")
 
 
+@pytest.mark.statement(157)
 @pytest.mark.parametrize("order", [{"raise": "no"}, {"return": {"statusCode": "x"}}, {"large": 6_291_557}])
 def test_a_function_that_fails_is_a_bad_gateway(obedient, order):
     reply = obedient.call("POST", "/", json.dumps(order))
@@ -212,6 +217,7 @@ def test_time_that_is_up_is_a_bad_gateway(function):
     assert (reply.status, reply.body) == (502, b"Internal Server Error")
 
 
+@pytest.mark.statement(161)
 def test_the_request_id_is_the_functions(server, function):
     one = function(OBEDIENT)
     reply = url_of(one).call("POST", "/", json.dumps({"print": "id", "return": 1}))
@@ -235,9 +241,10 @@ def test_requests_have_the_limit_of_events(echo, size, status):
     reply = echo.call("POST", "/", b"x" * size, {"Content-Type": "application/octet-stream"})
     assert reply.status == status
     if status == 413:
-        assert reply.headers["x-amzn-ErrorType"] == "RequestTooLargeException"
+        assert reply.headers["x-amzn-ErrorType"] == "RequestEntityTooLargeException"
 
 
+@pytest.mark.statement(158)
 def test_nobodys_url_is_denied(server):
     url = Url(server, f"http://0123456789abcdefghijklmnopqrstuv.lambda-url.us-east-1.127.0.0.1:{server.port}/")
     reply = url.call()
@@ -246,6 +253,7 @@ def test_nobodys_url_is_denied(server):
     assert reply.headers["x-amzn-ErrorType"] == "AccessDeniedException"
 
 
+@pytest.mark.statement(159)
 def test_a_url_goes_with_its_alias_and_its_function(function):
     one = function(OBEDIENT)
     one.client.publish_version(FunctionName=one.name)
@@ -296,6 +304,7 @@ def test_what_follows_the_region_does_not_matter(echo, suffix):
     assert echo.call(host=f"{echo.id}.lambda-url.eu-west-1.{suffix}").status == 403
 
 
+@pytest.mark.statement(164)
 def test_any_region_has_urls(server):
     client = server.client(region="af-south-1")
     with deployed(server, OBEDIENT, client=client) as one:
@@ -336,6 +345,7 @@ def cors_of(reply) -> dict[str, str]:
     return {name.lower(): value for name, value in reply.headers.items() if name.lower().startswith("access-control")}
 
 
+@pytest.mark.statement(163)
 def test_cors_is_lambdas_where_it_is_configured(function):
     one = function(OBEDIENT)
     cors = {
@@ -521,6 +531,7 @@ def streamed(*steps, content_type="text/plain"):
     return json.dumps({"contentType": content_type, "steps": steps})
 
 
+@pytest.mark.statement(162)
 def test_the_first_byte_leaves_before_the_function_ends(streaming_url, streamer):
     steps = streamed(("write", "first"), ("wait", "url-1"), ("write", " second"))
     connection, answer = streaming_url.open("POST", "/", steps)

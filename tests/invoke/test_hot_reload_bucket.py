@@ -41,6 +41,7 @@ def from_folder(server, key: str) -> Function:
     return create(server, b"", Code={"S3Bucket": "hot-reload", "S3Key": key}).wait_active()
 
 
+@pytest.mark.statement(197)
 def test_what_is_saved_runs_in_the_same_container(server, code):
     one = from_folder(server, str(code))
     greeting, before = one.invoke({}).value()
@@ -71,6 +72,7 @@ def test_the_function_cannot_write_into_the_folder(server, code):
     assert not (code / "mark").exists()
 
 
+@pytest.mark.statement(197)
 def test_how_it_is_shown(server, code):
     one = from_folder(server, str(code))
     shown = one.client.get_function(FunctionName=one.name)
@@ -81,6 +83,7 @@ def test_how_it_is_shown(server, code):
     assert version["Version"] == "1"
 
 
+@pytest.mark.statement(197)
 @pytest.mark.parametrize("key", ["not/an/absolute/path", "./code", "$NOBODY_HAS_SET_THIS/code"])
 def test_a_path_has_to_be_absolute(server, key):
     with pytest.raises(ClientError) as caught:
@@ -160,6 +163,7 @@ def test_a_folder_that_is_not_there_is_named(server, tmp_path):
     assert one.invoke({}).value()[0] == "here now"
 
 
+@pytest.mark.statement(197)
 def test_variables_of_the_environment_are_filled_in(own_server, code):
     server = own_server(CODE_HOME=str(code.parent))
     one = from_folder(server, "$CODE_HOME/code")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
+
 from harness import archives
 from harness.deployment import PYTHON, ROLE, Function, deploy, fresh_name
 
@@ -30,6 +32,7 @@ def test_a_library_of_a_layer_is_found(server):
     ]
 
 
+@pytest.mark.statement(123)
 def test_later_layers_lie_over_earlier_ones(server):
     client = server.client()
     below = layer(client, {"both": "below", "deep/down/below": "b"})
@@ -43,6 +46,7 @@ def test_later_layers_lie_over_earlier_ones(server):
     assert one.run("import os; return os.path.exists('/opt/both')").value() is False
 
 
+@pytest.mark.statement(115)
 def test_a_deleted_version_serves_functions_that_use_it(server):
     client = server.client()
     name = fresh_name("layer")
@@ -51,6 +55,8 @@ def test_a_deleted_version_serves_functions_that_use_it(server):
     client.delete_layer_version(LayerName=name, VersionNumber=1)
     client.delete_function(FunctionName=other.name)
     assert one.run(reads("/opt/mark")).value() == ["kept"]
+    (shown,) = one.configuration()["Layers"]
+    assert (shown["Arn"], shown["CodeSize"]) == (arn, len(archives.zip_of({"mark": "kept"})))
     version = client.publish_version(FunctionName=one.name)["Version"]
     client.get_waiter("published_version_active").wait(FunctionName=one.name, Qualifier=version)
     one.configure(Layers=[])

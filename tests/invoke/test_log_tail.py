@@ -3,6 +3,8 @@
 import base64
 import re
 
+import pytest
+
 from harness.archives import python
 from harness.waiting import wait_until
 from harness.wire import FUNCTIONS, send
@@ -77,6 +79,7 @@ def test_an_error_of_several_lines_is_told_as_it_is(probe):
     assert "\r" not in log
 
 
+@pytest.mark.statement(171)
 def test_only_the_last_four_kilobytes_are_told(probe):
     answer = probe.run("print('x' * 100_000); print('the last line')", LogType="Tail")
     assert len(answer.log.encode()) == 4096

@@ -52,6 +52,7 @@ def handler(event, context):
 )
 
 
+@pytest.mark.statement(178)
 def test_one_invocation_after_the_other_uses_one_environment(function):
     one = function()
     answers = [one.run(WHERE).value() for _ in range(4)]
@@ -60,6 +61,7 @@ def test_one_invocation_after_the_other_uses_one_environment(function):
     assert len(one.containers(running=False)) == 1
 
 
+@pytest.mark.statement(179)
 def test_simultaneous_invocations_use_an_environment_each(function):
     one = function(TOGETHER, Timeout=60)
     number = 5
@@ -80,6 +82,7 @@ def test_a_storm_is_answered_without_mixing_anything_up(function):
     assert len({answer["stream"] for answer in answers}) <= len(one.containers()) <= 2 * 8
 
 
+@pytest.mark.statement(178)
 def test_without_keepalive_every_invocation_is_cold(own_server):
     one = deploy(own_server(LAMBDA_KEEPALIVE_MS=0))
     answers = [one.run(WHERE).value() for _ in range(3)]
@@ -88,6 +91,7 @@ def test_without_keepalive_every_invocation_is_cold(own_server):
     wait_until(lambda: not one.containers(running=False), what="the containers are removed")
 
 
+@pytest.mark.statement(178)
 def test_idle_environments_go_when_their_time_is_over(own_server):
     one = deploy(own_server(LAMBDA_KEEPALIVE_MS=1500))
     first, _ = one.run(WHERE).value()
@@ -139,6 +143,7 @@ def test_a_container_that_is_killed_from_outside_is_replaced(function):
     wait_until(lambda: container.id not in [each.id for each in one.containers(running=False)])
 
 
+@pytest.mark.statement(177)
 def test_an_invocation_whose_container_is_killed_gets_an_error_and_the_next_one_works(function):
     one = function(Timeout=30)
     one.run("return 1")
@@ -169,6 +174,7 @@ def begun(container) -> bool:
     return "/tmp/begun" in changed
 
 
+@pytest.mark.statement(180)
 def test_containers_have_labels_and_telling_names(own_server):
     server = own_server(LAMBDOCK_STANDBY_CONTAINERS=0)
     one = deploy(server, name="Named_Function")

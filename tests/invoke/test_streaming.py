@@ -153,7 +153,7 @@ def test_refusals_are_those_of_invoke(server, streamer):
     event = ask(InvocationType="Event")
     assert (event.status, event.code) == (400, "ValidationException")
     large = refusal(send(server, "POST", PATH.format(streamer.name), b'"' + b"x" * 6_291_456 + b'"'))
-    assert (large.status, large.code) == (413, "RequestTooLargeException")
+    assert (large.status, large.code) == (413, "RequestEntityTooLargeException")
 
 
 def test_a_stream_may_be_larger_than_an_answer(streamer):

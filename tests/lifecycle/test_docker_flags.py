@@ -12,6 +12,7 @@ from harness.waiting import wait_until
 UID = "import os; return [os.getuid(), os.getgid(), os.getgroups()]"
 
 
+@pytest.mark.statement(198)
 def test_flags_are_given_to_every_container(own_server, tmp_path):
     host_folder = tmp_path / "mounted"
     host_folder.mkdir()

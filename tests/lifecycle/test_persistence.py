@@ -7,15 +7,17 @@ import threading
 import time
 
 import botocore.exceptions
+import pytest
 import requests
 
-from harness.archives import PROBE, fixture, python
+from harness.archives import PROBE, fixture, python, zip_of
 from harness.clients import refused
 from harness.deployment import ROLE, Function, create, deploy
 from harness.server import Lambdock
 from harness.waiting import wait_until
 
 
+@pytest.mark.statement(201)
 def test_functions_are_found_again_and_run(own_server):
     server = own_server(PERSISTENCE=1)
     chosen = {"Timeout": 7, "MemorySize": 192, "Environment": {"Variables": {"KEPT": "1"}}, "Tags": {"team": "blue"}}
@@ -48,6 +50,60 @@ def test_updates_and_deletions_are_found_again(own_server):
     assert refused(gone.configuration).code == "ResourceNotFoundException"
 
 
+@pytest.mark.statement(201)
+def test_all_that_belongs_to_functions_is_found_again(own_server):
+    server = own_server(PERSISTENCE=1)
+    client = server.client()
+    content = {"ZipFile": zip_of({"mark": "of a layer"})}
+    layer = client.publish_layer_version(LayerName="l", Content=content, CompatibleRuntimes=["python3.12"])
+    client.publish_layer_version(LayerName="l", Content=content)
+    of_layer = {"LayerName": "l", "VersionNumber": 1}
+    grant = {"StatementId": "s", "Action": "lambda:GetLayerVersion", "Principal": "*"}
+    client.add_layer_version_permission(**of_layer, **grant)
+    publishers = {"SigningProfileVersionArns": ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/p"]}
+    signing = client.create_code_signing_config(AllowedPublishers=publishers)["CodeSigningConfig"]
+    signing = {"CodeSigningConfigArn": signing["CodeSigningConfigArn"]}
+    client.tag_resource(Resource=signing["CodeSigningConfigArn"], Tags={"of": "signing"})
+    one = deploy(server, Layers=[layer["LayerVersionArn"]], Tags={"of": "a function"}, **signing)
+    named = {"FunctionName": one.name}
+    version = client.publish_version(**named)["Version"]
+    client.create_alias(**named, Name="live", FunctionVersion=version)
+    client.add_permission(**named, StatementId="s", Action="lambda:InvokeFunction", Principal="*", Qualifier="live")
+    client.put_function_event_invoke_config(**named, Qualifier=version, MaximumRetryAttempts=1)
+    client.put_function_concurrency(**named, ReservedConcurrentExecutions=7)
+    client.put_function_recursion_config(**named, RecursiveLoop="Allow")
+    client.put_runtime_management_config(**named, UpdateRuntimeOn="FunctionUpdate")
+    client.create_function_url_config(**named, AuthType="AWS_IAM", Cors={"AllowOrigins": ["*"]})
+
+    def everything() -> list:
+        answers = [
+            client.list_layers(),
+            client.list_layer_versions(LayerName="l"),
+            client.get_layer_version(**of_layer),
+            client.get_layer_version_policy(**of_layer),
+            client.get_code_signing_config(**signing),
+            client.list_tags(Resource=signing["CodeSigningConfigArn"]),
+            client.list_functions_by_code_signing_config(**signing),
+            client.get_function(**named),
+            client.get_alias(**named, Name="live"),
+            client.get_policy(**named, Qualifier="live"),
+            client.get_function_event_invoke_config(**named, Qualifier=version),
+            client.get_function_concurrency(**named),
+            client.get_function_recursion_config(**named),
+            client.get_runtime_management_config(**named),
+            client.get_function_url_config(**named),
+            client.get_account_settings(),
+        ]
+        return [{**answer, "ResponseMetadata": None} for answer in answers]
+
+    before = everything()
+    server.restart()
+    assert everything() == before
+    assert one.run("return open('/opt/mark').read()", Qualifier="live").value() == "of a layer"
+    assert client.publish_layer_version(LayerName="l", Content=content)["Version"] == 3
+
+
+@pytest.mark.statement(201)
 def test_versions_and_aliases_are_found_again(own_server):
     server = own_server(PERSISTENCE=1)
     one = deploy(server, python("def handler(event, context): return 'old'"))

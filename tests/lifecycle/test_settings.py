@@ -15,6 +15,7 @@ from harness.server import Lambdock, free_port, image, seconds_since
 from harness.waiting import wait_until
 
 
+@pytest.mark.statement(200)
 def test_containers_join_all_networks(own_server, network):
     first, second = network(), network()
     server = own_server(LAMBDA_DOCKER_NETWORK=f"{first},{second}")
@@ -26,11 +27,13 @@ def test_containers_join_all_networks(own_server, network):
     assert server.wait() == 0
 
 
+@pytest.mark.statement(180)
 def test_the_name_server_can_be_chosen(own_server):
     one = deploy(own_server(LAMBDA_DOCKER_DNS="192.0.2.53"))
     assert "nameserver 192.0.2.53" in one.run("return open('/etc/resolv.conf').read()").value()
 
 
+@pytest.mark.statement(180)
 def test_the_network_of_lambdock_is_used_where_no_other_is_named(own_server, network):
     ours, theirs = network(), network()
     one = deploy(own_server(MAIN_DOCKER_NETWORK=ours))
@@ -43,6 +46,7 @@ def test_the_network_of_lambdock_is_used_where_no_other_is_named(own_server, net
         assert function.server.wait() == 0
 
 
+@pytest.mark.statement(199)
 def test_images_can_be_named_one_by_one(own_server):
     mapping = json.dumps({"python3.12": image("python3.12"), "python3.13": image("python3.12")})
     one = deploy(own_server(LAMBDA_RUNTIME_IMAGE_MAPPING=mapping), Runtime="python3.13")

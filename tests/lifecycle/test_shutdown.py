@@ -45,6 +45,7 @@ def under_way(server, function, seconds: float) -> Background:
     return background
 
 
+@pytest.mark.statement(202)
 @pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGINT])
 def test_what_runs_finishes_and_nothing_stays(own_server, signal_):
     server = own_server(DEBUG=1)
@@ -152,6 +153,7 @@ def strangers(tmp_path):
     engine.remove(engine.Container(id, "", "") for id in made)
 
 
+@pytest.mark.statement(202)
 def test_orphans_of_a_killed_server_are_removed_at_the_next_start(own_server, strangers):
     server = own_server(PERSISTENCE=1)
     one = deploy(server)

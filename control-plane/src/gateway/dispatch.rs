@@ -1,6 +1,5 @@
 //! Who answers a request: the Lambda API, one of our own endpoints, or nobody.
 
-use std::io::Read as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -21,7 +20,7 @@ use super::runtimes;
 use super::scope::{Credential, KeyDecoding, default_scope};
 use super::server::{Body, Handler};
 use super::upstream::{self, Upstream};
-use super::{foreign, host, lambdock, localstack, origin};
+use super::{download, foreign, host, lambdock, localstack, origin};
 use crate::api::functions::archive_at;
 use crate::api::{Caller, Context, new_id};
 use crate::cloudwatch::{LogForwarder, MetricForwarder};
@@ -224,7 +223,7 @@ impl Gateway {
             Err(body) => body,
         };
         if let (&Method::GET, Some(digest)) = (&parts.method, archive_at(path)) {
-            return whole(self.archive(&digest).await);
+            return download::archive(&self.context, &digest).await;
         }
         let Some((operation, labels)) = Operation::route(&parts.method, path, query) else {
             let message = format!("No operation of Lambda's API answers {} {path}.", parts.method);
@@ -238,28 +237,6 @@ impl Gateway {
                 debug!(operation = operation.name(), error = %refusal, "refused");
                 whole(refusal.render())
             }
-        }
-    }
-
-    /// The bytes of a code archive, as they were uploaded.
-    async fn archive(&self, digest: &lambdock_domain::code::Digest) -> Response<Bytes> {
-        let (archives, wanted) = (self.context.archives.clone(), digest.clone());
-        let read = tokio::task::spawn_blocking(move || {
-            let mut bytes = Vec::new();
-            archives.read(&wanted)?.read_to_end(&mut bytes)?;
-            Ok::<_, std::io::Error>(Bytes::from(bytes))
-        });
-        match read.await {
-            Ok(Ok(bytes)) => {
-                let mut response = Response::new(bytes);
-                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/zip"));
-                response
-            }
-            _ => ServiceError::new(
-                ErrorCode::ResourceNotFoundException,
-                "There is no code at this address any more.",
-            )
-            .render(),
         }
     }
 }

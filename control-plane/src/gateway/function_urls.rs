@@ -20,7 +20,7 @@ use super::refusals::refusal;
 use super::response_stream;
 use super::scope::{Credential, KeyDecoding};
 use super::server::{Body, Peer};
-use crate::api::invocations::{self, UrlInvocation};
+use crate::api::invocations::{self, PayloadLimit, UrlInvocation};
 use crate::api::resolve::Named;
 use crate::api::{Caller, new_id};
 use crate::function_url::event::{self, Caller as Signer};
@@ -139,10 +139,8 @@ impl Gateway {
         let body = match body::read(body, limit).await {
             Ok(body) => body,
             Err(body::Fault::TooLarge(bytes)) => {
-                let message = format!(
-                    "{bytes} byte payload is too large for the RequestResponse invocation type (limit {limit} bytes)"
-                );
-                return whole(ServiceError::new(ErrorCode::RequestTooLargeException, message).render());
+                let message = PayloadLimit::Request(limit).exceeded(bytes);
+                return whole(ServiceError::new(ErrorCode::RequestEntityTooLargeException, message).render());
             }
             Err(body::Fault::Incomplete) => {
                 let message = "The request's body did not arrive completely.";

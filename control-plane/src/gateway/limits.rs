@@ -1,12 +1,9 @@
 //! How large requests may be, and what is said to those that are larger.
 
-use http::request::Parts;
-
 use super::body;
 use super::dispatch::Gateway;
+use crate::api::invocations::PayloadLimit;
 use crate::wire::{ErrorCode, Operation, ServiceError};
-
-const INVOCATION_TYPE: &str = "x-amz-invocation-type";
 
 /// Most that requests may have that carry no code and no event, in bytes. [AWS: environment, policies and the rest of
 /// a configuration stay far below]
@@ -31,35 +28,23 @@ impl Gateway {
     }
 
     /// What is said to a request whose body cannot be had.
-    pub(super) fn unreadable(&self, operation: Operation, parts: &Parts, fault: body::Fault) -> ServiceError {
-        let limits = self.context.rules.get().limits.clone();
+    pub(super) fn unreadable(&self, operation: Operation, fault: body::Fault) -> ServiceError {
         let limit = self.limit(operation);
-        let is_event = parts.headers.get(INVOCATION_TYPE).is_some_and(|value| value == "Event");
-        match fault {
-            body::Fault::Incomplete => {
+        let message = match (fault, operation) {
+            (body::Fault::Incomplete, _) => {
                 let message = "The request's body did not arrive completely.";
-                ServiceError::new(ErrorCode::SerializationException, message)
+                return ServiceError::new(ErrorCode::SerializationException, message);
             }
-            body::Fault::TooLarge(bytes)
-                if matches!(
-                    operation,
-                    Operation::Invoke | Operation::InvokeAsync | Operation::InvokeWithResponseStream
-                ) =>
-            {
-                let (kind, limit) = match operation {
-                    Operation::InvokeAsync => ("Event", limit),
-                    _ if is_event => ("Event", limits.event_payload),
-                    _ => ("RequestResponse", limit),
-                };
-                let message = format!(
-                    "{bytes} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
-                );
-                ServiceError::new(ErrorCode::RequestTooLargeException, message)
+            (body::Fault::TooLarge(bytes), Operation::Invoke | Operation::InvokeWithResponseStream) => {
+                PayloadLimit::Request(limit).exceeded(bytes)
             }
-            body::Fault::TooLarge(_) => ServiceError::new(
-                ErrorCode::RequestEntityTooLargeException,
-                format!("Request must be smaller than {limit} bytes for the {} operation", operation.name()),
-            ),
-        }
+            (body::Fault::TooLarge(bytes), Operation::InvokeAsync) => {
+                PayloadLimit::Event(limit).exceeded(bytes)
+            }
+            (body::Fault::TooLarge(_), _) => {
+                format!("Request must be smaller than {limit} bytes for the {} operation", operation.name())
+            }
+        };
+        ServiceError::new(ErrorCode::RequestEntityTooLargeException, message)
     }
 }

@@ -39,7 +39,7 @@ impl Gateway {
             .uploads
             .read(body, self.limit(operation))
             .await
-            .map_err(|fault| self.unreadable(operation, parts, fault))?;
+            .map_err(|fault| self.unreadable(operation, fault))?;
         let request = wire::Request { labels, query: parts.uri.query(), headers: &parts.headers, body };
         let context = &self.context;
         macro_rules! call {

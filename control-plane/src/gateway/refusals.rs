@@ -61,7 +61,9 @@ pub(super) fn refusal(error: Error) -> ServiceError {
         Error::RequestContent(message) => {
             ServiceError::new(ErrorCode::InvalidRequestContentException, message)
         }
-        Error::PayloadTooLarge(message) => ServiceError::new(ErrorCode::RequestTooLargeException, message),
+        Error::PayloadTooLarge(message) => {
+            ServiceError::new(ErrorCode::RequestEntityTooLargeException, message)
+        }
         Error::Throttled(throttle) => {
             ServiceError::new(ErrorCode::TooManyRequestsException, "Rate Exceeded.")
                 .with_member("Reason", throttle.as_str())

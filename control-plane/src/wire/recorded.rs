@@ -67,6 +67,7 @@ pub(crate) fn shape(shape: &'static Shape) -> &'static Shape {
         "InvokeMode" => &INVOKE_MODE,
         "RecursiveLoop" => &RECURSIVE_LOOP,
         "EventSourcePosition" => &EVENT_SOURCE_POSITION,
+        "InvocationType" => &INVOCATION_TYPE,
         "Timeout" => &TIMEOUT,
         "MemorySize" => &MEMORY_SIZE,
         "CapacityProviderArn" => &CAPACITY_PROVIDER_ARN,
@@ -88,6 +89,9 @@ static INVOKE_MODE: Shape = Shape::string("InvokeMode").values("[RESPONSE_STREAM
 static RECURSIVE_LOOP: Shape = Shape::string("RecursiveLoop").values("[Terminate, Allow]");
 static EVENT_SOURCE_POSITION: Shape =
     Shape::string("EventSourcePosition").values("[LATEST, AT_TIMESTAMP, TRIM_HORIZON]");
+
+/// [AWS: observed, ex-aws/ex_aws, pull request 442]
+static INVOCATION_TYPE: Shape = Shape::string("InvocationType").values("[DryRun, RequestResponse, Event]");
 
 /// Longest `Timeout`, in seconds. The model's limits are those of functions with a capacity provider, which have more
 /// time and memory; others keep to the quotas. [AWS: Lambda quotas]

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use lambdock_domain::Error as DomainError;
 use lambdock_domain::durable::{DurableConfig, Outcome};
 
+use super::PayloadLimit;
 use super::invoke::{About, Invocation, check, event};
 use crate::api::resolve::Named;
 use crate::api::{Caller, Context, Error};
@@ -28,9 +29,14 @@ pub(super) async fn invoke(
     let limits = context.rules.get().limits.clone();
     let invocation_type = input.invocation_type.as_deref().unwrap_or("RequestResponse");
     let is_event = invocation_type == "Event";
-    let (limit, kind) =
-        if is_event { (limits.event_payload, "Event") } else { (limits.request_payload, "RequestResponse") };
-    check(&payload, limit, kind)?;
+    check(
+        &payload,
+        if is_event {
+            PayloadLimit::Event(limits.event_payload)
+        } else {
+            PayloadLimit::Request(limits.request_payload)
+        },
+    )?;
     if !is_event && config.execution_timeout_s > DurableConfig::SYNCHRONOUS_LIMIT_S {
         return Err(DomainError::InvalidParameter(
             "You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes."

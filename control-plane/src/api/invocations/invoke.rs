@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use lambdock_domain::Error as DomainError;
 
-use super::durable;
+use super::{PayloadLimit, durable};
 use crate::api::resolve::{Named, Reach, resolve};
 use crate::api::{Caller, Context, Error, now, valid};
 use crate::durable::UNQUALIFIED;
@@ -24,7 +24,8 @@ pub struct Invocation {
     pub trace_id: Option<String>,
 }
 
-/// The event of an invocation with this payload: an empty one is an empty object. (LocalStack)
+/// The event of an invocation with this payload: an empty one is an empty object. [AWS: the console and `aws lambda
+/// invoke` without a payload; LocalStack]
 pub(super) fn or_empty(payload: Bytes) -> Bytes {
     if payload.is_empty() { Bytes::from_static(b"{}") } else { payload }
 }
@@ -56,7 +57,7 @@ pub async fn invoke(
         .into());
     }
     if input.invocation_type.as_deref() == Some("Event") {
-        check(&payload, context.rules.get().limits.event_payload, "Event")?;
+        check(&payload, PayloadLimit::Event(context.rules.get().limits.event_payload))?;
         let about = About { trace_id: trace_id.as_deref(), tenant_id: input.tenant_id };
         accept(context, caller, &named, &deployment, about, payload).await?;
         return Ok(shapes::InvocationResponse { status_code: Some(202), ..Default::default() });
@@ -162,24 +163,19 @@ pub(super) fn log_type(given: Option<&str>) -> LogType {
 /// The event of a synchronous invocation with this payload.
 pub(super) fn checked(context: &Context, payload: Bytes) -> Result<Bytes, Error> {
     let payload = or_empty(payload);
-    check(&payload, context.rules.get().limits.request_payload, "RequestResponse")?;
+    check(&payload, PayloadLimit::Request(context.rules.get().limits.request_payload))?;
     Ok(payload)
 }
 
 /// Refuses an event that is too large.
-pub(super) fn within_limit(event: &[u8], limit: u64, invocation_type: &str) -> Result<(), Error> {
-    if event.len() as u64 > limit {
-        return Err(Error::PayloadTooLarge(format!(
-            "{} byte payload is too large for the {invocation_type} invocation type (limit {limit} bytes)",
-            event.len()
-        )));
-    }
-    Ok(())
+pub(super) fn within_limit(event: &[u8], limit: PayloadLimit) -> Result<(), Error> {
+    let bytes = event.len() as u64;
+    if bytes > limit.bytes() { Err(Error::PayloadTooLarge(limit.exceeded(bytes))) } else { Ok(()) }
 }
 
 /// Refuses an event that is too large, or not JSON.
-pub(super) fn check(event: &[u8], limit: u64, invocation_type: &str) -> Result<(), Error> {
-    within_limit(event, limit, invocation_type)?;
+pub(super) fn check(event: &[u8], limit: PayloadLimit) -> Result<(), Error> {
+    within_limit(event, limit)?;
     let refused = |malformed| {
         format!("Could not parse request body into json: Could not parse payload into json: {malformed}")
     };

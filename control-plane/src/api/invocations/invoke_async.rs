@@ -1,5 +1,5 @@
-use super::durable;
 use super::invoke::{About, accept, check, or_empty, serving};
+use super::{PayloadLimit, durable};
 use crate::api::resolve::{Reach, resolve};
 use crate::api::{Caller, Context, Error, valid};
 use crate::wire::{Violation, shapes};
@@ -19,7 +19,7 @@ pub async fn invoke_async(
     let named = resolve(&caller.scope, Reach::AnyAccount, name, None, || valid(violations))?;
     let deployment = serving(context, &named, None).await?;
     let payload = or_empty(input.invoke_args.unwrap_or_default());
-    check(&payload, context.rules.get().limits.invoke_async_payload, "Event")?;
+    check(&payload, PayloadLimit::Event(context.rules.get().limits.invoke_async_payload))?;
     if let Some(config) = deployment.durable {
         let given = (config, None);
         durable::accept(context, caller, &named, &deployment, given, payload, trace_id.as_deref()).await?;

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::durable;
 use super::invoke::{failure, serving, within_limit};
+use super::{PayloadLimit, durable};
 use crate::api::resolve::Named;
 use crate::api::{Caller, Context, Error};
 use crate::invoke::{self as run, Answer, LogType, Outcome, Streamed};
@@ -66,7 +66,7 @@ async fn prepare(
     trace_id: String,
 ) -> Result<(Arc<Deployment>, run::Request, run::Permit), Error> {
     let deployment = serving(context, named, None).await?;
-    within_limit(payload, context.rules.get().limits.request_payload, "RequestResponse")?;
+    within_limit(payload, PayloadLimit::Request(context.rules.get().limits.request_payload))?;
     let request = run::Request {
         function: named.id.clone(),
         invoked_arn: named.arn(),
