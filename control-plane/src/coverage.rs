@@ -247,8 +247,8 @@ const DECISIONS: &[(&str, &str)] = &[
         "Holds up what the function writes, but neither its time-out nor the end of its container.",
     ),
     (
-        "A durable function with `TenancyConfig`",
-        "Can be made, but its executions have no tenant, so it is refused when it is invoked.",
+        "`TenancyConfig` with SnapStart, provisioned concurrency, function URLs and event sources",
+        "Refused, as AWS documents that they exclude each other; in words of our own.",
     ),
     ("`x-amzn-RequestId` of function URLs", "That of the invocation, as in the function's log."),
 ];

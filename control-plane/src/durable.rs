@@ -187,6 +187,7 @@ pub struct Start {
     pub name: Option<String>,
     pub parent: Option<Parent>,
     pub trace: Option<String>,
+    pub tenant: Option<String>,
     pub input: String,
 }
 
@@ -334,18 +335,20 @@ impl Shared {
     }
 
     async fn begin(self: &Arc<Self>, start: Start) -> Result<Begun, StartError> {
-        let Start { function, version, config, name, parent, trace, input } = start;
+        let Start { function, version, config, name, parent, trace, tenant, input } = start;
         let id = new_id();
         let name = name.unwrap_or_else(|| id.clone());
         let key = (function.clone(), name.clone());
         let entry = {
             let mut known = self.known();
             if let Some(entry) = known.find(&key) {
-                let same =
-                    entry.look(|execution| execution.input() == input && execution.head().version == version);
+                let same = entry.look(|execution| {
+                    let head = execution.head();
+                    execution.input() == input && head.version == version && head.tenant == tenant
+                });
                 return if same { Ok(Begun::Known(Arc::clone(entry))) } else { Err(StartError::Other) };
             }
-            let beginning = Beginning { function, version, name, id, config, parent, trace, input };
+            let beginning = Beginning { function, version, name, id, config, parent, trace, tenant, input };
             let entry = Entry::new(Execution::start(beginning, now()));
             known.insert(&entry);
             entry

@@ -5,6 +5,7 @@
 
 mod contents;
 mod group;
+mod groups;
 mod life;
 mod limits;
 mod machine;
@@ -36,6 +37,7 @@ use crate::uplink::Uplink;
 pub use crate::uplink::{Ended, InvocationEvent, Running};
 
 use group::Group;
+use groups::Groups;
 pub(crate) use limits::{INIT_LIMIT_MS, allowance, long_init_limit_ms};
 use pressure::Pressure;
 use standby::Standbys;
@@ -183,9 +185,6 @@ pub struct Provision {
 /// How often time is looked at, at least and at most.
 const TICKS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
-/// A retired deployment is remembered as such for this long: requests that found it just before may still come.
-const RETIRED_FOR: Duration = Duration::from_secs(60);
-
 /// How often containers are looked for that nobody knows.
 const LEFTOVERS_EVERY: Duration = Duration::from_secs(120);
 
@@ -194,47 +193,6 @@ const KILL_TIME: Duration = Duration::from_secs(10);
 
 /// Time for one last look, after that, for containers that nobody knows.
 const LEFTOVERS_TIME: Duration = Duration::from_secs(5);
-
-#[derive(Default)]
-struct Groups {
-    families: HashMap<DeploymentId, Family>,
-    /// Since when.
-    retired: HashMap<DeploymentId, Instant>,
-}
-
-impl Groups {
-    fn all(&self) -> Vec<Arc<Group>> {
-        self.families.values().flat_map(Family::all).cloned().collect()
-    }
-
-    fn of(&self, id: &DeploymentId) -> Vec<Arc<Group>> {
-        self.families.get(id).into_iter().flat_map(Family::all).cloned().collect()
-    }
-}
-
-/// The environments of one deployment.
-struct Family {
-    /// Those that are for no tenant.
-    common: Arc<Group>,
-    /// Those of each tenant, for as long as there are any.
-    tenants: HashMap<String, Arc<Group>>,
-}
-
-impl Family {
-    fn all(&self) -> impl Iterator<Item = &Arc<Group>> {
-        std::iter::once(&self.common).chain(self.tenants.values())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.all().all(|group| group.is_empty())
-    }
-
-    /// Forgets tenants that have no environments.
-    fn tidy(&mut self) {
-        // Whoever holds a group is about to start one in it.
-        self.tenants.retain(|_, group| !group.is_empty() || Arc::strong_count(group) > 1);
-    }
-}
 
 /// An environment that has a container or will have one.
 struct Alive {
@@ -330,7 +288,7 @@ impl Pool {
     pub fn retire(&self, id: &DeploymentId) {
         let retired = {
             let mut groups = self.shared.groups_mut();
-            groups.retired.insert(id.clone(), Instant::now());
+            groups.retire(id);
             groups.of(id)
         };
         retired.iter().for_each(|group| group.retire(&self.shared));
@@ -469,34 +427,15 @@ impl Shared {
 
     /// The environments of a deployment that are for the tenant.
     fn group(&self, deployment: &Arc<Deployment>, tenant: Option<&str>) -> Arc<Group> {
-        if let Some(family) = self.groups().families.get(&deployment.id) {
-            let group = match tenant {
-                Some(tenant) => family.tenants.get(tenant),
-                None => Some(&family.common),
-            };
-            if let Some(group) = group {
-                return Arc::clone(group);
-            }
-        }
-        let mut groups = self.groups_mut();
-        let retired = groups.retired.contains_key(&deployment.id);
-        let new = || {
-            let group = Group::new(Arc::clone(deployment), self.settings.get().keep_alive);
-            Arc::new(if retired { group.retired() } else { group })
-        };
-        let family = groups
-            .families
-            .entry(deployment.id.clone())
-            .or_insert_with(|| Family { common: new(), tenants: HashMap::new() });
-        match tenant {
-            Some(tenant) => Arc::clone(family.tenants.entry(tenant.to_owned()).or_insert_with(new)),
-            None => Arc::clone(&family.common),
-        }
+        let found = self.groups().find(&deployment.id, tenant);
+        found.unwrap_or_else(|| {
+            self.groups_mut().find_or_add(deployment, tenant, self.settings.get().keep_alive)
+        })
     }
 
     /// The environments of a deployment that are for no tenant.
     fn common(&self, id: &DeploymentId) -> Option<Arc<Group>> {
-        self.groups().families.get(id).map(|family| Arc::clone(&family.common))
+        self.groups().find(id, None)
     }
 
     /// Keep-alives, and environments that do not finish.
@@ -507,13 +446,7 @@ impl Shared {
             for group in groups {
                 group.tick(&self);
             }
-            let mut groups = self.groups_mut();
-            let Groups { families, retired } = &mut *groups;
-            let gone = families.extract_if(|id, family| retired.contains_key(id) && family.is_empty());
-            let gone: Vec<_> = gone.map(|(_, family)| Arc::clone(family.common.deployment())).collect();
-            families.values_mut().for_each(Family::tidy);
-            retired.retain(|id, since| families.contains_key(id) || since.elapsed() < RETIRED_FOR);
-            drop(groups);
+            let gone = self.groups_mut().tidy();
             gone.iter().for_each(|deployment| self.unused(deployment));
         }
     }
@@ -612,7 +545,7 @@ impl Shared {
 
     /// A deployment or one of its containers is gone: what has been unpacked for it is of no use once both are.
     fn unused(&self, deployment: &Deployment) {
-        let is_gone = !self.groups().families.contains_key(&deployment.id);
+        let is_gone = self.common(&deployment.id).is_none();
         if is_gone && !self.contents(deployment).is_empty() {
             self.swept.notify_one();
         }
@@ -621,11 +554,7 @@ impl Shared {
     /// Whether environments of any deployment are or will be started with the content.
     fn uses(&self, content: &Content) -> bool {
         !self.closing.is_cancelled()
-            && self
-                .groups()
-                .families
-                .values()
-                .any(|family| self.contents(family.common.deployment()).contains(content))
+            && self.groups().deployments().any(|deployment| self.contents(deployment).contains(content))
     }
 
     /// The name of a new environment of the deployment: that of a sandbox that stands by, if there is one.

@@ -27,10 +27,11 @@ class Durable:
         execution_timeout: int = 60,
         archive: bytes | None = None,
         name: str | None = None,
+        **options,
     ):
         config = {"ExecutionTimeout": execution_timeout}
         archive = archive or fixture("durable-python")
-        self.function = deploy(server, archive, name=name, DurableConfig=config, **OPTIONS)
+        self.function = deploy(server, archive, name=name, DurableConfig=config, **OPTIONS, **options)
         self.client = self.function.client
         self.name = self.function.name
         self._notes = folder / self.name
@@ -335,6 +336,31 @@ def test_what_aws_refuses_is_refused(server, durable, witnessed):
         "InvalidParameterValueException",
         "Invalid checkpoint token",
     )
+
+
+def test_executions_are_their_tenants(server, witnessed):
+    tenancy = {"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}
+    one = Durable(server, witnessed, **tenancy)
+
+    def ask(tenant: str, **options):
+        return one.function.invoke({"way": "whose", "name": tenant}, Qualifier="$LATEST", TenantId=tenant, **options)
+
+    assert ask("blue").value() == {"mine": "blue", "named": "blue"}
+    accepted = ask("green", InvocationType="Event")
+    ended = one.end(accepted.headers["x-amz-durable-execution-arn"])
+    assert json.loads(ended["Result"]) == {"mine": "green", "named": "green"}
+    starter = Durable(server, witnessed)
+    event = {"function": f"{one.name}:$LATEST", "payload": {"way": "whose", "name": "red"}}
+    chained = starter.call("chain", tenant="red", **event)
+    assert chained.value() == {"answer": {"mine": "red", "named": "red"}}
+    (started,) = [
+        each["ChainedInvokeStartedDetails"]
+        for each in starter.history(chained.headers["x-amz-durable-execution-arn"])
+        if each["EventType"] == "ChainedInvokeStarted"
+    ]
+    assert started["TenantId"] == "red"
+    nobody = starter.call("chain", **event)
+    assert "Add a valid tenant ID" in nobody.json()["errorMessage"]
 
 
 # Without an SDK: writes down what it is invoked with, and ends when it is told to.

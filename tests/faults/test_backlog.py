@@ -2,10 +2,7 @@
 
 import json
 import random
-import socket
 from collections import Counter
-
-import pytest
 
 from harness.deployment import deploy
 from harness.queues import Queue
@@ -21,15 +18,6 @@ FAILS = 10
 
 AT_ONCE = 2
 """Events that run at the same time until it is killed: so few that a backlog grows."""
-
-
-@pytest.fixture
-def silent():
-    """An upstream that takes connections and never answers."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(256)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def event(number: int) -> dict:

@@ -1,12 +1,10 @@
 """Upstreams that take connections and say nothing: nobody waits for them who does not have to."""
 
 import contextlib
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
-import pytest
 from botocore.config import Config
 
 from harness.clients import refused
@@ -15,17 +13,8 @@ from harness.server import seconds_since
 from harness.witness import WITNESSED, Witness
 
 
-@pytest.fixture
-def hanging():
-    """An upstream that never answers."""
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(256)
-        yield f"http://127.0.0.1:{silent.getsockname()[1]}"
-
-
-def test_invocations_do_not_wait_for_what_is_sent_along(own_server, hanging):
-    server = own_server(AWS_ENDPOINT_URL=hanging)
+def test_invocations_do_not_wait_for_what_is_sent_along(own_server, silent):
+    server = own_server(AWS_ENDPOINT_URL=silent)
     one = deploy(server)
     one.run("return 1")
     asked = time.monotonic()
@@ -42,9 +31,9 @@ def test_invocations_do_not_wait_for_what_is_sent_along(own_server, hanging):
     assert seconds_since(asked) < 30
 
 
-def test_a_destination_that_hangs_holds_up_nobody_else(own_server, hanging, tmp_path):
+def test_a_destination_that_hangs_holds_up_nobody_else(own_server, silent, tmp_path):
     witness = Witness(tmp_path / "witness")
-    server = own_server(AWS_ENDPOINT_URL_SQS=hanging, LAMBDA_DOCKER_FLAGS=witness.flags)
+    server = own_server(AWS_ENDPOINT_URL_SQS=silent, LAMBDA_DOCKER_FLAGS=witness.flags)
     hung, other, told = (deploy(server, WITNESSED) for _ in range(3))
     queue = "arn:aws:sqs:us-east-1:000000000000:queue"
     for one, target in [(hung, queue), (other, told.configuration()["FunctionArn"])]:
@@ -67,8 +56,8 @@ def test_a_destination_that_hangs_holds_up_nobody_else(own_server, hanging, tmp_
     assert seconds_since(asked) < 10
 
 
-def test_code_that_never_comes_is_told_of_in_time(own_server, hanging):
-    server = own_server(AWS_ENDPOINT_URL_S3=hanging)
+def test_code_that_never_comes_is_told_of_in_time(own_server, silent):
+    server = own_server(AWS_ENDPOINT_URL_S3=silent)
     asked = time.monotonic()
     refusal = refused(lambda: create(server, Code={"S3Bucket": "bucket", "S3Key": "key"}))
     assert seconds_since(asked) < 60
@@ -77,8 +66,8 @@ def test_code_that_never_comes_is_told_of_in_time(own_server, hanging):
     assert deploy(server).run("return 1").value() == 1
 
 
-def test_calls_that_are_passed_on_hold_nothing_up(own_server, hanging):
-    server = own_server(AWS_ENDPOINT_URL=hanging)
+def test_calls_that_are_passed_on_hold_nothing_up(own_server, silent):
+    server = own_server(AWS_ENDPOINT_URL=silent)
     one = deploy(server)
     with ThreadPoolExecutor(max_workers=20) as callers:
         for _ in range(20):

@@ -129,3 +129,33 @@ def test_an_event_keeps_its_tenant_over_retries(function, witness):
     one.invoke({"fail": True}, InvocationType="Event", TenantId="red")
     seen = wait_until(lambda: len(found := notes(witness, one)) == 3 and found, 60, "it was tried three times")
     assert {tenant for tenant, _ in seen} == {"red"}
+
+
+@pytest.mark.parametrize(
+    ("feature", "use"),
+    [
+        ("SnapStart", lambda one: one.configure(SnapStart={"ApplyOn": "PublishedVersions"})),
+        (
+            "Provisioned Concurrency",
+            lambda one: one.client.put_provisioned_concurrency_config(
+                FunctionName=one.name,
+                Qualifier=one.client.publish_version(FunctionName=one.name)["Version"],
+                ProvisionedConcurrentExecutions=1,
+            ),
+        ),
+        (
+            "A function URL",
+            lambda one: one.client.create_function_url_config(FunctionName=one.name, AuthType="NONE"),
+        ),
+        (
+            "An event source",
+            lambda one: one.client.create_event_source_mapping(
+                FunctionName=one.name, EventSourceArn="arn:aws:sqs:us-east-1:000000000000:queue"
+            ),
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_knows_no_tenants_is_refused(isolated, feature, use):
+    message = f"{feature} is not supported for functions with tenancy configuration."
+    assert refused(lambda: use(isolated)) == Refusal(400, "InvalidParameterValueException", message)

@@ -188,6 +188,20 @@ impl Tenancy {
         };
         Err(Error::InvalidParameter(message.to_owned()))
     }
+
+    /// Fails where environments are for one tenant each, as nothing says whose `feature` would be. [AWS: Tenant
+    /// isolation, that it is refused; the words are ours]
+    ///
+    /// # Errors
+    /// It is not supported.
+    pub fn check_without(self, feature: &str) -> Result<(), Error> {
+        match self {
+            Self::None => Ok(()),
+            Self::PerTenant => Err(Error::InvalidParameter(format!(
+                "{feature} is not supported for functions with tenancy configuration."
+            ))),
+        }
+    }
 }
 
 /// GiB of memory for each vCPU, from 2 to 8: never NaN, so that it equals itself.

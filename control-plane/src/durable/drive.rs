@@ -108,12 +108,19 @@ impl Shared {
 
 /// Invokes the function once.
 async fn run(shared: Arc<Shared>, entry: Arc<Entry>, request_id: String, input: Input) {
-    let (function, version, trace) = entry.look(|execution| {
-        let head = execution.head();
-        (head.function.clone(), head.version.clone(), head.trace.clone())
-    });
     let event = envelope::event(&entry.arn, &request_id, &input);
-    let target = Invocation { function, qualifier: version, request_id, trace, event };
+    let target = entry.look(|execution| {
+        let head = execution.head();
+        let (function, qualifier) = (head.function.clone(), head.version.clone());
+        Invocation {
+            function,
+            qualifier,
+            request_id,
+            trace: head.trace.clone(),
+            tenant: head.tenant.clone(),
+            event,
+        }
+    });
     let output = match invoke(&shared, target).await {
         Invoked::Succeeded(answer) => envelope::output(&answer),
         Invoked::Failed(answer) => Output::Broken(envelope::function_error(&answer)),
@@ -133,6 +140,7 @@ struct Invocation {
     qualifier: String,
     request_id: String,
     trace: Option<String>,
+    tenant: Option<String>,
     event: Bytes,
 }
 
@@ -146,7 +154,7 @@ enum Invoked {
 }
 
 async fn invoke(shared: &Shared, target: Invocation) -> Invoked {
-    let Invocation { function, qualifier, request_id, trace, event } = target;
+    let Invocation { function, qualifier, request_id, trace, tenant, event } = target;
     let arn = function.qualified_arn(&qualifier);
     let deployment = match shared.invoker.find(&function, Some(&qualifier)).await {
         Ok(deployment) => deployment,
@@ -162,7 +170,7 @@ async fn invoke(shared: &Shared, target: Invocation) -> Invoked {
         request_id,
         client_context: None,
         trace_id: trace,
-        tenant_id: None,
+        tenant_id: tenant,
         log_type: LogType::None,
     };
     match shared.invoker.invoke(&deployment, request, event, permit).await {
@@ -219,6 +227,7 @@ async fn chained_end(
                 name: None,
                 parent: Some(Parent { execution: entry.arn.clone(), operation: operation.to_owned() }),
                 trace,
+                tenant: chained.tenant,
                 input: event,
             };
             return match shared.begin(start).await {
@@ -242,6 +251,7 @@ async fn chained_end(
             qualifier: qualifier.clone().unwrap_or(version),
             request_id: new_id(),
             trace: trace.clone(),
+            tenant: chained.tenant.clone(),
             event: Bytes::from(event.clone()),
         };
         return Some(match invoke(shared, invocation).await {

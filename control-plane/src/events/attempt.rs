@@ -94,6 +94,7 @@ async fn begin(
         name: Some(event.request_id.clone()),
         parent: None,
         trace: Some(event.trace.clone()),
+        tenant: event.tenant.clone(),
         input: String::from_utf8_lossy(&payload).into_owned(),
     };
     match executions.begin(start).await {

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from aws_durable_execution_sdk_python import durable_execution
-from aws_durable_execution_sdk_python.config import CallbackConfig, Duration, StepConfig
+from aws_durable_execution_sdk_python.config import CallbackConfig, Duration, InvokeConfig, StepConfig
 from aws_durable_execution_sdk_python.retries import RetryStrategyConfig, create_retry_strategy
 
 SECOND = Duration.from_seconds(1)
@@ -51,7 +51,12 @@ def callback(event, context):
 
 
 def chain(event, context):
-    return {"answer": context.invoke(event["function"], event["payload"], name="other")}
+    config = InvokeConfig(tenant_id=event.get("tenant"))
+    return {"answer": context.invoke(event["function"], event["payload"], name="other", config=config)}
+
+
+def whose(event, context):
+    return {"mine": context.lambda_context.tenant_id, "named": event["name"]}
 
 
 def children(event, context):
@@ -89,7 +94,7 @@ def crash(event, context):
     return "survived"
 
 
-WAYS = [steps, failing_step, callback, chain, children, sleep, many, large, crash]
+WAYS = [steps, failing_step, callback, chain, whose, children, sleep, many, large, crash]
 
 
 @durable_execution

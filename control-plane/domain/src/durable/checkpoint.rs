@@ -264,17 +264,19 @@ impl Execution {
             }
             (Kind::ChainedInvoke, Action::Start) => {
                 let function = update.chained_function.unwrap_or_default();
+                let tenant = update.chained_tenant;
                 let refusal = targets.get(&function).cloned().flatten();
                 // Of one that never begins, the input is not kept.
                 let input = payload.clone().filter(|_| refusal.is_none());
                 operation.chained = Some(Chained {
                     function: function.clone(),
+                    tenant: tenant.clone(),
                     payload: input.clone(),
                     child: None,
                     dispatched: false,
                 });
                 self.touch(at);
-                self.happened(at, What::ChainedInvokeStarted { function, input }, now);
+                self.happened(at, What::ChainedInvokeStarted { function, tenant, input }, now);
                 if let Some(error) = refusal {
                     self.close(at, Status::Failed, None, Some(error.clone()), now);
                     self.happened(at, What::ChainedInvokeFailed { error: Some(error) }, now);

@@ -79,6 +79,9 @@ pub struct Head {
     pub parent: Option<Parent>,
     /// Its trace header.
     pub trace: Option<String>,
+    /// `TenantId`: whose environments it runs in.
+    #[serde(default)]
+    pub tenant: Option<String>,
     pub(super) end: Option<End>,
     /// Of the last change of an operation.
     pub(super) sequence: u64,
@@ -98,7 +101,7 @@ pub struct Head {
 impl Head {
     /// That of an execution that begins now, and its input.
     pub(super) fn new(beginning: Beginning, now: Timestamp) -> (Self, String) {
-        let Beginning { function, version, name, id, config, parent, trace, input } = beginning;
+        let Beginning { function, version, name, id, config, parent, trace, tenant, input } = beginning;
         let head = Self {
             function,
             version,
@@ -108,6 +111,7 @@ impl Head {
             started: now,
             parent,
             trace,
+            tenant,
             end: None,
             sequence: 0,
             seen: 0,
@@ -156,5 +160,6 @@ pub struct Beginning {
     pub config: DurableConfig,
     pub parent: Option<Parent>,
     pub trace: Option<String>,
+    pub tenant: Option<String>,
     pub input: String,
 }

@@ -49,30 +49,83 @@ pub struct Retry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "AWS's words")]
 pub enum What {
-    ExecutionStarted { input: String, timeout_s: u32 },
-    ExecutionSucceeded { result: Option<String> },
-    ExecutionFailed { error: Option<ErrorObject> },
-    ExecutionTimedOut { error: Option<ErrorObject> },
-    ExecutionStopped { error: Option<ErrorObject> },
+    ExecutionStarted {
+        input: String,
+        timeout_s: u32,
+    },
+    ExecutionSucceeded {
+        result: Option<String>,
+    },
+    ExecutionFailed {
+        error: Option<ErrorObject>,
+    },
+    ExecutionTimedOut {
+        error: Option<ErrorObject>,
+    },
+    ExecutionStopped {
+        error: Option<ErrorObject>,
+    },
     ContextStarted,
-    ContextSucceeded { result: Option<String> },
-    ContextFailed { error: Option<ErrorObject> },
-    WaitStarted { duration_s: u32, due: Timestamp },
-    WaitSucceeded { duration_s: u32 },
+    ContextSucceeded {
+        result: Option<String>,
+    },
+    ContextFailed {
+        error: Option<ErrorObject>,
+    },
+    WaitStarted {
+        duration_s: u32,
+        due: Timestamp,
+    },
+    WaitSucceeded {
+        duration_s: u32,
+    },
     WaitCancelled,
     StepStarted,
-    StepSucceeded { result: Option<String>, retry: Retry },
-    StepFailed { error: Option<ErrorObject>, retry: Retry },
-    ChainedInvokeStarted { function: String, input: Option<String> },
-    ChainedInvokeSucceeded { result: Option<String> },
-    ChainedInvokeFailed { error: Option<ErrorObject> },
-    ChainedInvokeTimedOut { error: Option<ErrorObject> },
-    ChainedInvokeStopped { error: Option<ErrorObject> },
-    CallbackStarted { callback_id: String, timeout_s: Option<u32>, heartbeat_timeout_s: Option<u32> },
-    CallbackSucceeded { result: Option<String> },
-    CallbackFailed { error: Option<ErrorObject> },
-    CallbackTimedOut { error: Option<ErrorObject> },
-    InvocationCompleted { started: Timestamp, request_id: String, error: Option<ErrorObject> },
+    StepSucceeded {
+        result: Option<String>,
+        retry: Retry,
+    },
+    StepFailed {
+        error: Option<ErrorObject>,
+        retry: Retry,
+    },
+    ChainedInvokeStarted {
+        function: String,
+        #[serde(default)]
+        tenant: Option<String>,
+        input: Option<String>,
+    },
+    ChainedInvokeSucceeded {
+        result: Option<String>,
+    },
+    ChainedInvokeFailed {
+        error: Option<ErrorObject>,
+    },
+    ChainedInvokeTimedOut {
+        error: Option<ErrorObject>,
+    },
+    ChainedInvokeStopped {
+        error: Option<ErrorObject>,
+    },
+    CallbackStarted {
+        callback_id: String,
+        timeout_s: Option<u32>,
+        heartbeat_timeout_s: Option<u32>,
+    },
+    CallbackSucceeded {
+        result: Option<String>,
+    },
+    CallbackFailed {
+        error: Option<ErrorObject>,
+    },
+    CallbackTimedOut {
+        error: Option<ErrorObject>,
+    },
+    InvocationCompleted {
+        started: Timestamp,
+        request_id: String,
+        error: Option<ErrorObject>,
+    },
 }
 
 impl What {

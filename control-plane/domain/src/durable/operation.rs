@@ -121,6 +121,9 @@ pub struct Callback {
 pub struct Chained {
     /// The function as it was named.
     pub function: String,
+    /// `TenantId`: for whom it is invoked.
+    #[serde(default)]
+    pub tenant: Option<String>,
     /// Its event.
     pub payload: Option<String>,
     /// Its durable execution, if it is a durable function that has been started.
@@ -239,4 +242,6 @@ pub struct Update {
     pub callback_options: CallbackOptions,
     /// `ChainedInvokeOptions.FunctionName`.
     pub chained_function: Option<String>,
+    /// `ChainedInvokeOptions.TenantId`.
+    pub chained_tenant: Option<String>,
 }

@@ -27,6 +27,7 @@ impl Bench {
             config: DurableConfig { execution_timeout_s: timeout_s, retention_days: 1 },
             parent: None,
             trace: None,
+            tenant: None,
             input: "{}".into(),
         };
         let now = Timestamp(1_000_000);
@@ -92,6 +93,7 @@ fn update(id: &str, kind: Kind, action: Action) -> Update {
         wait_s: None,
         callback_options: CallbackOptions::default(),
         chained_function: None,
+        chained_tenant: None,
     }
 }
 

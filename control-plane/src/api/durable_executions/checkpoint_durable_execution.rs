@@ -60,6 +60,10 @@ fn update(update: shapes::OperationUpdate) -> Option<Update> {
         timeout_s: number(options.timeout_seconds).unwrap_or_default(),
         heartbeat_timeout_s: number(options.heartbeat_timeout_seconds).unwrap_or_default(),
     });
+    let (chained_function, chained_tenant) = update
+        .chained_invoke_options
+        .map(|options| (options.function_name, options.tenant_id))
+        .unwrap_or_default();
     Some(Update {
         id: update.id?,
         parent_id: update.parent_id,
@@ -76,7 +80,8 @@ fn update(update: shapes::OperationUpdate) -> Option<Update> {
         step_options: update.step_options.map(|options| number(options.next_attempt_delay_seconds)),
         wait_s: update.wait_options.and_then(|options| number(options.wait_seconds)),
         callback_options: callback_options.unwrap_or_default(),
-        chained_function: update.chained_invoke_options.and_then(|options| options.function_name),
+        chained_function,
+        chained_tenant,
     })
 }
 

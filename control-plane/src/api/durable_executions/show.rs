@@ -188,10 +188,10 @@ pub(super) fn event(place: usize, event: &Event, child: Option<String>, data: Da
             step_failed_details =
                 StepFailedDetails { error: data.error(error.as_ref()), retry_details: retry(*tries) }
         ),
-        What::ChainedInvokeStarted { function, input } => details!(
+        What::ChainedInvokeStarted { function, tenant, input } => details!(
             chained_invoke_started_details = ChainedInvokeStartedDetails {
                 function_name: Some(function.clone()),
-                tenant_id: None,
+                tenant_id: tenant.clone(),
                 input: input.as_deref().map(|input| data.input(input)),
                 executed_version: None,
                 durable_execution_arn: child,

@@ -38,16 +38,17 @@ pub(super) fn target(
     Ok((named, target))
 }
 
-/// Seconds that the function may take, which has to exist.
+/// Seconds that the function may take, which has to exist and to do without tenants.
 ///
 /// # Errors
-/// There is no such function, version or alias, or the store failed.
+/// There is no such function, version or alias, it wants tenants, or the store failed.
 pub(super) async fn timeout(context: &Context, named: Named) -> Result<u32, Error> {
     context
         .store
         .transact(move |resources| {
             let missing = || Error::from(DomainError::InvalidParameter("Function does not exist".to_owned()));
             let Lookup::Found(found) = look_up(resources, &named)? else { return Err(missing()) };
+            found.function.latest.configuration.tenancy.check_without("An event source")?;
             match found.runs.published() {
                 None => Ok(found.function.latest.configuration.timeout_s),
                 Some(name) => {

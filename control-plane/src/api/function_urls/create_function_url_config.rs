@@ -31,6 +31,7 @@ pub async fn create_function_url_config(
             let Lookup::Found(target) = qualified::look_up(resources, &named)? else {
                 return Err(Error::from(read::no_function()));
             };
+            target.function.latest.configuration.tenancy.check_without("A function URL")?;
             let qualifier = qualified::key(&named);
             if resources.attached::<FunctionUrl>(&named.id, qualifier)?.is_some() {
                 return Err(DomainError::Conflict(format!(

@@ -480,7 +480,7 @@ fn check_snap_start(configuration: &Configuration) -> Result<(), Error> {
     } else if !configuration.file_systems.is_empty() {
         "FileSystemConfigs"
     } else {
-        return Ok(());
+        return configuration.tenancy.check_without("SnapStart");
     };
     Err(Error::InvalidParameter(format!("{unsupported} is not supported for SnapStart enabled functions.")))
 }

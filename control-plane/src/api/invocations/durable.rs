@@ -48,15 +48,16 @@ pub(super) async fn invoke(
         return Ok(shapes::InvocationResponse { status_code: Some(204), ..Default::default() });
     }
     let given = (config, input.durable_execution_name);
+    let about = About { trace_id: trace_id.as_deref(), tenant_id: input.tenant_id };
     if is_event {
-        let arn = accept(context, caller, named, deployment, given, payload, trace_id.as_deref()).await?;
+        let arn = accept(context, caller, named, deployment, given, payload, about).await?;
         return Ok(shapes::InvocationResponse {
             status_code: Some(202),
             durable_execution_arn: Some(arn),
             ..Default::default()
         });
     }
-    let begun = begin(context, named, deployment, given, payload, trace_id.as_deref()).await?;
+    let begun = begin(context, named, deployment, given, payload, about).await?;
     let entry = begun.entry();
     let arn = entry.arn().to_owned();
     let (payload, failed) = answer(&entry).await;
@@ -82,10 +83,10 @@ pub(super) async fn accept(
     deployment: &Deployment,
     given: (DurableConfig, Option<String>),
     payload: Bytes,
-    trace_id: Option<&str>,
+    about: About<'_>,
 ) -> Result<String, Error> {
-    let event = event(caller, named, deployment, About { trace_id, tenant_id: None });
-    match begin(context, named, deployment, given, payload.clone(), trace_id).await? {
+    let event = event(caller, named, deployment, about.clone());
+    match begin(context, named, deployment, given, payload.clone(), about).await? {
         Begun::Known(entry) => Ok(entry.arn().to_owned()),
         Begun::New(entry) => {
             let (execution, version) = (entry.arn().to_owned(), deployment.version.clone());
@@ -106,7 +107,7 @@ pub(super) async fn begin(
     deployment: &Deployment,
     (config, name): (DurableConfig, Option<String>),
     payload: Bytes,
-    trace_id: Option<&str>,
+    about: About<'_>,
 ) -> Result<Begun, Error> {
     // It is JSON, which is UTF-8.
     let input = String::from_utf8(payload.to_vec())
@@ -117,7 +118,8 @@ pub(super) async fn begin(
         config,
         name: name.clone(),
         parent: None,
-        trace: Some(run::complete_trace(trace_id, deployment)),
+        trace: Some(run::complete_trace(about.trace_id, deployment)),
+        tenant: about.tenant_id,
         input,
     };
     context.executions.begin(start).await.map_err(|error| match error {

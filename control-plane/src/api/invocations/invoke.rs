@@ -96,7 +96,7 @@ pub async fn invoke(
 }
 
 /// What goes along with an event.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct About<'a> {
     pub(super) trace_id: Option<&'a str>,
     pub(super) tenant_id: Option<String>,

@@ -20,12 +20,11 @@ pub async fn invoke_async(
     let deployment = serving(context, &named, None).await?;
     let payload = or_empty(input.invoke_args.unwrap_or_default());
     check(&payload, PayloadLimit::Event(context.rules.get().limits.invoke_async_payload))?;
+    let about = About { trace_id: trace_id.as_deref(), ..About::default() };
     if let Some(config) = deployment.durable {
-        let given = (config, None);
-        durable::accept(context, caller, &named, &deployment, given, payload, trace_id.as_deref()).await?;
+        durable::accept(context, caller, &named, &deployment, (config, None), payload, about).await?;
         return Ok(shapes::InvokeAsyncResponse { status: Some(202) });
     }
-    let about = About { trace_id: trace_id.as_deref(), ..About::default() };
     accept(context, caller, &named, &deployment, about, payload).await?;
     Ok(shapes::InvokeAsyncResponse { status: Some(202) })
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::invoke::{failure, serving, within_limit};
+use super::invoke::{About, failure, serving, within_limit};
 use super::{PayloadLimit, durable};
 use crate::api::resolve::Named;
 use crate::api::{Caller, Context, Error};
@@ -31,8 +31,8 @@ pub async fn invoke_function_url(
     let UrlInvocation { named, payload, trace_id } = invocation;
     let deployment = serving(context, &named, None).await?;
     if let Some(config) = deployment.durable {
-        let (given, trace_id) = ((config, None), Some(trace_id.as_str()));
-        let begun = durable::begin(context, &named, &deployment, given, payload, trace_id).await?;
+        let about = About { trace_id: Some(&trace_id), ..About::default() };
+        let begun = durable::begin(context, &named, &deployment, (config, None), payload, about).await?;
         let (payload, failed) = durable::answer(&begun.entry()).await;
         let outcome = if failed { Outcome::Unhandled } else { Outcome::Success };
         return Ok(Answer { payload, outcome, log_tail: None });

@@ -32,6 +32,7 @@ pub async fn put_provisioned_concurrency_config(
             if version.snap_start {
                 return Err(DomainError::InvalidParameter(NOT_WITH_SNAP_START.to_owned()).into());
             }
+            version.tenancy.check_without("Provisioned Concurrency")?;
             conflict::check(resources, &named, version.number)?;
             let key = qualified::key(&named);
             let before = resources.attached::<Provisioned>(&named.id, key)?;

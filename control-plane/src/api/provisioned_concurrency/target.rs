@@ -1,6 +1,7 @@
 //! Versions that can be provisioned.
 
 use lambdock_domain::alias::Target;
+use lambdock_domain::configuration::Tenancy;
 use lambdock_domain::function::DeploymentId;
 use lambdock_domain::{Error as DomainError, VersionName};
 
@@ -13,6 +14,7 @@ pub(super) struct Version {
     pub(super) number: u64,
     pub(super) deployment: DeploymentId,
     pub(super) snap_start: bool,
+    pub(super) tenancy: Tenancy,
 }
 
 /// The published version that `named` names. `unpublished`: what is said of `$LATEST`.
@@ -29,8 +31,13 @@ pub(super) fn version(resources: &Resources<'_>, named: &Named, unpublished: &st
         Target::Number(number) => {
             let version = resources.view(&named.id).version(VersionName::Number(number))?;
             let version = version.ok_or_else(|| qualified::missing(named))?;
-            let snap_start = version.version.configuration.snap_start_on_published_versions;
-            Ok(Version { number, deployment: version.version.deployment, snap_start })
+            let configuration = version.version.configuration;
+            Ok(Version {
+                number,
+                deployment: version.version.deployment,
+                snap_start: configuration.snap_start_on_published_versions,
+                tenancy: configuration.tenancy,
+            })
         }
     }
 }

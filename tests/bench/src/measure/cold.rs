@@ -101,7 +101,8 @@ const MANY: (usize, usize) = (2000, 25_000);
 /// What the second container of a function with much code takes, beside the first one.
 pub(super) fn shared_rows(stage: &Stage<'_>, lambdock: &Lambdock<'_>) -> Result<Vec<Row>> {
     let (mut firsts, mut seconds) = (Samples::default(), Samples::default());
-    for round in 0..=stage.effort.cold {
+    // It takes seconds each time, and differs by its tenfold.
+    for round in 0..=stage.effort.bursts {
         progress(&format!("Cold invoke, 50 MB of code, {round}"));
         // Nobody has unpacked this one yet.
         let archive = PYTHON.enlarged(stage.archive(PYTHON)?, MANY, round)?;
