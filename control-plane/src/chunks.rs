@@ -44,6 +44,14 @@ impl Chunks {
         }
     }
 
+    /// Makes room for this many in all, at once: growing by halves would take twice as many in the end.
+    pub fn make_room(&mut self, total: usize) {
+        self.room = total;
+        if let Pieces::Joined(joined) = &mut self.pieces {
+            joined.reserve(total.saturating_sub(joined.len()));
+        }
+    }
+
     /// Forgets them, for bytes that nobody wants any more.
     pub fn clear(&mut self) {
         self.pieces = Pieces::None;

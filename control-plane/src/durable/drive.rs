@@ -220,6 +220,12 @@ async fn chained_end(
         if let Ok(deployment) = &found
             && let Some(config) = deployment.durable
         {
+            if let Err(error) = deployment.tenancy.check(chained.tenant.as_deref()) {
+                return Some(ChainedEnd::Failed(ErrorObject::typed(
+                    "InvalidParameterValueException",
+                    error.to_string(),
+                )));
+            }
             let start = Start {
                 function,
                 version: deployment.version.clone(),

@@ -54,7 +54,7 @@ impl Uploads {
     /// It has more, or it is not all there.
     pub(super) async fn read(&self, body: Incoming, limit: u64) -> Result<Bytes, Fault> {
         let most = body.size_hint().upper().unwrap_or(limit).min(limit).min(TOGETHER as u64);
-        let permits = u32::try_from(most / UNIT as u64).unwrap_or(u32::MAX);
+        let permits = u32::try_from(most.div_ceil(UNIT as u64)).unwrap_or(u32::MAX);
         read_in_turn(body, limit, Some((&self.0, permits))).await
     }
 }
@@ -91,6 +91,7 @@ async fn read_in_turn(
             && total > AT_ONCE
         {
             held = Arc::clone(room).acquire_many_owned(permits).await.ok();
+            chunks.make_room(permits as usize * UNIT);
         }
         chunks.push(piece);
     }
