@@ -98,7 +98,7 @@ def test_what_a_replaced_container_left_is_removed_by_the_next(image, tmp_path):
         one.run("return 1")
         left = replaced.containers()
         assert left
-        engine.docker("rm", "--force", replaced.name)
+        engine.docker("rm", "--force", "--volumes", replaced.name)
         with Containerised(tmp_path, image):
             wait_until(lambda: not replaced.containers(), what="the orphans are removed")
     finally:

@@ -146,10 +146,9 @@ fn test_threads() -> usize {
     3 * thread::available_parallelism().map_or(2, NonZero::get)
 }
 
-/// Tests wait for containers and for time limits, so three at once pay on two cores; more than four only fight for the
-/// engine.
+/// Tests mostly wait for containers, so two at once pay on one core; more than four only fight for the engine.
 fn workers() -> usize {
-    thread::available_parallelism().map_or(2, |cores| (cores.get() + 1).clamp(2, 4))
+    thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4))
 }
 
 /// The tests' Python environment, made anew when its requirements change.

@@ -15,7 +15,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// An entry would be outside of the target folder, or its name is none.
-    #[error("it has an entry that leads out of its folder: {0:?}")]
+    #[error("it has an entry that leads out of its folder or is too long: {0:?}")]
     LeadsOut(String),
     /// Two entries want the same place, one for a folder, the other for something else.
     #[error("it has an entry that is a folder and something else: {0:?}")]
@@ -25,18 +25,22 @@ pub enum Fault {
 /// Longest path of an entry in bytes, so that it fits into a system call below any target. [Linux: PATH_MAX]
 const LONGEST: usize = 4000;
 
+/// Longest name of a file or folder in bytes. [Linux: NAME_MAX]
+const LONGEST_NAME: usize = 255;
+
 /// Mode of folders that have none of their own.
 pub const FOLDER_MODE: u32 = 0o755;
 
 /// Longest target of a symbolic link that is believed, in bytes.
 pub const LINK_LIMIT: u64 = 4096;
 
-/// The path of an entry below the target, where absolute names begin too, as for `unzip`; `None`: it climbs out, or is
-/// no path.
+/// The path of an entry below the target, where absolute names begin too, as for `unzip`; `None`: it climbs out, is
+/// too long, or is no path.
 pub fn place(name: &str) -> Option<PathBuf> {
     let mut path = PathBuf::new();
     for component in Path::new(name).components() {
         match component {
+            Component::Normal(part) if part.len() > LONGEST_NAME => return None,
             Component::Normal(part) => path.push(part),
             Component::CurDir | Component::RootDir => {}
             Component::ParentDir if path.pop() => {}
@@ -134,7 +138,17 @@ mod tests {
 
     #[test]
     fn nothing_leads_out() {
-        for name in ["../a", "a/../../b", "..", "", "/", ".", "a\0b", &"x/".repeat(4000)] {
+        for name in [
+            "../a",
+            "a/../../b",
+            "..",
+            "",
+            "/",
+            ".",
+            "a\0b",
+            &"x/".repeat(4000),
+            &format!("a/{}", "n".repeat(256)),
+        ] {
             assert_eq!(check(&[name]), Err(Fault::LeadsOut(name.to_owned())), "{name:?}");
         }
     }

@@ -18,7 +18,7 @@ pub(crate) enum Error {
     #[error("the code archive is damaged: {0}")]
     Damaged(#[from] zip::result::ZipError),
     /// An entry would be outside of the target folder.
-    #[error("the code archive has an entry that leads out of its folder: {0:?}")]
+    #[error("the code archive has an entry that leads out of its folder or is too long: {0:?}")]
     LeadsOut(String),
     /// A file cannot be written or an entry not read.
     #[error("cannot unpack {0:?}: {1}")]

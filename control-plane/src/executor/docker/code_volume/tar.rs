@@ -204,7 +204,7 @@ impl<R: Read> Read for Counted<R> {
 
 fn place_of<R: Read>(entry: &ZipFile<'_, R>) -> io::Result<PathBuf> {
     let name = entry.name()?;
-    place(&name).ok_or_else(|| invalid(format!("{name:?} leads out of its folder")))
+    place(&name).ok_or_else(|| invalid(format!("{name:?} leads out of its folder or is too long")))
 }
 
 /// The mode that an entry was given on a Unix; of archives from elsewhere the library makes one up.
